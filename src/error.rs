@@ -1,0 +1,83 @@
+//! The one error of this crate: construction may fail, nothing after it does.
+//!
+//! # When it is returned
+//!
+//! Only while something is being built: a bad endpoint, a protocol that is not spoken, a thread that the system
+//! refuses to start. Its message names the variable or the argument, the value it had, and what to do about it.
+//! Past construction, whatever goes wrong becomes a count and an event and never reaches a request.
+
+use std::{error, fmt};
+
+/// Why something could not be built.
+///
+/// The type is opaque: ask it with [`is_invalid`](Self::is_invalid) or [`is_io`](Self::is_io), and print it. What
+/// lies beneath it, if anything does, is its [`source`](error::Error::source).
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+struct Inner {
+    kind: Kind,
+    message: String,
+    source: Option<Box<dyn error::Error + Send + Sync>>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    Invalid,
+    Io,
+}
+
+// ===== impl Error =====
+
+impl Error {
+    /// `name` (a variable or an argument) has a `value` that cannot be used; `advice` says what to do.
+    #[allow(dead_code, reason = "which features are on decides who builds one")]
+    pub(crate) fn invalid(name: &str, value: &str, advice: impl fmt::Display) -> Self {
+        Self::of(Kind::Invalid, format!("{name} is {value:?}: {advice}"))
+    }
+
+    /// `what` could not be had from the system.
+    pub(crate) fn io(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn error::Error + Send + Sync>>,
+    ) -> Self {
+        let mut error = Self::of(Kind::Io, what.into());
+        error.inner.source = Some(source.into());
+        error
+    }
+
+    /// Whether a variable or an argument had a value that cannot be used.
+    pub fn is_invalid(&self) -> bool {
+        self.inner.kind == Kind::Invalid
+    }
+
+    /// Whether the operating system refused something: a thread, a socket, an address.
+    pub fn is_io(&self) -> bool {
+        self.inner.kind == Kind::Io
+    }
+
+    fn of(kind: Kind, message: String) -> Self {
+        let source = None;
+        Self { inner: Box::new(Inner { kind, message, source }) }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.inner.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { kind, message, source } = &*self.inner;
+        f.debug_struct("Error").field("kind", kind).field("message", message).field("source", source).finish()
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        self.inner.source.as_deref().map(|source| source as _)
+    }
+}
