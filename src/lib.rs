@@ -16,3 +16,5 @@ pub mod transport;
 pub mod console;
 
 pub use error::Error;
+#[cfg(feature = "otel")]
+pub use setup::from_env;

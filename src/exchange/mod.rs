@@ -1,1 +1,28 @@
-//! Stub.
+//! Facts about one request and its response: what was asked, what was answered, how it ended, what was measured.
+//!
+//! An *exchange* is one request and its response, until the response body is over. Everything here reads `http` types
+//! and answers questions; nothing here waits, sends or decides for a backend.
+//!
+//! # What a stranger may decide
+//!
+//! Addresses, hosts and schemes that a client writes into forwarding headers count for nothing until a number of
+//! trusted proxies is given ([`Hops`]). Header values leave only by allow-list ([`HeaderNames`]), query values only as
+//! [`Query`] says.
+
+mod annotations;
+mod end;
+mod forwarded;
+mod headers;
+mod query;
+mod request;
+mod status;
+mod tally;
+
+pub use annotations::{Annotations, Value};
+pub use end::{End, Failure};
+pub use forwarded::Hops;
+pub use headers::HeaderNames;
+pub use query::Query;
+pub use request::{Host, Peer, host, is_grpc, method, peer, scheme, version};
+pub use status::Code;
+pub use tally::Tally;

@@ -1,1 +1,47 @@
-//! Stub.
+//! The engine: it watches every exchange to its true end and tells observers about it.
+//!
+//! ```text
+//! request ──► observe(&mut Parts, &mut Scope) ──► inner service, in scope
+//!                                                      │
+//!             on_response(&mut Parts) ◄────── response head
+//!                                                      │
+//!                              body, polled in scope, unchanged
+//!                                                      │
+//!             on_end(End, &Tally)     ◄────── ends │ fails │ is dropped │ panics
+//! ```
+//!
+//! # When an exchange ends
+//!
+//! Once, with the first of these: the body's last data frame (`is_end_stream`, or the last byte of an exact
+//! length: hyper polls no further), its trailers, its `None`, its error, its drop; the head itself where no body may
+//! follow (an empty body, `HEAD`, 1xx, 204, 304, a successful `CONNECT`, 101); the service's error; the drop of the
+//! future; a panic of the call or of a poll, which goes on unwinding.
+//!
+//! # What a client can see of it
+//!
+//! Nothing but headers that an observer adds. The request's body is not wrapped. The response's body keeps its data, its
+//! error, its length and its trailers.
+//!
+//! # Layers and tuples
+//!
+//! `.layer(a).layer(b)` nests the engine; [`ObserveLayer::new`]`((a, b))` runs it once for both, with one body wrapper,
+//! one future and one clock. The records are the same.
+//!
+//! # When an observer panics
+//!
+//! The request goes on, unwatched by that observer. The panic is caught, counted ([`panics`]) and logged.
+
+mod body;
+mod future;
+mod layer;
+mod observer;
+mod quiet;
+mod service;
+mod watch;
+
+pub use body::Body;
+pub use future::Future;
+pub use layer::ObserveLayer;
+pub use observer::{Each, Observation, Observer};
+pub use quiet::panics;
+pub use service::Observe;

@@ -1,0 +1,197 @@
+use std::{
+    borrow::Cow,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use crate::trace::Scope;
+
+/// Facts that a handler adds to its exchange: added once, seen by every backend in its own form.
+///
+/// An annotation becomes an attribute of the server's span. Take it as an extractor (feature `axum`), from the request's
+/// [`Scope`], or with [`current`](Self::current) from anywhere in scope. Clones share one list. An annotation may be
+/// added until the exchange ends, so also while its body is streamed; what comes later is not recorded.
+///
+/// At most 128 keys are kept, further ones are dropped; a second value for a key replaces the first.
+///
+/// ```
+/// use belvedere::exchange::Annotations;
+///
+/// async fn cart(annotations: Annotations) {
+///     annotations.insert("cart", 17);
+///     annotations.insert("cart.owner", "worf");
+/// }
+/// ```
+#[derive(Clone, Default)]
+pub struct Annotations {
+    list: Arc<Mutex<List>>,
+}
+
+type List = Vec<(Cow<'static, str>, Value)>;
+
+/// What an annotation can say.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Value {
+    /// Text.
+    Text(Cow<'static, str>),
+    /// A whole number.
+    Int(i64),
+    /// A number with a fraction.
+    Float(f64),
+    /// Yes or no.
+    Bool(bool),
+}
+
+// ===== impl Annotations =====
+
+impl Annotations {
+    /// The annotations of the exchange that this code runs in; outside of any, a list that nobody reads.
+    pub fn current() -> Self {
+        Scope::current().map(|mut scope| scope.annotations().clone()).unwrap_or_default()
+    }
+
+    /// Adds a fact, or replaces it.
+    pub fn insert(&self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
+        let (key, value) = (key.into(), value.into());
+        let mut list = self.lock();
+        if let Some(entry) = list.iter_mut().find(|entry| entry.0 == key) {
+            entry.1 = value;
+        } else if list.len() < LIMIT {
+            list.push((key, value));
+        }
+    }
+
+    /// What was added under `key`.
+    pub fn get(&self, key: &str) -> Option<Value> {
+        self.lock().iter().find(|entry| entry.0 == key).map(|entry| entry.1.clone())
+    }
+
+    /// Calls `visit` with each fact, in the order in which they were added.
+    pub fn visit(&self, mut visit: impl FnMut(&Cow<'static, str>, &Value)) {
+        // A copy, so that `visit` may add annotations.
+        let list = self.lock().clone();
+        for (key, value) in &list {
+            visit(key, value);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, List> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Annotations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = self.lock();
+        f.debug_map().entries(list.iter().map(|(key, value)| (key, value))).finish()
+    }
+}
+
+#[cfg(feature = "axum")]
+impl<S: Sync> axum::extract::FromRequestParts<S> for Annotations {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(
+        parts: &mut http::request::Parts,
+        _state: &S,
+    ) -> Result<Self, Self::Rejection> {
+        let scope = Scope::of(&parts.extensions);
+        Ok(scope.map_or_else(Self::current, |mut scope| scope.annotations().clone()))
+    }
+}
+
+// ===== impl Value =====
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Int(int) => int.fmt(f),
+            Self::Float(float) => float.fmt(f),
+            Self::Bool(bool) => bool.fmt(f),
+        }
+    }
+}
+
+impl From<&'static str> for Value {
+    fn from(text: &'static str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<Cow<'static, str>> for Value {
+    fn from(text: Cow<'static, str>) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(Cow::Owned(text))
+    }
+}
+
+impl From<bool> for Value {
+    fn from(bool: bool) -> Self {
+        Self::Bool(bool)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(float: f64) -> Self {
+        Self::Float(float)
+    }
+}
+
+impl From<f32> for Value {
+    fn from(float: f32) -> Self {
+        Self::Float(float.into())
+    }
+}
+
+macro_rules! ints {
+    ($($int:ty),*) => {$(
+        impl From<$int> for Value {
+            /// Past what an `i64` holds, the number stays at its limit.
+            fn from(int: $int) -> Self {
+                Self::Int(i64::try_from(int).unwrap_or(i64::MAX))
+            }
+        }
+    )*};
+}
+
+ints!(i8, i16, i32, i64, u8, u16, u32, u64, usize);
+
+const LIMIT: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_value_replaces_the_first_and_keeps_its_place() {
+        let annotations = Annotations::default();
+        annotations.insert("a", 1);
+        annotations.insert("b", true);
+        annotations.insert("a", "one");
+        let mut seen = Vec::new();
+        annotations.visit(|key, value| seen.push(format!("{key}={value}")));
+        assert_eq!(seen, ["a=one", "b=true"]);
+    }
+
+    #[test]
+    fn a_handler_in_a_loop_cannot_fill_the_memory() {
+        let annotations = Annotations::default();
+        for n in 0..10_000 {
+            annotations.insert(n.to_string(), n);
+        }
+        assert_eq!(annotations.lock().len(), LIMIT);
+    }
+
+    #[test]
+    fn outside_of_an_exchange_annotations_go_nowhere() {
+        Annotations::current().insert("a", 1);
+        assert_eq!(Annotations::current().get("a"), None);
+    }
+}

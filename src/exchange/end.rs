@@ -1,0 +1,161 @@
+use std::{
+    any::{Any, type_name},
+    error, fmt, io,
+};
+
+use http::HeaderMap;
+
+/// How an exchange ended.
+///
+/// Every watched exchange ends once, with one of these.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum End<'a> {
+    /// All of the response is out: the last byte, the trailers, or the head alone where no body may follow.
+    Complete {
+        /// The trailers, if the body ended with some. gRPC puts its status there.
+        trailers: Option<&'a HeaderMap>,
+    },
+    /// The service or the body gave an error.
+    Failed {
+        /// What it said.
+        error: Failure<'a>,
+    },
+    /// The future or the body was dropped before its end: on a server the client left, on a client nobody read on.
+    Canceled,
+    /// The call, a poll of the future or a poll of the body unwound. The panic goes on after the exchange has ended.
+    Panicked {
+        /// The panic's message; empty where its payload was no string.
+        message: &'a str,
+    },
+}
+
+/// An error that ended an exchange, whatever its type.
+///
+/// Services and bodies give errors of any type, so this tells what can be told of all of them, and the chain of causes
+/// where the type is known to be an [`Error`](error::Error): boxed errors, [`io::Error`], axum's error.
+#[derive(Clone, Copy)]
+pub struct Failure<'a> {
+    told: &'a dyn Told,
+}
+
+/// What a [`Failure`] keeps of the type it was made from.
+trait Told {
+    fn message(&self) -> String;
+    fn type_name(&self) -> &'static str;
+    fn as_error(&self) -> Option<&(dyn error::Error + 'static)>;
+}
+
+// ===== impl Failure =====
+
+impl<'a> Failure<'a> {
+    /// Wraps any error that can be printed.
+    pub fn new<E: fmt::Debug + fmt::Display + 'static>(error: &'a E) -> Self {
+        Self { told: error }
+    }
+
+    /// What the error says at its own level.
+    pub fn message(&self) -> String {
+        self.told.message()
+    }
+
+    /// A name with few values: the error's type where it is known, else `_OTHER`.
+    ///
+    /// Meant for `error.type`, see <https://opentelemetry.io/docs/specs/semconv/registry/attributes/error/>.
+    pub fn type_name(&self) -> &'static str {
+        self.told.type_name()
+    }
+
+    /// The error itself, where its type is known to be one.
+    pub fn as_error(&self) -> Option<&'a (dyn error::Error + 'static)> {
+        self.told.as_error()
+    }
+
+    /// The error and its causes, outermost first; empty where the type is not known to be an error.
+    pub fn chain(&self) -> impl Iterator<Item = &'a (dyn error::Error + 'static)> {
+        std::iter::successors(self.as_error(), |error| error.source()).take(CHAIN)
+    }
+}
+
+impl fmt::Debug for Failure<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Failure").field(&self.message()).finish()
+    }
+}
+
+impl fmt::Display for Failure<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message())
+    }
+}
+
+// ===== impl Told =====
+
+impl<E: fmt::Debug + fmt::Display + 'static> Told for E {
+    fn message(&self) -> String {
+        self.to_string()
+    }
+
+    fn type_name(&self) -> &'static str {
+        match boxed(self) {
+            Some(error) if error.is::<io::Error>() => type_name::<io::Error>(),
+            Some(_) => OTHER,
+            None => type_name::<E>(),
+        }
+    }
+
+    fn as_error(&self) -> Option<&(dyn error::Error + 'static)> {
+        boxed(self).or_else(|| known(self))
+    }
+}
+
+fn boxed(error: &dyn Any) -> Option<&(dyn error::Error + 'static)> {
+    if let Some(error) = error.downcast_ref::<Box<dyn error::Error + Send + Sync>>() {
+        return Some(&**error);
+    }
+    if let Some(error) = error.downcast_ref::<Box<dyn error::Error + Send>>() {
+        return Some(&**error);
+    }
+    error.downcast_ref::<Box<dyn error::Error>>().map(|error| &**error)
+}
+
+fn known(error: &dyn Any) -> Option<&(dyn error::Error + 'static)> {
+    #[cfg(feature = "axum")]
+    if let Some(error) = error.downcast_ref::<axum::Error>() {
+        return Some(error);
+    }
+    error.downcast_ref::<io::Error>().map(|error| error as _)
+}
+
+const OTHER: &str = "_OTHER";
+
+/// A chain longer than this is a loop.
+const CHAIN: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_boxed_error_tells_its_chain() {
+        let cause = io::Error::other("the disk is gone");
+        let error: Box<dyn error::Error + Send + Sync> = Box::new(io::Error::other(cause));
+        let messages: Vec<_> = Failure::new(&error).chain().map(ToString::to_string).collect();
+        assert_eq!(messages.first().map(String::as_str), Some("the disk is gone"));
+        assert_eq!(Failure::new(&error).type_name(), "std::io::error::Error");
+    }
+
+    #[test]
+    fn an_error_of_an_unknown_type_tells_its_message_and_its_type() {
+        let failure = Failure::new(&fmt::Error);
+        assert_eq!(failure.type_name(), "core::fmt::Error");
+        assert!(failure.message().contains("error"));
+        assert!(failure.as_error().is_none());
+    }
+
+    #[test]
+    fn a_boxed_error_of_an_unknown_type_has_no_name_that_a_stranger_could_choose() {
+        let error: Box<dyn error::Error + Send + Sync> = "4111 1111 1111 1111".into();
+        assert_eq!(Failure::new(&error).type_name(), "_OTHER");
+    }
+}

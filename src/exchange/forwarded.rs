@@ -1,0 +1,138 @@
+use std::net::{IpAddr, SocketAddr};
+
+use http::{HeaderMap, HeaderName};
+
+/// How many proxies in front of the service are trusted to say who the client is. None, unless told.
+///
+/// Each proxy appends what it saw to `Forwarded` ([RFC 7239](https://www.rfc-editor.org/rfc/rfc7239)) or to
+/// `X-Forwarded-For`, so that with `n` trusted proxies the client is the `n`th entry from the right; everything left of
+/// it is the client's own claim and is never read. Where both are there, `Forwarded` counts. With 0 hops the headers
+/// are not looked at.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Hops(pub usize);
+
+// ===== impl Hops =====
+
+impl Hops {
+    /// The client's address, and its port if the proxy wrote one.
+    pub fn client(self, headers: &HeaderMap) -> Option<(IpAddr, Option<u16>)> {
+        let entry = self.pair(headers, "for").or_else(|| self.entry(headers, &X_FORWARDED_FOR))?;
+        address(entry)
+    }
+
+    /// The host that the client asked for, perhaps with a port.
+    pub fn host(self, headers: &HeaderMap) -> Option<&str> {
+        self.pair(headers, "host").or_else(|| self.entry(headers, &X_FORWARDED_HOST))
+    }
+
+    /// The scheme that the client used.
+    pub fn scheme(self, headers: &HeaderMap) -> Option<&str> {
+        self.pair(headers, "proto").or_else(|| self.entry(headers, &X_FORWARDED_PROTO))
+    }
+
+    /// One parameter of the `Forwarded` element that counts.
+    fn pair<'a>(self, headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+        let element = self.entry(headers, &http::header::FORWARDED)?;
+        split(element, ';').find_map(|pair| {
+            let (key, value) = pair.split_once('=')?;
+            key.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches('"'))
+        })
+    }
+
+    /// The entry that counts in a list that every proxy appends to, across repeated headers.
+    fn entry<'a>(self, headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+        let last = self.0.checked_sub(1)?;
+        let lines = || headers.get_all(name).iter().rev().filter_map(|line| line.to_str().ok());
+        let entries = || lines().flat_map(|line| split(line, ',').rev()).map(str::trim);
+        // A shorter list than the proxies should have made: the first of them is as far as one can see.
+        entries().nth(last).or_else(|| entries().last()).filter(|entry| !entry.is_empty())
+    }
+}
+
+/// Splits at `separator`, but not within a quoted string.
+fn split(text: &str, separator: char) -> std::vec::IntoIter<&str> {
+    let (mut parts, mut start, mut quoted) = (Vec::new(), 0, false);
+    for (at, char) in text.char_indices() {
+        quoted ^= char == '"';
+        if char == separator && !quoted {
+            parts.push(&text[start..at]);
+            start = at + char.len_utf8();
+        }
+    }
+    parts.push(&text[start..]);
+    parts.into_iter()
+}
+
+fn address(text: &str) -> Option<(IpAddr, Option<u16>)> {
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Some((address.ip(), Some(address.port())));
+    }
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    bare.parse().ok().map(|address| (address, None))
+}
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    fn client(hops: usize, lines: &[(&'static str, &'static str)]) -> Option<String> {
+        Hops(hops).client(&headers(lines)).map(|(address, port)| match port {
+            Some(port) => format!("{address} {port}"),
+            None => address.to_string(),
+        })
+    }
+
+    #[test]
+    fn without_trusted_hops_nothing_is_believed() {
+        assert_eq!(client(0, &[("x-forwarded-for", "192.0.2.1")]), None);
+        assert_eq!(Hops(0).host(&headers(&[("x-forwarded-host", "evil.example")])), None);
+    }
+
+    #[test]
+    fn one_hop_believes_the_last_entry_and_not_what_the_client_wrote_before_it() {
+        assert_eq!(client(1, &[("x-forwarded-for", "6.6.6.6, 192.0.2.1")]).as_deref(), Some("192.0.2.1"));
+        let lines = [("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "192.0.2.1")];
+        assert_eq!(client(1, &lines).as_deref(), Some("192.0.2.1"));
+    }
+
+    #[test]
+    fn two_hops_skip_the_inner_proxy() {
+        let lines = [("x-forwarded-for", "6.6.6.6, 192.0.2.1, 10.0.0.1")];
+        assert_eq!(client(2, &lines).as_deref(), Some("192.0.2.1"));
+    }
+
+    #[test]
+    fn a_list_shorter_than_the_hops_gives_its_first_entry() {
+        assert_eq!(client(3, &[("x-forwarded-for", "192.0.2.1")]).as_deref(), Some("192.0.2.1"));
+    }
+
+    #[test]
+    fn the_standard_header_comes_first_with_ports_and_ipv6() {
+        let lines = [
+            ("forwarded", r#"for="[2001:db8::1]:4711";proto=https;host="shop.example:8443""#),
+            ("x-forwarded-for", "192.0.2.1"),
+        ];
+        assert_eq!(client(1, &lines).as_deref(), Some("2001:db8::1 4711"));
+        assert_eq!(Hops(1).scheme(&headers(&lines)), Some("https"));
+        assert_eq!(Hops(1).host(&headers(&lines)), Some("shop.example:8443"));
+    }
+
+    #[test]
+    fn what_is_no_address_is_none() {
+        for value in ["unknown", "_hidden", "", "<script>", "999.1.1.1", "[::1"] {
+            assert_eq!(client(1, &[("x-forwarded-for", value)]), None, "{value}");
+        }
+    }
+}

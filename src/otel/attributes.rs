@@ -1,0 +1,181 @@
+//! Names and values of the attributes, by the conventions.
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, Uri, header, request};
+use opentelemetry::{Array, KeyValue, StringValue, Value};
+
+use crate::exchange::{self, HeaderNames, Host, Hops, Query};
+
+pub(super) const ERROR_TYPE: &str = "error.type";
+pub(super) const EXCEPTION_MESSAGE: &str = "exception.message";
+pub(super) const EXCEPTION_TYPE: &str = "exception.type";
+pub(super) const HTTP_ROUTE: &str = "http.route";
+pub(super) const HTTP_STATUS: &str = "http.response.status_code";
+pub(super) const RPC_METHOD: &str = "rpc.method";
+pub(super) const RPC_METHOD_ORIGINAL: &str = "rpc.method_original";
+pub(super) const XRAY_TRACE_ID: &str = "aws.xray.trace_id";
+
+/// The code's name is being changed; until the new one is in a release, both are given.
+pub(super) const RPC_STATUS: [&str; 2] = ["rpc.response.status_code", "rpc.status_code"];
+
+pub(super) const OTHER: &str = "_OTHER";
+
+/// Attributes as they come together.
+pub(super) struct Attributes(Vec<KeyValue>);
+
+// ===== impl Attributes =====
+
+impl Attributes {
+    /// With room for what a server span usually has.
+    pub(super) fn new() -> Self {
+        Self(Vec::with_capacity(16))
+    }
+
+    pub(super) fn push(&mut self, key: &'static str, value: impl Into<Value>) {
+        self.0.push(KeyValue::new(key, value));
+    }
+
+    pub(super) fn maybe(&mut self, key: &'static str, value: Option<impl Into<Value>>) {
+        if let Some(value) = value {
+            self.push(key, value);
+        }
+    }
+
+    pub(super) fn extend(&mut self, more: impl IntoIterator<Item = KeyValue>) {
+        self.0.extend(more);
+    }
+
+    pub(super) fn finish(self) -> Vec<KeyValue> {
+        self.0
+    }
+
+    /// The method, or `_OTHER` beside what was written.
+    pub(super) fn method(&mut self, method: &http::Method) {
+        const KEY: &str = "http.request.method";
+        if let Some(known) = exchange::method(method) {
+            return self.push(KEY, known);
+        }
+        self.push(KEY, OTHER);
+        self.push("http.request.method_original", cut(method.as_str(), METHOD).to_owned());
+    }
+
+    pub(super) fn version(&mut self, version: http::Version) {
+        self.maybe("network.protocol.version", exchange::version(version));
+    }
+
+    pub(super) fn server(&mut self, host: Option<Host<'_>>) {
+        let Some(Host { name, port }) = host else { return };
+        self.push("server.address", name.to_owned());
+        self.maybe("server.port", port.map(i64::from));
+    }
+
+    /// The socket's other end.
+    pub(super) fn peer(&mut self, peer: Option<std::net::SocketAddr>) {
+        let Some(peer) = peer else { return };
+        self.push("network.peer.address", peer.ip().to_canonical().to_string());
+        self.push("network.peer.port", i64::from(peer.port()));
+    }
+
+    /// Who the client is: as a trusted proxy says, else the socket's other end.
+    pub(super) fn client(
+        &mut self,
+        headers: &HeaderMap,
+        hops: Hops,
+        peer: Option<std::net::SocketAddr>,
+    ) {
+        let forwarded = hops.client(headers).map(|(address, _)| address);
+        let address = forwarded.or_else(|| peer.map(|peer| peer.ip()));
+        self.maybe("client.address", address.map(|address| address.to_canonical().to_string()));
+    }
+
+    pub(super) fn user_agent(&mut self, headers: &HeaderMap) {
+        let value = headers.get(header::USER_AGENT).filter(|value| !value.is_sensitive());
+        let text = value.and_then(|value| value.to_str().ok());
+        self.maybe("user_agent.original", text.map(|text| cut(text, USER_AGENT).to_owned()));
+    }
+
+    /// The target of a request that arrived.
+    pub(super) fn target(&mut self, request: &request::Parts, hops: Hops, query: &Query) {
+        self.push("url.scheme", exchange::scheme(request, hops));
+        self.push("url.path", request.uri.path().to_owned());
+        self.maybe("url.query", request.uri.query().map(|text| query.redact(text)));
+    }
+
+    /// The target of a request that leaves.
+    pub(super) fn full(&mut self, uri: &Uri, host: Option<Host<'_>>, query: &Query) {
+        self.push("url.full", full(uri, host, query));
+    }
+
+    /// The headers of an allow-list, as arrays of strings.
+    pub(super) fn headers(&mut self, prefix: &str, names: &HeaderNames, headers: &HeaderMap) {
+        self.0.extend(names.capture(headers).map(|(name, values)| {
+            let values = values.into_iter().map(StringValue::from).collect();
+            KeyValue::new(format!("{prefix}{name}"), Value::Array(Array::String(values)))
+        }));
+    }
+}
+
+/// Scheme, host, path and query, never a user and a password.
+fn full(uri: &Uri, host: Option<Host<'_>>, query: &Query) -> String {
+    let mut full = String::with_capacity(64);
+    let scheme = uri.scheme_str().unwrap_or("http");
+    let credentials = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
+    full.push_str(scheme);
+    full.push_str("://");
+    full.push_str(if credentials { "REDACTED:REDACTED@" } else { "" });
+    if let Some(Host { name, port }) = host {
+        full.push_str(&if name.contains(':') { Cow::Owned(format!("[{name}]")) } else { Cow::Borrowed(name) });
+        full.push_str(&port.map(|port| format!(":{port}")).unwrap_or_default());
+    }
+    full.push_str(uri.path());
+    if let Some(text) = uri.query() {
+        full.push('?');
+        full.push_str(&query.redact(text));
+    }
+    full
+}
+
+/// The first `most` bytes of a text, at the border of a character.
+pub(super) fn cut(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
+}
+
+/// The port that a scheme stands for.
+pub(super) fn default_port(uri: &Uri) -> u16 {
+    if uri.scheme_str() == Some("https") { 443 } else { 80 }
+}
+
+/// What a stranger may make a method as long as.
+pub(super) const METHOD: usize = 256;
+const USER_AGENT: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(uri: &'static str) -> String {
+        let uri = Uri::from_static(uri);
+        let host = exchange::host(&uri, &HeaderMap::new(), Hops(0));
+        full(&uri, host, &Query::default())
+    }
+
+    #[test]
+    fn a_url_never_shows_credentials_or_query_values() {
+        assert_eq!(
+            shown("https://user:secret@shop.example:8443/carts?token=abc"),
+            "https://REDACTED:REDACTED@shop.example:8443/carts?token=REDACTED"
+        );
+    }
+
+    #[test]
+    fn a_url_keeps_its_address_in_brackets() {
+        assert_eq!(shown("http://[::1]:8080/"), "http://[::1]:8080/");
+    }
+
+    #[test]
+    fn text_is_cut_at_the_border_of_a_character() {
+        assert_eq!(cut("aé", 2), "a");
+        assert_eq!(cut("aé", 9), "aé");
+    }
+}

@@ -1,0 +1,227 @@
+use std::{borrow::Cow, sync::Arc};
+
+use http::{StatusCode, request, response};
+use opentelemetry::{
+    Context, KeyValue,
+    trace::{SpanKind, TraceContextExt as _, Tracer, TracerProvider},
+};
+use tower_layer::Layer;
+
+use super::{
+    attributes::{self, Attributes, default_port},
+    baggage,
+    options::Options,
+    outcome::{Outcome, Side},
+    span::{Spans, builder},
+};
+use crate::{
+    exchange::{self, Code, End, Host, Hops, Query, Tally, is_grpc},
+    observe::{Observation, Observe, Observer},
+    trace::{Identity, Propagation, Scope},
+};
+
+/// A layer that makes one `CLIENT` span of every outgoing request and writes the trace into its headers.
+///
+/// It goes onto hyper-util's client, or any service that takes `http` requests. The span is a child of whatever is
+/// active where the request is made. It ends with the response's body: read to its end, or dropped, which is no error,
+/// since it is the caller's own wish.
+#[derive(Clone, Debug, Default)]
+pub struct OtelClientLayer {
+    options: Arc<Options>,
+}
+
+/// A client's exchange, on its way to becoming a span.
+#[derive(Debug)]
+pub struct ClientSpan {
+    options: Arc<Options>,
+    context: Context,
+    grpc: bool,
+    status: Option<StatusCode>,
+    code: Option<Code>,
+}
+
+// ===== impl OtelClientLayer =====
+
+impl OtelClientLayer {
+    /// A layer with the global tracer provider, as it is when the first request is made.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes spans from this provider. Default: the global one.
+    #[must_use]
+    pub fn tracer_provider<P>(mut self, provider: &P) -> Self
+    where
+        P: TracerProvider,
+        P::Tracer: Tracer<Span: Send + Sync + 'static> + Send + Sync + 'static,
+    {
+        self.options_mut().spans = Spans::given(provider);
+        self
+    }
+
+    /// Which headers carry the trace. Default: `tracecontext,baggage`.
+    #[must_use]
+    pub fn propagation(mut self, propagation: Propagation) -> Self {
+        self.options_mut().propagation = propagation;
+        self
+    }
+
+    /// Leaves requests alone: no span, no headers. Default: none.
+    #[must_use]
+    pub fn skip(mut self, skip: impl Fn(&request::Parts) -> bool + Send + Sync + 'static) -> Self {
+        self.options_mut().skip = Some(Arc::new(skip));
+        self
+    }
+
+    /// Names the span; where it gives `None`, the name is the method.
+    #[must_use]
+    pub fn span_name<N>(mut self, name: impl Fn(&request::Parts) -> Option<N> + Send + Sync + 'static) -> Self
+    where
+        N: Into<Cow<'static, str>>,
+    {
+        self.options_mut().span_name = Some(Arc::new(move |request| name(request).map(Into::into)));
+        self
+    }
+
+    /// Further attributes, from the request. Default: none.
+    #[must_use]
+    pub fn request_attributes(
+        mut self,
+        attributes: impl Fn(&request::Parts) -> Vec<KeyValue> + Send + Sync + 'static,
+    ) -> Self {
+        self.options_mut().request_attributes = Some(Arc::new(attributes));
+        self
+    }
+
+    /// Further attributes, from the response's head. Default: none.
+    #[must_use]
+    pub fn response_attributes(
+        mut self,
+        attributes: impl Fn(&response::Parts) -> Vec<KeyValue> + Send + Sync + 'static,
+    ) -> Self {
+        self.options_mut().response_attributes = Some(Arc::new(attributes));
+        self
+    }
+
+    /// What of a query string may leave the process. Default: its keys, no value.
+    #[must_use]
+    pub fn query(mut self, query: Query) -> Self {
+        self.options_mut().query = query;
+        self
+    }
+
+    fn options_mut(&mut self) -> &mut Options {
+        Arc::make_mut(&mut self.options)
+    }
+}
+
+impl<S> Layer<S> for OtelClientLayer {
+    type Service = Observe<S, Self>;
+
+    fn layer(&self, inner: S) -> Observe<S, Self> {
+        Observe::new(inner, self.clone())
+    }
+}
+
+impl Observer for OtelClientLayer {
+    type Observation = ClientSpan;
+
+    fn observe(&self, request: &mut request::Parts, scope: &mut Scope) -> Option<ClientSpan> {
+        (!self.options.skips(request)).then(|| ClientSpan::start(&self.options, request, scope))
+    }
+}
+
+// ===== impl ClientSpan =====
+
+impl ClientSpan {
+    fn start(options: &Arc<Options>, request: &mut request::Parts, scope: &mut Scope) -> Self {
+        let active = Identity::of_span(scope.context().span().span_context());
+        let surrounding = scope.surrounding();
+        let identity = identity(active, surrounding.as_ref());
+
+        let grpc = is_grpc(&request.headers);
+        let (name, attributes) = if grpc { grpc_facts(options, request) } else { http_facts(options, request) };
+        let name = options.span_name(request).unwrap_or(name);
+        let builder = builder(name, SpanKind::Client, scope).with_attributes(attributes.finish());
+
+        let base = scope.context().clone();
+        options.spans.start(builder, scope, &base, &identity);
+        let identity = scope.identity().unwrap_or(&identity);
+        options.propagation.inject(identity, &mut request.headers);
+        baggage::inject(&options.propagation, scope.context(), &mut request.headers);
+        let context = scope.context().clone();
+        Self { options: options.clone(), context, grpc, status: None, code: None }
+    }
+
+    fn record_call(&self, end: End<'_>) -> Option<Code> {
+        let code = match end {
+            End::Complete { trailers } => Some(Code::of(self.status?, self.code, trailers)),
+            End::Canceled => Some(Code::CANCELLED),
+            _ => None,
+        }?;
+        let span = self.context.span();
+        span.set_attributes(attributes::RPC_STATUS.map(|key| KeyValue::new(key, code.name())));
+        Some(code)
+    }
+}
+
+impl Observation for ClientSpan {
+    fn on_response(&mut self, response: &mut response::Parts) {
+        self.status = Some(response.status);
+        self.code = self.grpc.then(|| Code::read(&response.headers)).flatten();
+        let mut attributes = Attributes::new();
+        if !self.grpc {
+            attributes.push(attributes::HTTP_STATUS, i64::from(response.status.as_u16()));
+            attributes.version(response.version);
+        }
+        attributes.extend(self.options.response_attributes(response));
+        self.context.span().set_attributes(attributes.finish());
+    }
+
+    fn on_end(self, end: End<'_>, tally: &Tally) {
+        let outcome = if self.grpc {
+            Outcome::grpc(Side::Client, self.record_call(end), end)
+        } else {
+            Outcome::http(Side::Client, self.status, end)
+        };
+        let span = self.context.span();
+        outcome.record(&span, tally.ended());
+        span.end_with_timestamp(tally.ended());
+    }
+}
+
+/// A step further down from the active span, with what only the surrounding exchange knows of the trace.
+fn identity(active: Option<Identity>, surrounding: Option<&Identity>) -> Identity {
+    match (active, surrounding) {
+        (Some(active), Some(exchange)) if active.trace_id() == exchange.trace_id() => exchange.below(&active),
+        (Some(active), _) => active.child(),
+        (None, Some(exchange)) => exchange.child(),
+        (None, None) => Identity::root(),
+    }
+}
+
+fn http_facts(options: &Options, request: &request::Parts) -> (Cow<'static, str>, Attributes) {
+    let host = exchange::host(&request.uri, &request.headers, Hops(0));
+    let mut attributes = Attributes::new();
+    attributes.method(&request.method);
+    attributes.full(&request.uri, host, &options.query);
+    attributes.server(host.map(|host| with_port(host, request)));
+    attributes.extend(options.request_attributes(request));
+    (exchange::method(&request.method).unwrap_or("HTTP").into(), attributes)
+}
+
+fn grpc_facts(options: &Options, request: &request::Parts) -> (Cow<'static, str>, Attributes) {
+    let method = request.uri.path().trim_start_matches('/').to_owned();
+    let host = exchange::host(&request.uri, &request.headers, Hops(0));
+    let mut attributes = Attributes::new();
+    attributes.push("rpc.system.name", "grpc");
+    attributes.push(attributes::RPC_METHOD, method.clone());
+    attributes.server(host.map(|host| with_port(host, request)));
+    attributes.extend(options.request_attributes(request));
+    (method.into(), attributes)
+}
+
+/// The conventions require a port on this side.
+fn with_port<'a>(host: Host<'a>, request: &request::Parts) -> Host<'a> {
+    Host { port: host.port.or_else(|| Some(default_port(&request.uri))), ..host }
+}

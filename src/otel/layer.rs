@@ -1,0 +1,171 @@
+use std::{borrow::Cow, net::SocketAddr, sync::Arc};
+
+use http::{request, response};
+use opentelemetry::{
+    KeyValue,
+    trace::{Tracer, TracerProvider},
+};
+use tower_layer::Layer;
+
+use super::{options::Options, span::Spans};
+use crate::{
+    Error,
+    exchange::{HeaderNames, Hops, Query},
+    observe::Observe,
+    trace::{Propagation, TrustIncoming},
+};
+
+/// A layer that makes one `SERVER` span of every exchange.
+///
+/// It goes onto any axum, hyper or tonic service. Two of them around one service make one span, not two: the inner one
+/// only adds the route that the outer one could not see.
+#[derive(Clone, Debug, Default)]
+pub struct OtelLayer {
+    options: Arc<Options>,
+}
+
+// ===== impl OtelLayer =====
+
+impl OtelLayer {
+    /// A layer with the global tracer provider, as it is when the first request arrives.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes spans from this provider. Default: the global one.
+    #[must_use]
+    pub fn tracer_provider<P>(mut self, provider: &P) -> Self
+    where
+        P: TracerProvider,
+        P::Tracer: Tracer<Span: Send + Sync + 'static> + Send + Sync + 'static,
+    {
+        self.options_mut().spans = Spans::given(provider);
+        self
+    }
+
+    /// Which headers carry the trace. Default: `tracecontext,baggage`.
+    #[must_use]
+    pub fn propagation(mut self, propagation: Propagation) -> Self {
+        self.options_mut().propagation = propagation;
+        self
+    }
+
+    /// What a caller may decide about the trace. Default: all, as in every tracing library.
+    #[must_use]
+    pub fn trust(mut self, trust: TrustIncoming) -> Self {
+        let options = self.options_mut();
+        options.propagation = std::mem::take(&mut options.propagation).trust(trust);
+        self
+    }
+
+    /// How many proxies may say who the client is, and by which host and scheme it came. Default: none; `client.address`
+    /// is then the other end of the socket.
+    #[must_use]
+    pub fn trusted_hops(mut self, hops: usize) -> Self {
+        self.options_mut().hops = Hops(hops);
+        self
+    }
+
+    /// Leaves requests alone: no span, no headers, one branch. Default: none.
+    #[must_use]
+    pub fn skip(mut self, skip: impl Fn(&request::Parts) -> bool + Send + Sync + 'static) -> Self {
+        self.options_mut().skip = Some(Arc::new(skip));
+        self
+    }
+
+    /// Names the span; where it gives `None`, the name is by the conventions: `GET /carts/{id}`, `GET`.
+    ///
+    /// A name should have few values: never the path.
+    #[must_use]
+    pub fn span_name<N>(mut self, name: impl Fn(&request::Parts) -> Option<N> + Send + Sync + 'static) -> Self
+    where
+        N: Into<Cow<'static, str>>,
+    {
+        self.options_mut().span_name = Some(Arc::new(move |request| name(request).map(Into::into)));
+        self
+    }
+
+    /// Tells the route of a request: `http.route`. Default: axum's `MatchedPath` (feature `axum`), else none.
+    #[must_use]
+    pub fn route<R>(mut self, route: impl Fn(&request::Parts) -> Option<R> + Send + Sync + 'static) -> Self
+    where
+        R: Into<String>,
+    {
+        self.options_mut().route = Some(Arc::new(move |request| route(request).map(Into::into)));
+        self
+    }
+
+    /// Tells the socket's other end, where the server keeps it in a type of its own, as tonic does. Default:
+    /// [`Peer`](crate::exchange::Peer), else axum's `ConnectInfo` (feature `axum`).
+    #[must_use]
+    pub fn peer(
+        mut self,
+        peer: impl Fn(&request::Parts) -> Option<SocketAddr> + Send + Sync + 'static,
+    ) -> Self {
+        self.options_mut().peer = Some(Arc::new(peer));
+        self
+    }
+
+    /// Further attributes, from the request. Samplers see them. Default: none.
+    #[must_use]
+    pub fn request_attributes(
+        mut self,
+        attributes: impl Fn(&request::Parts) -> Vec<KeyValue> + Send + Sync + 'static,
+    ) -> Self {
+        self.options_mut().request_attributes = Some(Arc::new(attributes));
+        self
+    }
+
+    /// Further attributes, from the response's head. Default: none.
+    #[must_use]
+    pub fn response_attributes(
+        mut self,
+        attributes: impl Fn(&response::Parts) -> Vec<KeyValue> + Send + Sync + 'static,
+    ) -> Self {
+        self.options_mut().response_attributes = Some(Arc::new(attributes));
+        self
+    }
+
+    /// The request headers whose values may leave the process, as `http.request.header.<name>`. Default: none.
+    ///
+    /// # Errors
+    ///
+    /// When one is no header name.
+    pub fn request_headers<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
+        self.options_mut().request_headers = HeaderNames::new(names)?;
+        Ok(self)
+    }
+
+    /// The response headers whose values may leave the process, as `http.response.header.<name>`. Default: none.
+    ///
+    /// # Errors
+    ///
+    /// When one is no header name.
+    pub fn response_headers<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {
+        self.options_mut().response_headers = HeaderNames::new(names)?;
+        Ok(self)
+    }
+
+    /// What of a query string may leave the process. Default: its keys, no value.
+    #[must_use]
+    pub fn query(mut self, query: Query) -> Self {
+        self.options_mut().query = query;
+        self
+    }
+
+    pub(super) fn options(&self) -> &Arc<Options> {
+        &self.options
+    }
+
+    fn options_mut(&mut self) -> &mut Options {
+        Arc::make_mut(&mut self.options)
+    }
+}
+
+impl<S> Layer<S> for OtelLayer {
+    type Service = Observe<S, Self>;
+
+    fn layer(&self, inner: S) -> Observe<S, Self> {
+        Observe::new(inner, self.clone())
+    }
+}

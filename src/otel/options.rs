@@ -1,0 +1,83 @@
+use std::{borrow::Cow, fmt, net::SocketAddr, sync::Arc};
+
+use http::{request, response};
+use opentelemetry::KeyValue;
+
+use super::span::Spans;
+use crate::{
+    exchange::{HeaderNames, Hops, Query},
+    trace::Propagation,
+};
+
+/// What a user has set. Shared by a layer and all the services it made.
+#[derive(Clone, Default)]
+pub(super) struct Options {
+    pub(super) spans: Spans,
+    pub(super) propagation: Propagation,
+    pub(super) skip: Option<OfRequest<bool>>,
+    pub(super) span_name: Option<OfRequest<Option<Cow<'static, str>>>>,
+    pub(super) route: Option<OfRequest<Option<String>>>,
+    pub(super) peer: Option<OfRequest<Option<SocketAddr>>>,
+    pub(super) request_attributes: Option<OfRequest<Vec<KeyValue>>>,
+    pub(super) response_attributes: Option<OfResponse<Vec<KeyValue>>>,
+    pub(super) request_headers: HeaderNames,
+    pub(super) response_headers: HeaderNames,
+    pub(super) query: Query,
+    pub(super) hops: Hops,
+}
+
+pub(super) type OfRequest<T> = Arc<dyn Fn(&request::Parts) -> T + Send + Sync>;
+pub(super) type OfResponse<T> = Arc<dyn Fn(&response::Parts) -> T + Send + Sync>;
+
+// ===== impl Options =====
+
+impl Options {
+    pub(super) fn skips(&self, request: &request::Parts) -> bool {
+        self.skip.as_ref().is_some_and(|skip| skip(request))
+    }
+
+    /// The route that a request will be served by, if that is known: it has few values, the path has many.
+    pub(super) fn route(&self, request: &request::Parts) -> Option<String> {
+        if let Some(route) = &self.route {
+            return route(request);
+        }
+        #[cfg(feature = "axum")]
+        if let Some(route) = request.extensions.get::<axum::extract::MatchedPath>() {
+            return Some(route.as_str().to_owned());
+        }
+        None
+    }
+
+    pub(super) fn peer(&self, request: &request::Parts) -> Option<SocketAddr> {
+        self.peer
+            .as_ref()
+            .and_then(|peer| peer(request))
+            .or_else(|| crate::exchange::peer(&request.extensions))
+    }
+
+    pub(super) fn span_name(&self, request: &request::Parts) -> Option<Cow<'static, str>> {
+        self.span_name.as_ref()?(request)
+    }
+
+    pub(super) fn request_attributes(&self, request: &request::Parts) -> Vec<KeyValue> {
+        self.request_attributes.as_ref().map(|attributes| attributes(request)).unwrap_or_default()
+    }
+
+    pub(super) fn response_attributes(&self, response: &response::Parts) -> Vec<KeyValue> {
+        self.response_attributes.as_ref().map(|attributes| attributes(response)).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { spans, propagation, request_headers, response_headers, query, hops, .. } = self;
+        f.debug_struct("Options")
+            .field("spans", spans)
+            .field("propagation", propagation)
+            .field("request_headers", request_headers)
+            .field("response_headers", response_headers)
+            .field("query", query)
+            .field("hops", hops)
+            .finish_non_exhaustive()
+    }
+}

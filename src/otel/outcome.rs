@@ -1,0 +1,110 @@
+use std::borrow::Cow;
+
+use http::StatusCode;
+use opentelemetry::{
+    KeyValue,
+    trace::{SpanRef, Status},
+};
+
+use super::attributes::{ERROR_TYPE, EXCEPTION_MESSAGE, EXCEPTION_TYPE};
+use crate::exchange::{Code, End, Failure};
+
+/// What an end means for a span: its status, its `error.type`, and the exception that caused it.
+pub(super) struct Outcome {
+    error: Option<(Cow<'static, str>, Cow<'static, str>)>,
+    exception: Option<(&'static str, String)>,
+}
+
+/// Which side of the exchange the span is on. The conventions judge the same status differently.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Side {
+    Server,
+    Client,
+}
+
+// ===== impl Outcome =====
+
+impl Outcome {
+    /// By the HTTP conventions.
+    pub(super) fn http(side: Side, status: Option<StatusCode>, end: End<'_>) -> Self {
+        match end {
+            End::Failed { error } => Self::failed(error),
+            End::Panicked { message } => Self::panicked(message),
+            End::Canceled => Self::canceled(side),
+            End::Complete { .. } => status.map_or_else(Self::good, |status| Self::status(side, status)),
+        }
+    }
+
+    /// By the RPC conventions; `code` is the call's, if it came to one.
+    pub(super) fn grpc(side: Side, code: Option<Code>, end: End<'_>) -> Self {
+        match (end, code) {
+            (End::Failed { error }, _) => Self::failed(error),
+            (End::Panicked { message }, _) => Self::panicked(message),
+            (_, Some(code)) if side.counts(code) => Self::error(code.name(), ""),
+            _ => Self::good(),
+        }
+    }
+
+    /// Writes it onto the span.
+    pub(super) fn record(self, span: &SpanRef<'_>, at: std::time::SystemTime) {
+        let Self { error, exception } = self;
+        if let Some((kind, description)) = error {
+            span.set_attribute(KeyValue::new(ERROR_TYPE, kind));
+            span.set_status(Status::Error { description });
+        }
+        if let Some((kind, message)) = exception {
+            let attributes =
+                vec![KeyValue::new(EXCEPTION_TYPE, kind), KeyValue::new(EXCEPTION_MESSAGE, message)];
+            span.add_event_with_timestamp("exception", at, attributes);
+        }
+    }
+
+    fn good() -> Self {
+        Self { error: None, exception: None }
+    }
+
+    fn error(kind: impl Into<Cow<'static, str>>, description: impl Into<Cow<'static, str>>) -> Self {
+        Self { error: Some((kind.into(), description.into())), exception: None }
+    }
+
+    fn status(side: Side, status: StatusCode) -> Self {
+        let client = side == Side::Client && status.is_client_error();
+        if client || status.is_server_error() {
+            return Self::error(status.as_str().to_owned(), "");
+        }
+        Self::good()
+    }
+
+    fn failed(error: Failure<'_>) -> Self {
+        let (kind, message) = (error.type_name(), error.message());
+        Self { exception: Some((kind, message.clone())), ..Self::error(kind, message) }
+    }
+
+    fn panicked(message: &str) -> Self {
+        Self {
+            exception: Some((PANIC, message.to_owned())),
+            ..Self::error(PANIC, format!("panicked: {message}"))
+        }
+    }
+
+    /// On a server the client left, which is an error of the exchange; on a client it was our own wish.
+    fn canceled(side: Side) -> Self {
+        match side {
+            Side::Server => Self::error("canceled", "the client left before the response was over"),
+            Side::Client => Self::good(),
+        }
+    }
+}
+
+// ===== impl Side =====
+
+impl Side {
+    fn counts(self, code: Code) -> bool {
+        match self {
+            Self::Server => code.is_server_error(),
+            Self::Client => code.is_client_error(),
+        }
+    }
+}
+
+const PANIC: &str = "panic";

@@ -1,0 +1,124 @@
+use std::{
+    fmt,
+    io::{self, Write},
+    sync::{Mutex, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use opentelemetry::{Array, KeyValue, Value, trace::SpanId, trace::Status};
+use opentelemetry_sdk::trace::SpanData;
+use serde_json::{Map, json};
+
+use super::size::size;
+use crate::outbox::{Batch, Destination, Limits, SendError};
+
+/// A destination that prints each span as a JSON object as soon as it ends: `OTEL_TRACES_EXPORTER=console`.
+///
+/// The printing is done by the outbox's thread, so that a slow terminal slows no request.
+pub struct Print {
+    out: Mutex<Box<dyn Write + Send>>,
+}
+
+// ===== impl Print =====
+
+impl Print {
+    /// Prints to the standard output.
+    pub fn stdout() -> Self {
+        Self::new(io::stdout())
+    }
+
+    /// Prints to `out`.
+    pub fn new(out: impl Write + Send + 'static) -> Self {
+        Self { out: Mutex::new(Box::new(out)) }
+    }
+
+    fn print(&self, span: &SpanData) -> io::Result<()> {
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        serde_json::to_writer_pretty(&mut *out, &document(span))?;
+        out.write_all(b"\n")?;
+        out.flush()
+    }
+}
+
+impl Destination for Print {
+    type Record = SpanData;
+
+    fn limits(&self) -> Limits {
+        Limits::default().records(64).age(Duration::ZERO).in_flight(1)
+    }
+
+    fn size(&self, span: &SpanData) -> usize {
+        size(span)
+    }
+
+    async fn send(&self, batch: Batch<SpanData>) -> Result<(), SendError<SpanData>> {
+        for (printed, span) in batch.iter().enumerate() {
+            if let Err(error) = self.print(span) {
+                let reason = crate::outbox::Reason::new("output").detail(error.to_string());
+                return Err(SendError::Reject { lost: batch.len() - printed, reason });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Print {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Print").finish_non_exhaustive()
+    }
+}
+
+fn document(span: &SpanData) -> serde_json::Value {
+    let duration = span.end_time.duration_since(span.start_time).unwrap_or_default();
+    let parent = (span.parent_span_id != SpanId::INVALID).then(|| span.parent_span_id.to_string());
+    json!({
+        "name": span.name,
+        "kind": format!("{:?}", span.span_kind).to_uppercase(),
+        "trace_id": span.span_context.trace_id().to_string(),
+        "span_id": span.span_context.span_id().to_string(),
+        "parent_id": parent,
+        "start_time_unix_nano": nanos(span.start_time).to_string(),
+        "duration_ms": duration.as_secs_f64() * 1e3,
+        "status": status(&span.status),
+        "attributes": object(&span.attributes),
+        "events": span.events.iter().map(|event| json!({
+            "name": event.name,
+            "time_unix_nano": nanos(event.timestamp).to_string(),
+            "attributes": object(&event.attributes),
+        })).collect::<Vec<_>>(),
+        "links": span.links.iter().map(|link| json!({
+            "trace_id": link.span_context.trace_id().to_string(),
+            "span_id": link.span_context.span_id().to_string(),
+        })).collect::<Vec<_>>(),
+        "scope": span.instrumentation_scope.name(),
+    })
+}
+
+fn status(status: &Status) -> serde_json::Value {
+    match status {
+        Status::Unset => json!({ "code": "UNSET" }),
+        Status::Ok => json!({ "code": "OK" }),
+        Status::Error { description } => json!({ "code": "ERROR", "message": description }),
+    }
+}
+
+fn object(attributes: &[KeyValue]) -> Map<String, serde_json::Value> {
+    attributes.iter().map(|pair| (pair.key.to_string(), value(&pair.value))).collect()
+}
+
+fn value(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Bool(flag) => json!(flag),
+        Value::I64(number) => json!(number),
+        Value::F64(number) => json!(number),
+        Value::Array(Array::Bool(flags)) => json!(flags),
+        Value::Array(Array::I64(numbers)) => json!(numbers),
+        Value::Array(Array::F64(numbers)) => json!(numbers),
+        Value::Array(Array::String(texts)) => texts.iter().map(|text| text.as_str()).collect(),
+        other => json!(other.to_string()),
+    }
+}
+
+fn nanos(time: SystemTime) -> u128 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos())
+}

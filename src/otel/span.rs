@@ -1,0 +1,118 @@
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use opentelemetry::{
+    Context, InstrumentationScope, global,
+    trace::{SpanBuilder, SpanContext, SpanKind, TraceContextExt as _, TraceFlags, Tracer, TracerProvider},
+};
+
+use super::{Ids, sampler::Mark};
+use crate::trace::{Identity, Scope, Tracestate};
+
+/// Where spans come from: a provider that was given, or the global one as it is when the first span is wanted.
+#[derive(Clone, Default)]
+pub(super) struct Spans {
+    tracer: Arc<OnceLock<Arc<dyn Starts>>>,
+}
+
+/// A tracer of any type.
+trait Starts: Send + Sync {
+    /// A context with a new span in it: the rest of `base`, the span a child of `parent`.
+    fn start(&self, builder: SpanBuilder, parent: &Context, base: &Context) -> Context;
+}
+
+// ===== impl Spans =====
+
+impl Spans {
+    pub(super) fn given<P>(provider: &P) -> Self
+    where
+        P: TracerProvider,
+        P::Tracer: Tracer<Span: Send + Sync + 'static> + Send + Sync + 'static,
+    {
+        let tracer: Arc<dyn Starts> = Arc::new(provider.tracer_with_scope(instrumentation()));
+        Self { tracer: Arc::new(OnceLock::from(tracer)) }
+    }
+
+    /// Starts the span of an exchange and makes it the scope's.
+    ///
+    /// The span gets the identity's ids; where a provider does not take them, the identity follows the span, unless a
+    /// layer further out has already told it to others.
+    pub(super) fn start(&self, builder: SpanBuilder, scope: &mut Scope, base: &Context, identity: &Identity) {
+        let parent = parent(base, identity);
+        let context = Ids::hand_over(identity, || self.tracer().start(builder, &parent, base));
+        let made = identity.as_span(context.span().span_context());
+        if made.trace_id() != identity.trace_id() {
+            warn_of_foreign_ids();
+        }
+        scope.activate(context);
+        scope.amend(made);
+    }
+
+    fn tracer(&self) -> &dyn Starts {
+        &**self.tracer.get_or_init(|| Arc::new(global::tracer_with_scope(instrumentation())))
+    }
+}
+
+impl fmt::Debug for Spans {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spans").field("resolved", &self.tracer.get().is_some()).finish()
+    }
+}
+
+impl<T: Tracer<Span: Send + Sync + 'static> + Send + Sync> Starts for T {
+    fn start(&self, builder: SpanBuilder, parent: &Context, base: &Context) -> Context {
+        base.with_span(self.build_with_context(builder, parent))
+    }
+}
+
+/// The context to start a span in: its active span is the one that the identity names as parent.
+fn parent(base: &Context, identity: &Identity) -> Context {
+    let Some(parent_id) = identity.parent_id() else {
+        // A trace of its own must not become a child of whatever is active here.
+        return if base.has_active_span() { Context::new() } else { base.clone() };
+    };
+    if !identity.is_remote() && base.span().span_context().trace_id() == identity.trace_id().into() {
+        return base.clone();
+    }
+    let flags = TraceFlags::new(identity.flags().to_u8());
+    let state = identity.state().map(Tracestate::to_otel).unwrap_or_default();
+    let span = SpanContext::new(
+        identity.trace_id().into(),
+        parent_id.into(),
+        flags,
+        identity.is_remote(),
+        state,
+    );
+    let context = base.with_remote_span_context(span);
+    if identity.sampled().is_none() { context.with_value(Mark) } else { context }
+}
+
+fn instrumentation() -> InstrumentationScope {
+    InstrumentationScope::builder("belvedere")
+        .with_version(env!("CARGO_PKG_VERSION"))
+        .with_schema_url("https://opentelemetry.io/schemas/1.44.0")
+        .build()
+}
+
+#[cold]
+fn warn_of_foreign_ids() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        tracing::warn!(
+            target: "belvedere::otel",
+            "the tracer provider makes trace ids of its own: give it `belvedere::otel::Ids` as its id generator, \
+             else a trace may have other ids in other backends"
+        );
+    });
+}
+
+/// A builder with what is known of every span.
+pub(super) fn builder(
+    name: impl Into<std::borrow::Cow<'static, str>>,
+    kind: SpanKind,
+    scope: &Scope,
+) -> SpanBuilder {
+    SpanBuilder::from_name(name).with_kind(kind).with_start_time(scope.started())
+}

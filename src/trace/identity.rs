@@ -1,0 +1,177 @@
+use opentelemetry::trace::SpanContext;
+
+use super::{
+    SpanId, TraceId,
+    amzn,
+    w3c::{Flags, Traceparent, Tracestate},
+};
+
+/// Who an exchange is: one trace id for all backends, and its place in that trace.
+///
+/// The outermost layer decides it, all layers further in join.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Identity {
+    trace_id: TraceId,
+    span_id: SpanId,
+    parent_id: Option<SpanId>,
+    remote: bool,
+    sampled: Option<bool>,
+    random: bool,
+    state: Option<Tracestate>,
+    amzn: Option<amzn::Header>,
+    other: Option<Other>,
+}
+
+/// A second trace that a request said it belongs to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Other {
+    /// The other trace.
+    pub trace_id: TraceId,
+    /// The span in it, if one was named.
+    pub span_id: Option<SpanId>,
+}
+
+// ===== impl Identity =====
+
+impl Identity {
+    /// A new trace.
+    pub fn root() -> Self {
+        Self::in_trace(TraceId::generate()).random(true)
+    }
+
+    /// An exchange begun inside of this one: the same trace, one step further down.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        let (parent_id, remote) = (Some(self.span_id), false);
+        Self { span_id: SpanId::generate(), parent_id, remote, other: None, ..self.clone() }
+    }
+
+    /// An exchange begun inside of this one by one of its spans: `active` is the parent.
+    #[must_use]
+    pub fn below(&self, active: &Self) -> Self {
+        let Self { span_id, sampled, ref state, .. } = *active;
+        let state = state.clone().or_else(|| self.state.clone());
+        Self { parent_id: Some(span_id), sampled, state, ..self.child() }
+    }
+
+    /// The identity of a span; `None` if its context is invalid.
+    pub fn of_span(span: &SpanContext) -> Option<Self> {
+        let flags = Flags::new(span.trace_flags().to_u8());
+        let trace_id = TraceId::try_from(span.trace_id()).ok()?;
+        let span_id = SpanId::try_from(span.span_id()).ok()?;
+        let state = Tracestate::parse(&span.trace_state().header());
+        let identity = Self { span_id, state, ..Self::in_trace(trace_id) };
+        Some(identity.sample(Some(flags.is_sampled())).random(flags.is_random()))
+    }
+
+    /// This identity as the span `span` has it: with its ids and its sampling decision.
+    #[must_use]
+    pub fn as_span(&self, span: &SpanContext) -> Self {
+        let Some(made) = Self::of_span(span) else { return self.clone() };
+        let Self { trace_id, span_id, sampled, .. } = made;
+        // The caller's own spelling is passed on, unless a sampler or a processor has changed its meaning.
+        let changed = self.state.as_ref().map(Tracestate::to_otel) != Some(span.trace_state().clone());
+        let state = if changed && made.state.is_some() { made.state } else { self.state.clone() };
+        Self { trace_id, span_id, sampled, state, ..self.clone() }
+    }
+
+    /// The trace, the same in all backends.
+    pub fn trace_id(&self) -> TraceId {
+        self.trace_id
+    }
+
+    /// The exchange's own span, and its X-Ray segment.
+    pub fn span_id(&self) -> SpanId {
+        self.span_id
+    }
+
+    /// The span that this exchange was begun in; `None` where it starts the trace, or where its caller named none.
+    pub fn parent_id(&self) -> Option<SpanId> {
+        self.parent_id
+    }
+
+    /// Whether the parent is in another process.
+    pub fn is_remote(&self) -> bool {
+        self.remote
+    }
+
+    /// Whether the trace is recorded; `None` while nobody has decided.
+    pub fn sampled(&self) -> Option<bool> {
+        self.sampled
+    }
+
+    /// The trace id's [random flag](https://www.w3.org/TR/trace-context-2/#random-trace-id-flag).
+    pub fn is_random(&self) -> bool {
+        self.random
+    }
+
+    /// The vendors' part of the trace context, as the caller wrote it.
+    pub fn state(&self) -> Option<&Tracestate> {
+        self.state.as_ref()
+    }
+
+    /// What the caller wrote into `X-Amzn-Trace-Id`, if that header is read.
+    pub fn amzn(&self) -> Option<&amzn::Header> {
+        self.amzn.as_ref()
+    }
+
+    /// The trace that a second header named, where it is another one.
+    pub fn other(&self) -> Option<Other> {
+        self.other
+    }
+
+    /// The flags that go downstream.
+    pub fn flags(&self) -> Flags {
+        let sampled = if self.sampled == Some(true) { Flags::SAMPLED } else { Flags::NONE };
+        if self.random { sampled | Flags::RANDOM } else { sampled }
+    }
+
+    /// Sets the sampling decision.
+    #[must_use]
+    pub fn sample(self, sampled: Option<bool>) -> Self {
+        Self { sampled, ..self }
+    }
+
+    pub(super) fn of_w3c(traceparent: Traceparent, state: Option<Tracestate>) -> Self {
+        let Traceparent { trace_id, parent_id, flags } = traceparent;
+        let identity = Self { parent_id: Some(parent_id), remote: true, state, ..Self::in_trace(trace_id) };
+        identity.sample(Some(flags.is_sampled())).random(flags.is_random())
+    }
+
+    pub(super) fn of_amzn(header: &amzn::Header) -> Option<Self> {
+        let parent_id = header.parent();
+        let sampled = header.decision();
+        let identity = Self::in_trace(header.root()?);
+        Some(Self { parent_id, remote: parent_id.is_some(), sampled, ..identity })
+    }
+
+    pub(super) fn and_amzn(self, amzn: Option<amzn::Header>) -> Self {
+        Self { amzn, ..self }
+    }
+
+    /// Notes that the request also named `other`'s trace.
+    pub(super) fn and_other(self, other: Option<&Self>) -> Self {
+        let other = other.filter(|other| other.trace_id != self.trace_id);
+        let other = other.map(|other| Other { trace_id: other.trace_id, span_id: other.parent_id });
+        Self { other, ..self }
+    }
+
+    fn in_trace(trace_id: TraceId) -> Self {
+        Self {
+            trace_id,
+            span_id: SpanId::generate(),
+            parent_id: None,
+            remote: false,
+            sampled: None,
+            random: false,
+            state: None,
+            amzn: None,
+            other: None,
+        }
+    }
+
+    fn random(self, random: bool) -> Self {
+        Self { random, ..self }
+    }
+}

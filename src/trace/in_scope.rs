@@ -1,0 +1,108 @@
+use std::{
+    pin::Pin,
+    task::{Context as Task, Poll},
+};
+
+use futures_core::Stream;
+use opentelemetry::Context;
+use pin_project_lite::pin_project;
+
+/// Carries the scope of the exchange that this code runs in into work that runs elsewhere: tasks, threads, streams.
+///
+/// The identity, the span and the annotations go along together. Outside of an exchange nothing is carried and nothing
+/// breaks. Implemented for futures, streams and closures; the marker `M` tells them apart and is always inferred.
+///
+/// ```
+/// use belvedere::{exchange::Annotations, trace::InScope as _};
+///
+/// # async fn handler() {
+/// tokio::spawn(async { Annotations::current().insert("mail.sent", true) }.in_scope());
+/// tokio::task::spawn_blocking((|| Annotations::current().insert("resized", true)).in_scope());
+/// # }
+/// ```
+pub trait InScope<M> {
+    /// The same thing, in scope.
+    type Scoped;
+
+    /// Takes the current scope along.
+    #[must_use = "the scope goes with what is returned"]
+    fn in_scope(self) -> Self::Scoped;
+}
+
+pin_project! {
+    /// A future or a stream whose every poll runs in the scope that it was made in.
+    #[derive(Clone, Debug)]
+    pub struct Scoped<T> {
+        #[pin]
+        inner: T,
+        context: Context,
+    }
+}
+
+/// Tells futures from streams and closures. Only ever inferred.
+#[derive(Debug)]
+pub enum OfFuture {}
+
+/// Tells streams from futures and closures. Only ever inferred.
+#[derive(Debug)]
+pub enum OfStream {}
+
+/// Tells closures from futures and streams. Only ever inferred.
+#[derive(Debug)]
+pub struct OfCall<R>(std::convert::Infallible, std::marker::PhantomData<R>);
+
+// ===== impl InScope =====
+
+impl<F: Future> InScope<OfFuture> for F {
+    type Scoped = Scoped<F>;
+
+    fn in_scope(self) -> Scoped<F> {
+        Scoped { inner: self, context: Context::current() }
+    }
+}
+
+impl<S: Stream> InScope<OfStream> for S {
+    type Scoped = Scoped<S>;
+
+    fn in_scope(self) -> Scoped<S> {
+        Scoped { inner: self, context: Context::current() }
+    }
+}
+
+impl<F: FnOnce() -> R + Send + 'static, R> InScope<OfCall<R>> for F {
+    type Scoped = Box<dyn FnOnce() -> R + Send>;
+
+    fn in_scope(self) -> Self::Scoped {
+        let context = Context::current();
+        Box::new(move || {
+            let _guard = context.attach();
+            self()
+        })
+    }
+}
+
+// ===== impl Scoped =====
+
+impl<F: Future> Future for Scoped<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _guard = this.context.clone().attach();
+        this.inner.poll(task)
+    }
+}
+
+impl<S: Stream> Stream for Scoped<S> {
+    type Item = S::Item;
+
+    fn poll_next(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Option<S::Item>> {
+        let this = self.project();
+        let _guard = this.context.clone().attach();
+        this.inner.poll_next(task)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.inner.size_hint()
+    }
+}

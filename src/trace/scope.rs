@@ -1,0 +1,163 @@
+use std::{fmt, sync::Arc, time::SystemTime};
+
+use http::Extensions;
+use opentelemetry::Context;
+use tokio::time::Instant;
+
+use super::Identity;
+use crate::exchange::Annotations;
+
+/// What an exchange shares with everything that runs inside of it: its identity, its annotations, and the
+/// OpenTelemetry [`Context`] that carries them.
+///
+/// An observer gets it to fill when the request arrives. When all observers have been asked, the engine puts it into the
+/// request's extensions, where stacked layers join it, and makes its context the current one around the call and every
+/// poll of the future and of the body.
+#[derive(Clone)]
+pub struct Scope {
+    context: Context,
+    joined: bool,
+    shared: Shared,
+}
+
+/// What outlives the building of a scope.
+#[derive(Clone)]
+struct Shared {
+    started: SystemTime,
+    began: Instant,
+    identity: Option<Identity>,
+    annotations: Option<Annotations>,
+    values: Extensions,
+}
+
+/// A finished scope, as it lies in the context and in the request's extensions.
+#[derive(Clone)]
+struct Ambient {
+    shared: Arc<Shared>,
+    context: Context,
+}
+
+/// The part of a finished scope that the context carries; the context itself is the rest.
+struct Carried(Arc<Shared>);
+
+// ===== impl Scope =====
+
+impl Scope {
+    /// The scope of a request that arrives: a layer further out has begun it, or it is new.
+    pub(crate) fn enter(extensions: &Extensions) -> Self {
+        Self::of(extensions).unwrap_or_else(|| Self {
+            context: Context::current(),
+            joined: false,
+            shared: Shared::begin(),
+        })
+    }
+
+    /// The scope that a request carries in its extensions, if a layer has watched it.
+    pub fn of(extensions: &Extensions) -> Option<Self> {
+        let Ambient { shared, context } = extensions.get::<Ambient>()?.clone();
+        Some(Self::finished(shared, context))
+    }
+
+    /// The scope that this code runs in, if it runs inside of a watched exchange.
+    pub fn current() -> Option<Self> {
+        let context = Context::current();
+        let shared = context.get::<Carried>()?.0.clone();
+        Some(Self::finished(shared, context))
+    }
+
+    /// When the request arrived.
+    pub fn started(&self) -> SystemTime {
+        self.shared.started
+    }
+
+    /// The same moment by the clock that durations are measured with.
+    pub(crate) fn began(&self) -> Instant {
+        self.shared.began
+    }
+
+    /// Whether a layer further out has begun this scope.
+    pub fn is_joined(&self) -> bool {
+        self.joined
+    }
+
+    /// Who this exchange is, once an observer has decided it.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.shared.identity.as_ref()
+    }
+
+    /// Who the exchange is that this one was begun in: for an outgoing call, the request that is being served.
+    pub fn surrounding(&self) -> Option<Identity> {
+        self.context.get::<Carried>()?.0.identity.clone()
+    }
+
+    /// Decides who this exchange is, unless a layer further out already did.
+    pub fn identify(&mut self, decide: impl FnOnce() -> Identity) -> &Identity {
+        self.shared.identity.get_or_insert_with(decide)
+    }
+
+    /// Replaces what was decided. Only the observer that decided may do so.
+    pub fn amend(&mut self, identity: Identity) {
+        self.shared.identity = Some(identity);
+    }
+
+    /// The facts that handlers add.
+    pub fn annotations(&mut self) -> &Annotations {
+        self.shared.annotations.get_or_insert_default()
+    }
+
+    /// The context that will be current inside of the exchange.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Makes another context the one of this exchange, for example one with a span.
+    pub fn activate(&mut self, context: Context) {
+        self.context = context;
+    }
+
+    /// Leaves a value for stacked layers and for code in scope, in place of any earlier one of its type.
+    pub fn insert<T: Clone + Send + Sync + 'static>(&mut self, value: T) {
+        self.shared.values.insert(value);
+    }
+
+    /// A value that an observer left.
+    pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<&T> {
+        self.shared.values.get()
+    }
+
+    /// Ends the building: hands the scope to the request's extensions and gives the context to make current.
+    pub(crate) fn finish(mut self, extensions: &mut Extensions) -> Context {
+        self.annotations();
+        let shared = Arc::new(self.shared);
+        let context = self.context.with_value(Carried(shared.clone()));
+        extensions.insert(Ambient { shared, context: context.clone() });
+        context
+    }
+
+    fn finished(shared: Arc<Shared>, context: Context) -> Self {
+        Self { context, joined: true, shared: (*shared).clone() }
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { context, joined, shared } = self;
+        f.debug_struct("Scope")
+            .field("identity", &shared.identity)
+            .field("annotations", &shared.annotations)
+            .field("started", &shared.started)
+            .field("joined", joined)
+            .field("context", context)
+            .finish()
+    }
+}
+
+// ===== impl Shared =====
+
+impl Shared {
+    fn begin() -> Self {
+        let (identity, annotations) = (None, None);
+        let (started, began) = (SystemTime::now(), Instant::now());
+        Self { started, began, identity, annotations, values: Extensions::new() }
+    }
+}

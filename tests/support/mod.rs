@@ -1,0 +1,8 @@
+//! Doubles, in one place: whatever pretends to be something else in a test lives here.
+#![allow(dead_code, unused_imports, unreachable_pub, reason = "each test binary uses its own part")]
+
+pub mod body;
+pub mod observer;
+
+pub use body::Script;
+pub use observer::{Ended, Recorder};
