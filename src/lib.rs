@@ -17,4 +17,4 @@ pub mod console;
 
 pub use error::Error;
 #[cfg(feature = "otel")]
-pub use setup::from_env;
+pub use setup::{Belvedere, BelvedereClientLayer, BelvedereLayer, Setup, from_env};

@@ -1,0 +1,118 @@
+//! What a request pays for being seen: the same service bare and layered, in process.
+//!
+//! `cargo bench --all-features --bench stack` times both, interleaved by criterion's groups, counts allocations, and
+//! prints the ratio.
+
+use std::{convert::Infallible, hint::black_box, sync::OnceLock, time::Duration};
+
+use belvedere::{Setup, otel::OtelLayer};
+use bytes::Bytes;
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use tokio::runtime::Runtime;
+use tower::{Layer as _, Service, ServiceExt as _, service_fn};
+
+type Body = Full<Bytes>;
+
+async fn handle(request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    black_box(request);
+    Ok(Response::new(Full::from("hello")))
+}
+
+/// A request as a browser behind a proxy makes it: seven headers.
+fn request() -> Request<Body> {
+    Request::get("http://shop.example/carts/17?page=2")
+        .header("host", "shop.example")
+        .header("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0")
+        .header("accept", "text/html,application/xhtml+xml")
+        .header("accept-encoding", "gzip, deflate, br, zstd")
+        .header("cookie", "session=0123456789abcdef")
+        .header("x-forwarded-for", "192.0.2.1")
+        .header("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+        .body(Full::default())
+        .unwrap()
+}
+
+async fn exchange<S, B>(service: &mut S, request: Request<Body>)
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
+    B: http_body::Body<Data = Bytes, Error = Infallible>,
+{
+    let response = service.ready().await.unwrap().call(request).await.unwrap();
+    black_box(response.into_body().collect().await.unwrap());
+}
+
+/// A layer as `from_env` makes it; its spans are encoded and sent to a port that nobody listens on.
+fn layer() -> OtelLayer {
+    static BELVEDERE: OnceLock<belvedere::Belvedere> = OnceLock::new();
+    let make = || {
+        let lookup = |name: &str| (name == "OTEL_EXPORTER_OTLP_ENDPOINT").then(|| "http://127.0.0.1:9".to_owned());
+        Setup::lookup(lookup).global(false).start().unwrap()
+    };
+    BELVEDERE.get_or_init(make).otel_layer()
+}
+
+fn stack(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut group = criterion.benchmark_group("stack");
+    group.measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_millis(500));
+    let mut bare = service_fn(handle);
+    group.bench_function("bare", |bencher| {
+        bencher.iter_batched(request, |request| runtime.block_on(exchange(&mut bare, request)), BatchSize::SmallInput);
+    });
+    let mut skipped = layer().skip(|_| true).layer(service_fn(handle));
+    group.bench_function("skipped", |bencher| {
+        bencher.iter_batched(request, |request| runtime.block_on(exchange(&mut skipped, request)), BatchSize::SmallInput);
+    });
+    let mut layered = layer().layer(service_fn(handle));
+    group.bench_function("spans", |bencher| {
+        bencher.iter_batched(request, |request| runtime.block_on(exchange(&mut layered, request)), BatchSize::SmallInput);
+    });
+    group.finish();
+    summary(&runtime);
+}
+
+/// Time and allocations side by side, in alternating rounds, so that a busy machine slows both alike.
+fn summary(runtime: &Runtime) {
+    let mut bare = service_fn(handle);
+    let mut layered = layer().layer(service_fn(handle));
+    let (mut bare_time, mut layered_time) = (Duration::MAX, Duration::MAX);
+    for _ in 0..ROUNDS {
+        bare_time = bare_time.min(time(runtime, &mut bare));
+        layered_time = layered_time.min(time(runtime, &mut layered));
+    }
+    let allocated = |service: &mut dyn FnMut()| allocation_counter::measure(|| service()).count_total;
+    let mut one = Some(request());
+    let bare_allocations = allocated(&mut || runtime.block_on(exchange(&mut bare, one.take().unwrap())));
+    let mut one = Some(request());
+    let layered_allocations = allocated(&mut || runtime.block_on(exchange(&mut layered, one.take().unwrap())));
+    println!("\n| one exchange | bare | with spans | over bare |\n|---|--:|--:|--:|");
+    let nanos = |time: Duration| time.as_nanos() / u128::from(EXCHANGES);
+    let (bare, layered) = (nanos(bare_time), nanos(layered_time));
+    println!("| ns | {bare} | {layered} | {} |", layered.saturating_sub(bare));
+    let more = layered_allocations - bare_allocations;
+    println!("| allocations | {bare_allocations} | {layered_allocations} | {more} |\n");
+}
+
+#[expect(clippy::disallowed_types, reason = "here the real clock is the point")]
+fn time<S, B>(runtime: &Runtime, service: &mut S) -> Duration
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
+    B: http_body::Body<Data = Bytes, Error = Infallible>,
+{
+    let requests: Vec<_> = (0..EXCHANGES).map(|_| request()).collect();
+    let started = std::time::Instant::now();
+    runtime.block_on(async {
+        for request in requests {
+            exchange(service, request).await;
+        }
+    });
+    started.elapsed()
+}
+
+const ROUNDS: usize = 20;
+const EXCHANGES: u32 = 2_000;
+
+criterion_group!(benches, stack);
+criterion_main!(benches);
