@@ -1,1 +1,127 @@
-//! Stub.
+//! The one way out of the process.
+//!
+//! An [`Outbox`] carries records from where they are made to the backends they are for, off the request's path: a
+//! bounded queue and a worker per backend, batches, retries, one shutdown, and books that say what became of every
+//! single record.
+//!
+//! ```
+//! use belvedere::outbox::{Batch, Destination, Outbox, SendError};
+//! use std::time::Duration;
+//!
+//! struct Printer;
+//!
+//! impl Destination for Printer {
+//!     type Record = String;
+//!
+//!     fn size(&self, record: &String) -> usize {
+//!         record.len()
+//!     }
+//!
+//!     async fn send(&self, batch: Batch<String>) -> Result<(), SendError<String>> {
+//!         println!("{batch:?}");
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let outbox = Outbox::builder().start()?;
+//! let lines = outbox.lane("lines", Printer);
+//! lines.push("a handler was here".to_owned());
+//!
+//! let report = outbox.shutdown_blocking(Duration::from_secs(5));
+//! assert_eq!(report.to_string(), "lines: 1 accepted, 1 delivered, 0 lost, 0 waiting");
+//! # Ok::<(), belvedere::Error>(())
+//! ```
+//!
+//! # The flow
+//!
+//! ```text
+//!  any thread                 the outbox's thread
+//! ───────────────┬──────────────────────────────────────────────────────────────────────
+//!                │
+//!  lane.push ────┼──► queue ──► worker ──► flight ──► Destination::send ──► Ok: delivered
+//!  never blocks  │    bounded   batches    up to         │      │
+//!                │      │       by count,  in_flight     │      └─► Reject: lost, others delivered
+//!                │      ▼       bytes,     at once       │
+//!                │   overflow   age          ▲           ▼
+//!                │   (oldest)                └─ wait ◄─ Retry ──► for too long: expired
+//! ```
+//!
+//! 1. A record is pushed: measured by the destination, numbered, and queued, under a short lock.
+//! 2. The worker takes the oldest records that fit one request as soon as they fill it, or when the oldest has waited
+//!    for [`Limits::age`].
+//! 3. The batch is a flight. It calls the destination, and after a [`SendError::Retry`] waits and calls again: a
+//!    random time between nothing and a ceiling that doubles from 500 ms to 30 s, and at least what the backend asked
+//!    for.
+//! 4. The flight lands: each of its records is delivered, or lost under a reason.
+//!
+//! Lanes share the thread and nothing else: a slow backend cannot hold another one back, and a dead one costs a push
+//! no more than a live one. The thread is named `belvedere-outbox`; nothing that runs on it is traced, because
+//! OpenTelemetry's suppression is on for all of its life.
+//!
+//! # What is lost, and when
+//!
+//! Every record that is pushed is counted exactly once, as delivered, lost or waiting, in every [`Report`].
+//!
+//! | reason     | when |
+//! |------------|------|
+//! | `overflow` | The lane was full by [`Limits::queue_records`] or [`Limits::queue_bytes`]. What is in flight counts to both. The oldest queued records make room; the newest survive. A record that does not fit even then (it is larger than the bound, or the flights take all of it) is lost itself. |
+//! | `expired`  | It was tried again for [`Limits::retry_for`]. |
+//! | `panic`    | The destination panicked while it sent the batch, or measured the record. The lane lives on. |
+//! | `shutdown` | The shutdown reached its limit, or the runtime under the lane ended. The backend may have taken what was in flight. |
+//! | `closed`   | It was pushed after the shutdown had begun. It counts as accepted, too. |
+//! | any other  | The destination rejected it, with this [`Reason`]. After sixteen of them, more count as `other`. |
+//!
+//! What a backend got twice is not counted: a request that timed out may have arrived, and is sent again.
+//!
+//! # What is told
+//!
+//! Every event goes to the closure given to [`Builder::events`], and to `tracing` under the target
+//! `belvedere::outbox`: what was sent as `debug`, everything else as `warn`, at most one in ten seconds and lane, with
+//! the number of those that were folded into it. Pushing tells nothing by itself; the worker does, soon after.
+//!
+//! # Shutdown
+//!
+//! [`Outbox::shutdown`] closes the lanes, so that later records count as `closed`; sends what is there without
+//! waiting for more; goes on retrying, from short waits again, though never earlier than a backend asked for; and
+//! returns when the lanes are empty. At the limit, what is left is lost as `shutdown`. After it nothing is waiting.
+//!
+//! Dropping the last handle does the same for at most [`Builder::drop_limit`]. It blocks for it, which is right at the
+//! end of `main` and wrong in the middle of an async server: there, call `shutdown` and await it. A [`Lane`] does not
+//! keep its outbox alive. An exit of the process without either loses what is waiting.
+//!
+//! The async calls block no runtime and need none. The blocking ones work on any thread, also inside a current-thread
+//! runtime, and also while unwinding.
+//!
+//! # On a runtime of yours
+//!
+//! With [`Builder::runtime`] the lanes are tasks among your tasks:
+//!
+//! - A blocking call on the thread that drives a current-thread runtime keeps its lanes from running: it waits for its
+//!   whole limit, in vain. [`Outbox::flush_blocking`] returns `false` then, and [`Outbox::shutdown_blocking`] gives up
+//!   what is left. Use the async calls there.
+//! - Dropping the last handle does not block: it closes the lanes and leaves the rest, with its limit, to the runtime.
+//! - When the runtime ends, so do the lanes: what is left counts as `shutdown`, what comes later as `closed`.
+
+mod batch;
+mod builder;
+mod destination;
+mod event;
+mod flight;
+mod handle;
+mod lane;
+mod ledger;
+mod limits;
+mod queue;
+mod report;
+mod retry;
+mod shutdown;
+mod worker;
+
+pub use batch::Batch;
+pub use builder::Builder;
+pub use destination::{Destination, Reason, SendError};
+pub use event::OutboxEvent;
+pub use handle::Outbox;
+pub use lane::Lane;
+pub use limits::Limits;
+pub use report::{LaneReport, Report};

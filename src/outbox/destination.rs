@@ -1,0 +1,122 @@
+//! Where a lane leads.
+
+use std::{borrow::Cow, fmt, future::Future, time::Duration};
+
+use super::{Batch, Limits};
+
+/// One backend's end of a lane: what it takes, and how to hand it over.
+///
+/// An implementation must not block the thread in [`send`](Self::send), because all lanes of an outbox share one, and
+/// it must bound its own time: a request that never ends holds one of [`Limits::in_flight`] until the shutdown.
+/// Dropping the future of `send` must be harmless; that is how a shutdown that reached its limit ends it.
+pub trait Destination: Send + Sync + 'static {
+    /// What this backend makes of an exchange.
+    type Record: Send + 'static;
+
+    /// How the lane batches, holds and retries. Asked once, when the lane is opened.
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
+
+    /// The bytes that a record is counted with, against [`Limits::bytes`] and [`Limits::queue_bytes`].
+    ///
+    /// It is called on the thread that pushes, possibly in a `Drop`: it must be cheap, and an estimate is enough. It
+    /// must say the same each time it is asked about the same record. Should it panic, the record is lost as `panic`.
+    fn size(&self, record: &Self::Record) -> usize;
+
+    /// Sends a batch, once. Retrying is the lane's business.
+    ///
+    /// `Ok` says that the backend has every record. A panic is caught, and the batch is lost as `panic`.
+    fn send(
+        &self,
+        batch: Batch<Self::Record>,
+    ) -> impl Future<Output = Result<(), SendError<Self::Record>>> + Send;
+}
+
+/// Why a batch did not, or not wholly, arrive. `R` is the record.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum SendError<R> {
+    /// It is worth trying again: the backend could not be reached, was busy, or said to come back later.
+    Retry {
+        /// What is still to be sent, out of the batch that was given; what is missing counts as delivered.
+        rest: Batch<R>,
+        /// How long the backend asks to wait, at least. Two minutes of it are honoured.
+        after: Option<Duration>,
+        /// Why.
+        reason: Reason,
+    },
+    /// Trying again would give the same answer: a bad key, a document that is not understood.
+    Reject {
+        /// How many records are lost. Fewer than the batch had means that the others were accepted, as in a partial
+        /// success of OTLP; more than that counts as all of them.
+        lost: usize,
+        /// Why. Its phrase is what they are counted under.
+        reason: Reason,
+    },
+}
+
+/// Why something was not delivered: a phrase to count under, and perhaps the backend's own words.
+///
+/// The phrase is of few kinds, such as `refused`, `timeout`, `http 401`: a lane counts sixteen of them apart and
+/// folds the rest into `other`. The detail is free text, goes to events and logs only, and is cut at 512 bytes.
+///
+/// ```
+/// use belvedere::outbox::Reason;
+///
+/// let reason = Reason::new("http 401").detail("unknown API key");
+/// assert_eq!(reason.phrase(), "http 401");
+/// assert_eq!(reason.to_string(), "http 401: unknown API key");
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Reason {
+    phrase: Cow<'static, str>,
+    detail: Option<Box<str>>,
+}
+
+// ===== impl Reason =====
+
+impl Reason {
+    /// A reason without detail.
+    pub fn new(phrase: impl Into<Cow<'static, str>>) -> Self {
+        Self { phrase: phrase.into(), detail: None }
+    }
+
+    /// What the backend said about it. It must hold no secrets: it is logged.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        let mut detail = detail.into();
+        detail.truncate(detail.floor_char_boundary(LONGEST_DETAIL));
+        self.detail = (!detail.is_empty()).then(|| detail.into_boxed_str());
+        self
+    }
+
+    /// The phrase that losses are counted under.
+    pub fn phrase(&self) -> &str {
+        &self.phrase
+    }
+
+    /// What the backend said, if it said something.
+    pub fn words(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    pub(super) fn count_under(&self) -> Cow<'static, str> {
+        self.phrase.clone()
+    }
+}
+
+impl<P: Into<Cow<'static, str>>> From<P> for Reason {
+    fn from(phrase: P) -> Self {
+        Self::new(phrase)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { phrase, detail } = self;
+        f.write_str(phrase)?;
+        detail.iter().try_for_each(|detail| write!(f, ": {detail}"))
+    }
+}
+
+const LONGEST_DETAIL: usize = 512;

@@ -1,0 +1,183 @@
+//! The end of a lane that records are pushed into.
+
+use std::{
+    collections::VecDeque,
+    fmt, iter,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::{Notify, watch};
+
+use super::{
+    Destination, LaneReport, Limits, OutboxEvent,
+    event::{Events, Reporter},
+    queue::{Pushed, Queue},
+};
+
+/// Where a backend leaves its records. Made by [`Outbox::lane`](super::Outbox::lane); `R` is the record.
+///
+/// It is cheap to clone and does not keep the outbox alive: once the outbox has shut down, what is pushed is counted
+/// as `closed` and dropped.
+pub struct Lane<R> {
+    shared: Arc<Shared<R>>,
+}
+
+/// What a lane, its worker and its flights have in common.
+pub(super) struct Shared<R> {
+    name: Arc<str>,
+    queue: Mutex<Queue<R>>,
+    size: Box<dyn Fn(&R) -> usize + Send + Sync>,
+    reporter: Reporter,
+    /// Asks the worker to look again.
+    pub(super) wake: Notify,
+    /// Records have left: whoever waits for that looks again.
+    settled: watch::Sender<()>,
+    /// Whether the lane takes no more. Retries that wait for better times hear of it.
+    pub(super) closing: watch::Sender<bool>,
+}
+
+/// A lane whose record type does not matter.
+pub(super) trait AnyLane: Send + Sync {
+    fn report(&self) -> LaneReport;
+    /// See [`Queue::hurry`].
+    fn hurry(&self) -> u64;
+    fn is_past(&self, number: u64) -> bool;
+    fn settled(&self) -> watch::Receiver<()>;
+    /// Takes no more records, and drains what is there.
+    fn close(&self);
+    /// Takes no more records, and gives up what is there.
+    fn abandon(&self);
+}
+
+// ===== impl Lane =====
+
+impl<R> Lane<R> {
+    pub(super) fn new(shared: Arc<Shared<R>>) -> Self {
+        Self { shared }
+    }
+
+    /// Leaves a record to the outbox.
+    ///
+    /// It returns at once: it takes a short lock, and never waits, awaits or panics. It may be called from any
+    /// thread, in a `Drop`, and while unwinding. When the lane is full the oldest queued records make room.
+    pub fn push(&self, record: R) {
+        let shared = &*self.shared;
+        let Ok(size) = catch_unwind(AssertUnwindSafe(|| (shared.size)(&record))) else {
+            shared.queue().refuse();
+            return discard(iter::once(record));
+        };
+        let Pushed { wake, dropped } = shared.queue().push(record, size);
+        if wake {
+            shared.wake.notify_one();
+        }
+        discard(dropped);
+    }
+
+    /// The name it was opened with.
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+}
+
+impl<R> Clone for Lane<R> {
+    fn clone(&self) -> Self {
+        Self { shared: self.shared.clone() }
+    }
+}
+
+impl<R> fmt::Debug for Lane<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lane").field("name", &self.shared.name).finish_non_exhaustive()
+    }
+}
+
+// ===== impl Shared =====
+
+impl<R: Send + 'static> Shared<R> {
+    pub(super) fn new<D>(name: Arc<str>, destination: Arc<D>, limits: Limits, events: Option<Events>) -> Self
+    where
+        D: Destination<Record = R>,
+    {
+        Self {
+            queue: Mutex::new(Queue::new(limits)),
+            reporter: Reporter::new(name.clone(), events),
+            size: Box::new(move |record| destination.size(record)),
+            name,
+            wake: Notify::new(),
+            settled: watch::Sender::new(()),
+            closing: watch::Sender::new(false),
+        }
+    }
+}
+
+impl<R> Shared<R> {
+    /// The lock. Nothing that could panic, block or push runs under it (invariant Q4), so it is never poisoned.
+    pub(super) fn queue(&self) -> MutexGuard<'_, Queue<R>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells of an event. Not under the lock.
+    pub(super) fn tell(&self, event: impl FnOnce(Arc<str>) -> OutboxEvent) {
+        self.reporter.tell(event);
+    }
+
+    /// Tells whom it concerns that records have left. To be called after every change of the queue that may have
+    /// moved [`Queue::is_past`] or freed a place for a flight.
+    pub(super) fn settle(&self) {
+        self.settled.send_replace(());
+        self.wake.notify_one();
+    }
+
+    /// Tells of the overflow that pushes have left behind.
+    pub(super) fn tell_overflow(&self) {
+        let records = self.queue().untold();
+        if records > 0 {
+            self.settled.send_replace(());
+            self.tell(|lane| OutboxEvent::Overflowed { lane, records });
+        }
+    }
+}
+
+impl<R: Send + 'static> AnyLane for Shared<R> {
+    fn report(&self) -> LaneReport {
+        self.queue().report(self.name.clone())
+    }
+
+    fn hurry(&self) -> u64 {
+        let number = self.queue().hurry();
+        self.wake.notify_one();
+        number
+    }
+
+    fn is_past(&self, number: u64) -> bool {
+        self.queue().is_past(number)
+    }
+
+    fn settled(&self) -> watch::Receiver<()> {
+        self.settled.subscribe()
+    }
+
+    fn close(&self) {
+        self.queue().close();
+        self.closing.send_replace(true);
+        self.wake.notify_one();
+    }
+
+    fn abandon(&self) {
+        let (records, left) = self.queue().abandon();
+        self.closing.send_replace(true);
+        self.settle();
+        if records > 0 {
+            self.tell(|lane| OutboxEvent::Abandoned { lane, records });
+        }
+        discard::<VecDeque<_>>(left);
+    }
+}
+
+/// Drops what came from a backend; should that panic, it is not the pusher's problem.
+fn discard<I: IntoIterator>(records: I) {
+    records.into_iter().for_each(|record| {
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(record)));
+    });
+}
