@@ -3,6 +3,10 @@
 
 pub mod body;
 pub mod observer;
+#[cfg(feature = "otel")]
+pub mod sink;
+#[cfg(feature = "otel")]
+pub mod spans;
 
 pub use body::Script;
 pub use observer::{Ended, Recorder};
