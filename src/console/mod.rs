@@ -1,1 +1,66 @@
-//! Stub.
+//! The local console: a page on your own machine that shows the traces an exporter sends to it.
+//!
+//! It is for development. It keeps what it got in memory, within a bound, and forgets it when it stops.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), belvedere::Error> {
+//! use belvedere::console::Console;
+//!
+//! let console = Console::builder().start()?;
+//! println!("{}", console.url());
+//! // point an exporter at `console.otlp_endpoint()`, or set OTEL_EXPORTER_OTLP_ENDPOINT to it
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it receives
+//!
+//! ```text
+//!  exporter ──► POST /v1/traces ──► receive ──► store ──► page ──► GET /           the list, live
+//!                 protobuf, JSON     limits,     oldest     │       GET /r/<id>     one request, as a waterfall
+//!                 plain or gzip      masks       goes first └─────► GET /events     what changed
+//! ```
+//!
+//! OTLP over HTTP, with bodies of at most 16 MiB as sent and 64 MiB unpacked. `/v1/logs` and `/v1/metrics` are
+//! answered with success and not kept, so that an exporter of all three does not fail. gRPC is not spoken.
+//!
+//! # What is kept, and for how long
+//!
+//! Spans, by trace, until the bound of [`Builder::memory`] or 100,000 spans is reached; then the oldest trace goes.
+//! Spans may arrive in any order and late; one whose parent never comes is shown all the same. Texts longer than
+//! 8 KiB are cut, and the values of headers that carry credentials (`authorization`, `cookie`, `x-honeycomb-team`
+//! and their like) are replaced before they are kept. The headers of the exporter's own request are not kept at all.
+//!
+//! # Who may reach it
+//!
+//! - It listens on a loopback address, unless [`Builder::beyond_loopback`] says otherwise. It has no login.
+//! - A request has to name the console in its `Host` header: `localhost`, `127.0.0.1`, `[::1]` or a name given to
+//!   [`Builder::host`]. Anything else is answered with 421, so that a web site whose name was rebound to this
+//!   machine reads nothing.
+//! - A page of another origin may post telemetry if that origin's host is one of the same names (your own front end
+//!   on `http://localhost:3000`). Other sites are answered with 403. Nothing else is readable across origins.
+//! - What telemetry says is text that somebody else wrote: it is escaped wherever it is shown, and the pages run no
+//!   script and load no style but their own.
+//!
+//! The console serves itself with plain hyper. No layer of this crate is in its way, so it never traces itself.
+
+mod attribute;
+mod builder;
+mod guard;
+mod id;
+mod live;
+mod page;
+mod receive;
+mod reply;
+mod route;
+mod row;
+mod server;
+mod stall;
+mod state;
+mod store;
+mod trace;
+mod tree;
+mod worker;
+
+pub use self::builder::Builder;
+pub use self::worker::Console;

@@ -1,0 +1,18 @@
+//! The pages, as HTML that needs no script to be read.
+
+pub(super) mod asset;
+mod clock;
+mod facts;
+mod mark;
+pub(super) mod missing;
+mod query;
+pub(super) mod raw;
+pub(super) mod requests;
+mod row;
+mod shell;
+mod skyline;
+pub(super) mod trace;
+pub(super) mod waiting;
+mod waterfall;
+
+pub(super) use self::query::Query;

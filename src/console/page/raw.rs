@@ -1,0 +1,36 @@
+//! A trace as OTLP in JSON, the way it could be posted again.
+
+use http::StatusCode;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, TracesData};
+
+use crate::console::reply::{self, Reply};
+use crate::console::trace::{Source, Span, Trace};
+
+pub(in crate::console) fn page(trace: &Trace) -> Reply {
+    match serde_json::to_string_pretty(&document(trace)) {
+        Ok(text) => reply::json(StatusCode::OK, text),
+        Err(error) => reply::text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    }
+}
+
+fn document(trace: &Trace) -> TracesData {
+    let resource_spans = trace.sources().map(|source| {
+        let spans = trace.spans().iter().filter(|span| std::ptr::eq(&*span.source, source));
+        resource_spans(source, spans)
+    });
+    TracesData { resource_spans: resource_spans.collect() }
+}
+
+fn resource_spans<'a>(source: &Source, spans: impl Iterator<Item = &'a Span>) -> ResourceSpans {
+    let Source { service: _, resource, resource_schema, scope, scope_schema } = source;
+    let spans = ScopeSpans {
+        scope: Some(scope.clone()),
+        spans: spans.map(|span| span.data.clone()).collect(),
+        schema_url: scope_schema.clone(),
+    };
+    ResourceSpans {
+        resource: Some(resource.clone()),
+        scope_spans: vec![spans],
+        schema_url: resource_schema.clone(),
+    }
+}

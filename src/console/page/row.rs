@@ -1,0 +1,52 @@
+//! One line of the list.
+
+use maud::{Markup, html};
+
+use crate::console::page::{clock, mark};
+use crate::console::store::Store;
+use crate::console::trace::Trace;
+
+pub(super) fn row(store: &Store, trace: &Trace) -> Markup {
+    let row = trace.row();
+    let (value, unit) = clock::parts(row.duration);
+    html! {
+        tr #{ "t-" (trace.id()) } .row.(mark::class(row.health)) data-order=(trace.order()) {
+            td.when { (clock::instant(row.start)) }
+            td.state { (mark::mark(row.health)) span.code { (row.status.as_deref().unwrap_or("–")) } }
+            td.what {
+                a href={ "/r/" (trace.id()) } {
+                    span.method { (row.method.as_deref().unwrap_or("·")) }
+                    span.title { (row.title) }
+                }
+            }
+            td.took {
+                svg width="100%" height="8" aria-hidden="true" {
+                    rect.rail width="100%" height="8" rx="2" {}
+                    rect.bar width={ (share(row.duration)) "%" } height="8" rx="2" {}
+                }
+            }
+            td.time { (value) span.unit { (unit) } }
+            td.who {
+                @for service in &row.services {
+                    span.service { (dot(store, service)) (service) }
+                }
+            }
+            td.count { (row.spans) }
+        }
+    }
+}
+
+/// The colour of a service.
+pub(super) fn dot(store: &Store, service: &str) -> Markup {
+    html! {
+        svg.dot.{ "s" (store.color(service)) } viewBox="0 0 8 8" width="8" height="8" aria-hidden="true" {
+            rect width="8" height="8" rx="2" {}
+        }
+    }
+}
+
+/// A duration between 100 µs and 10 s, in hundredths of the way, by magnitude.
+pub(super) fn share(nanos: u64) -> u64 {
+    let magnitude = ((nanos.max(1) as f64).log10() - 5.0) / 5.0;
+    (magnitude * 100.0).clamp(2.0, 100.0).round() as u64
+}

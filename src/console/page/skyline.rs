@@ -1,0 +1,65 @@
+//! The latest requests as a skyline: the taller, the longer it took; a flag on what failed.
+
+use maud::{Markup, html};
+
+use crate::console::page::{clock, mark, row};
+use crate::console::row::{Health, Row};
+use crate::console::trace::Trace;
+
+/// `traces` are newest first; the newest stands at the right.
+pub(super) fn skyline(traces: &[&Trace]) -> Markup {
+    html! {
+        svg #skyline viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" role="img"
+            aria-label="Durations of the latest requests" {
+            @for (label, nanos) in LINES {
+                @let y = top(*nanos);
+                line.level x1="0" x2=(WIDTH) y1=(y) y2=(y) { title { (label) } }
+            }
+            @for (place, trace) in traces.iter().take(HOUSES).enumerate() {
+                (house(trace, WIDTH - (place as u64 + 1) * PITCH))
+            }
+        }
+    }
+}
+
+/// What the lines of the view mean.
+pub(super) fn levels() -> Markup {
+    html! {
+        svg.levels viewBox={ "0 0 40 " (HEIGHT) } width="40" height=(HEIGHT) aria-hidden="true" {
+            @for (label, nanos) in LINES { text x="0" y=(top(*nanos) + 3) { (label) } }
+        }
+    }
+}
+
+fn house(trace: &Trace, x: u64) -> Markup {
+    let row = trace.row();
+    let y = top(row.duration);
+    let flag = y.saturating_sub(7);
+    html! {
+        a href={ "/r/" (trace.id()) } tabindex="-1" {
+            title { (label(row)) }
+            rect.plot x=(x) y="0" width=(PITCH) height=(HEIGHT) {}
+            rect.house.(mark::class(row.health)) x=(x + 1) y=(y) width=(PITCH - 2) height=(HEIGHT - y) {}
+            @if matches!(row.health, Health::Failed | Health::Refused) {
+                rect.house.(mark::class(row.health)) x=(x + 3) y=(flag) width=(PITCH - 6) height="4" {}
+            }
+        }
+    }
+}
+
+fn label(row: &Row) -> String {
+    let Row { method, title, status, duration, .. } = row;
+    let parts = [method.as_deref(), Some(title), status.as_deref(), Some(&clock::duration(*duration))];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+fn top(nanos: u64) -> u64 {
+    HEIGHT - (row::share(nanos) * (HEIGHT - 12) / 100).max(3)
+}
+
+const HOUSES: usize = 100;
+const PITCH: u64 = 12;
+const WIDTH: u64 = PITCH * HOUSES as u64;
+const HEIGHT: u64 = 72;
+const LINES: &[(&str, u64)] =
+    &[("1 ms", 1_000_000), ("10 ms", 10_000_000), ("100 ms", 100_000_000), ("1 s", 1_000_000_000)];

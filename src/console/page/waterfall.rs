@@ -1,0 +1,162 @@
+//! The spans of a trace, as a tree beside one axis of time.
+
+use maud::{Markup, html};
+
+use crate::console::id::hex;
+use crate::console::page::{clock, facts, mark, row};
+use crate::console::row::Health;
+use crate::console::store::Store;
+use crate::console::trace::{Span, Trace};
+use crate::console::tree::{self, Node};
+
+/// From when to when the axis goes, in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Axis {
+    pub(super) start: u64,
+    length: u64,
+}
+
+pub(super) fn waterfall(store: &Store, trace: &Trace) -> Markup {
+    let axis = Axis::of(trace);
+    let nodes = tree::walk(trace);
+    html! {
+        div.panes {
+            section.waterfall aria-label="Waterfall" {
+                div.axis { span { "Span" } (axis.ticks()) }
+                ol #spans {
+                    @for node in nodes.iter().take(SHOWN) { (line(store, trace, axis, *node)) }
+                }
+                @if nodes.len() > SHOWN {
+                    p.none { (nodes.len() - SHOWN) " more spans are in " a href={ "/r/" (trace.id()) ".json" } { "the raw trace" } "." }
+                }
+            }
+            aside #panel.panel aria-label="Span" aria-live="polite" hidden {}
+        }
+    }
+}
+
+// ===== impl Axis =====
+
+impl Axis {
+    fn of(trace: &Trace) -> Self {
+        let spans =
+            || trace.spans().iter().map(|span| &span.data).filter(|data| data.start_time_unix_nano > 0);
+        let start = spans().map(|data| data.start_time_unix_nano).min().unwrap_or_default();
+        let end = spans().map(|data| data.end_time_unix_nano).max().unwrap_or_default();
+        Self { start, length: end.saturating_sub(start).max(1) }
+    }
+
+    /// Where an instant is on the axis, in percent.
+    fn at(self, nanos: u64) -> f64 {
+        let share = nanos.saturating_sub(self.start) as f64 / self.length as f64;
+        (share * 100.0).clamp(0.0, 100.0)
+    }
+
+    /// Three to seven round figures.
+    fn steps(self) -> impl Iterator<Item = u64> {
+        let magnitude = 10_u64.pow(self.length.ilog10().saturating_sub(1));
+        let fits = |step: &u64| self.length / step <= 6;
+        let step = [1, 2, 5, 10, 20, 50]
+            .map(|factor| factor * magnitude)
+            .into_iter()
+            .find(fits)
+            .unwrap_or(self.length);
+        (0..=self.length / step).map(move |count| count * step)
+    }
+
+    fn ticks(self) -> Markup {
+        html! {
+            svg.ticks width="100%" height="24" aria-hidden="true" {
+                @for step in self.steps() {
+                    @let x = percent(self.at(self.start + step));
+                    @let late = self.at(self.start + step) > 92.0;
+                    line x1=(x) x2=(x) y1="16" y2="24" {}
+                    text x=(x) y="12" text-anchor=(if step == 0 { "start" } else if late { "end" } else { "middle" }) {
+                        (if step == 0 { "0".to_owned() } else { clock::duration(step) })
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn line(store: &Store, trace: &Trace, axis: Axis, node: Node) -> Markup {
+    let span = &trace.spans()[node.span];
+    let health = if span.has_failed() { Health::Failed } else { Health::Fine };
+    let id = hex(&span.data.span_id);
+    html! {
+        li.span.(mark::class(health)) #{ "s-" (id) } {
+            details {
+                summary {
+                    span.name {
+                        (rails(node))
+                        (row::dot(store, span.service()))
+                        @if span.has_failed() { (mark::mark(health)) }
+                        span.title { (if span.data.name.is_empty() { "(no name)" } else { &span.data.name }) }
+                        span.kind { (facts::kind(span)) }
+                    }
+                    (bar(store, axis, span))
+                }
+                (facts::facts(trace, axis, span))
+            }
+        }
+    }
+}
+
+/// The lines that lead from a parent to its children.
+fn rails(node: Node) -> Markup {
+    let depth = node.depth.min(DEPTH);
+    let width = depth * INDENT;
+    html! {
+        @if depth > 0 {
+            svg.rails width=(width) height="32" aria-hidden="true" {
+                @for level in 1..depth {
+                    @if node.open & (1 << level) != 0 {
+                        @let x = (level - 1) * INDENT + 4;
+                        line x1=(x) x2=(x) y1="0" y2="32" {}
+                    }
+                }
+                @let x = width - INDENT + 4;
+                line x1=(x) x2=(x) y1="0" y2=(if node.last { 16 } else { 32 }) {}
+                line x1=(x) x2=(width - 2) y1="16" y2="16" {}
+            }
+        }
+    }
+}
+
+fn bar(store: &Store, axis: Axis, span: &Span) -> Markup {
+    let (from, to) = (axis.at(span.data.start_time_unix_nano), axis.at(span.data.end_time_unix_nano));
+    html! {
+        svg.time.{ "s" (store.color(span.service())) } width="100%" height="32" role="img" aria-label=(clock::duration(span.duration())) {
+            @for step in axis.steps() {
+                @let x = percent(axis.at(axis.start + step));
+                line.grid x1=(x) x2=(x) y1="0" y2="32" {}
+            }
+            rect.bar x=(percent(from.min(99.7))) y="10" width=(percent((to - from).max(0.3))) height="12" rx="2.5" {}
+            @for event in &span.data.events {
+                circle.event.bad[event.name == "exception"] cx=(percent(axis.at(event.time_unix_nano))) cy="16" r="3.5" {
+                    title { (event.name) }
+                }
+            }
+            (length(from, to, span))
+        }
+    }
+}
+
+/// The duration, on whichever side of the bar there is room.
+fn length(from: f64, to: f64, span: &Span) -> Markup {
+    let text = clock::duration(span.duration());
+    html! {
+        @if to < 86.0 { text x=(percent(to)) dx="8" y="20" { (text) } }
+        @else if from > 14.0 { text x=(percent(from)) dx="-8" y="20" text-anchor="end" { (text) } }
+        @else { text.within x=(percent(to)) dx="-8" y="20" text-anchor="end" { (text) } }
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{share:.2}%")
+}
+
+const SHOWN: usize = 1000;
+const DEPTH: usize = 16;
+const INDENT: usize = 16;

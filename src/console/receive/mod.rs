@@ -1,0 +1,9 @@
+//! What exporters post: one file per protocol, and what they share.
+
+mod body;
+mod lenient;
+mod otlp;
+mod refusal;
+mod trim;
+
+pub(super) use self::otlp::{Signal, receive};

@@ -1,0 +1,72 @@
+//! Which request gets which answer.
+
+use std::sync::Arc;
+
+use http::{Method, Request, StatusCode};
+use hyper::body::Incoming;
+
+use crate::console::id::TraceId;
+use crate::console::live;
+use crate::console::page::{self, Query, asset};
+use crate::console::receive;
+use crate::console::reply::{self, Body, Reply};
+use crate::console::state::State;
+
+pub(super) async fn route(state: Arc<State>, request: Request<Incoming>) -> Reply {
+    if !state.guard.expects(request.uri(), request.headers()) {
+        return reply::text(StatusCode::MISDIRECTED_REQUEST, MISDIRECTED);
+    }
+    if let Some(signal) = receive::Signal::of(request.uri().path()) {
+        return receive::receive(&state, signal, request).await;
+    }
+    let head = request.method() == Method::HEAD;
+    if !head && request.method() != Method::GET {
+        return reply::not_allowed("GET, HEAD");
+    }
+    let mut reply = read(state, &request);
+    if head {
+        *reply.body_mut() = Body::empty();
+    }
+    reply
+}
+
+fn read(state: Arc<State>, request: &Request<Incoming>) -> Reply {
+    let query = Query::of(request.uri().query().unwrap_or_default());
+    let path = request.uri().path();
+    match path {
+        "/" => list(&state, &query),
+        "/events" => live::stream(state, query, request.headers()),
+        _ if asset::find(path).is_some() => asset::reply(path),
+        _ => match path.strip_prefix("/r/") {
+            Some(rest) => one(&state, rest, request),
+            None => page::missing::page(request.headers()),
+        },
+    }
+}
+
+fn list(state: &State, query: &Query) -> Reply {
+    match TraceId::from_any_spelling(&query.text) {
+        Some(id) => reply::redirect(&format!("/r/{id}")),
+        None => page::requests::page(state, query),
+    }
+}
+
+fn one(state: &State, rest: &str, request: &Request<Incoming>) -> Reply {
+    let (spelling, json) = rest.strip_suffix(".json").map_or((rest, false), |spelling| (spelling, true));
+    let Some(id) = TraceId::from_any_spelling(spelling) else {
+        return page::missing::page(request.headers());
+    };
+    if spelling != id.to_string() {
+        return reply::redirect(&format!("/r/{id}{}", if json { ".json" } else { "" }));
+    }
+    let store = state.store();
+    match store.trace(id) {
+        Some(trace) if json => page::raw::page(trace),
+        Some(trace) => page::trace::page(state, &store, trace),
+        None if json => page::missing::json(),
+        None => page::waiting::page(state, &store, id),
+    }
+}
+
+const MISDIRECTED: &str = "This is a console of belvedere, and the Host of the request is none of its names. If the \
+    name is yours, add it: Console::builder().host(\"that-name\").";

@@ -1,0 +1,128 @@
+//! What a trace is in one line.
+
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+
+use crate::console::attribute;
+use crate::console::trace::{Span, Trace};
+
+/// One line of the list, as the root says it, or what arrived nearest to the root.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Row {
+    /// Nanoseconds since 1970.
+    pub(super) start: u64,
+    /// Nanoseconds.
+    pub(super) duration: u64,
+    pub(super) method: Option<String>,
+    /// The path, or else the span's name.
+    pub(super) title: String,
+    /// The status code, or else the kind of error.
+    pub(super) status: Option<String>,
+    pub(super) health: Health,
+    pub(super) spans: usize,
+    /// Everyone involved, the one who answered first.
+    pub(super) services: Vec<String>,
+    /// Whether the first span of the trace is still missing.
+    pub(super) rootless: bool,
+}
+
+/// How a request went.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Health {
+    #[default]
+    Fine,
+    /// Answered well, although something failed on the way.
+    Recovered,
+    Canceled,
+    /// The request was at fault: 4xx.
+    Refused,
+    Failed,
+}
+
+// ===== impl Row =====
+
+impl Row {
+    pub(super) fn of(trace: &Trace) -> Self {
+        let Some(root) = trace.root() else { return Self::default() };
+        let told = teller(trace, root);
+        let status = attribute::number(&told.data.attributes, STATUS);
+        let error = attribute::text(&told.data.attributes, &["error.type"]);
+        Self {
+            start: root.data.start_time_unix_nano,
+            duration: root.duration(),
+            method: attribute::text(&told.data.attributes, METHOD).map(str::to_owned),
+            title: title(told),
+            status: status.map(|status| status.to_string()).or_else(|| error.map(str::to_owned)),
+            health: Health::of(trace, told, status, error),
+            spans: trace.spans().len(),
+            services: services(trace, root),
+            rootless: !root.data.parent_span_id.is_empty(),
+        }
+    }
+
+    /// Whether the line has the text in it; `text` is in lower case.
+    pub(super) fn mentions(&self, text: &str) -> bool {
+        let Self { method, title, status, services, .. } = self;
+        let line =
+            [method.as_deref().unwrap_or_default(), title, status.as_deref().unwrap_or_default()].join(" ");
+        line.to_lowercase().contains(text)
+            || services.iter().any(|service| service.to_lowercase().contains(text))
+    }
+
+    /// Whether the "errors only" list has it.
+    pub(super) fn is_error(&self) -> bool {
+        self.health != Health::Fine
+    }
+}
+
+// ===== impl Health =====
+
+impl Health {
+    fn of(trace: &Trace, told: &Span, status: Option<i64>, error: Option<&str>) -> Self {
+        let canceled = error.is_some_and(|error| matches!(error, "canceled" | "cancelled"));
+        match status {
+            _ if canceled => Self::Canceled,
+            Some(500..) => Self::Failed,
+            Some(400..) => Self::Refused,
+            _ if told.has_failed() => Self::Failed,
+            _ if trace.spans().iter().any(Span::has_failed) => Self::Recovered,
+            _ => Self::Fine,
+        }
+    }
+}
+
+/// Whose method, path and status the row has: the root's, or those of the first server, if the root knows none.
+fn teller<'a>(trace: &'a Trace, root: &'a Span) -> &'a Span {
+    if attribute::text(&root.data.attributes, METHOD).is_some() {
+        return root;
+    }
+    let servers = trace.spans().iter().filter(|span| span.data.kind == SpanKind::Server as i32);
+    servers.min_by_key(|span| span.data.start_time_unix_nano).unwrap_or(root)
+}
+
+fn title(span: &Span) -> String {
+    let attributes = &span.data.attributes;
+    let path = attribute::text(attributes, &["url.path", "http.target"]);
+    let url = || attribute::text(attributes, &["url.full", "http.url"]).and_then(path_of);
+    let path = path.or_else(url).map(|path| path.split(['?', '#']).next().unwrap_or(path));
+    let name = if span.data.name.is_empty() { "(no name)" } else { &span.data.name };
+    path.unwrap_or(name).to_owned()
+}
+
+fn path_of(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    rest.find('/').map(|start| &rest[start..])
+}
+
+fn services(trace: &Trace, root: &Span) -> Vec<String> {
+    let mut services = vec![root.service().to_owned()];
+    for span in trace.spans() {
+        if services.len() < SERVICES && !services.iter().any(|service| service == span.service()) {
+            services.push(span.service().to_owned());
+        }
+    }
+    services
+}
+
+const METHOD: &[&str] = &["http.request.method", "http.method"];
+const STATUS: &[&str] = &["http.response.status_code", "http.status_code"];
+const SERVICES: usize = 12;

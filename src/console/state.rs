@@ -1,0 +1,56 @@
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::sync::{Semaphore, watch};
+
+use crate::console::guard::Guard;
+use crate::console::store::Store;
+use crate::console::worker::endpoint;
+
+/// What all connections of one console share.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) guard: Guard,
+    /// Where an exporter is to be pointed.
+    pub(super) endpoint: String,
+    /// Tells the event ids of this console from those of one that ran here before.
+    pub(super) epoch: u64,
+    /// How many bodies may be read at once.
+    pub(super) receiving: Semaphore,
+    /// How many pages may listen for changes.
+    pub(super) listening: Arc<Semaphore>,
+    /// The version of the store, for those who wait for the next.
+    pub(super) changed: watch::Sender<u64>,
+    store: Mutex<Store>,
+}
+
+// ===== impl State =====
+
+impl State {
+    pub(super) fn new(address: SocketAddr, guard: Guard, memory: usize) -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            guard,
+            endpoint: endpoint(address),
+            epoch: u64::try_from(since_epoch.as_micros()).unwrap_or_default(),
+            receiving: Semaphore::new(RECEIVING),
+            listening: Arc::new(Semaphore::new(LISTENING)),
+            changed: watch::Sender::new(0),
+            store: Mutex::new(Store::new(memory)),
+        }
+    }
+
+    pub(super) fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes the pages that listen, if anything is new.
+    pub(super) fn announce(&self) {
+        let version = self.store().version();
+        self.changed.send_if_modified(|known| std::mem::replace(known, version) != version);
+    }
+}
+
+const RECEIVING: usize = 16;
+const LISTENING: usize = 32;

@@ -1,0 +1,197 @@
+//! One trace: the spans that arrived for it, in whatever order.
+
+use std::collections::HashMap;
+use std::mem::size_of;
+use std::sync::Arc;
+
+use opentelemetry_proto::tonic::common::v1::InstrumentationScope;
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::{self as otlp, span::SpanKind};
+
+use crate::console::attribute;
+use crate::console::id::TraceId;
+use crate::console::row::Row;
+
+#[derive(Debug)]
+pub(super) struct Trace {
+    id: TraceId,
+    order: u64,
+    version: u64,
+    spans: Vec<Span>,
+    /// Each source once, however many batches brought it.
+    sources: Vec<Arc<Source>>,
+    places: HashMap<Vec<u8>, usize>,
+    weight: usize,
+    row: Row,
+}
+
+/// A span and who sent it.
+#[derive(Debug)]
+pub(super) struct Span {
+    pub(super) source: Arc<Source>,
+    pub(super) data: otlp::Span,
+    weight: usize,
+}
+
+/// What all spans of one scope of one resource have in common.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Source {
+    pub(super) service: String,
+    pub(super) resource: Resource,
+    pub(super) resource_schema: String,
+    pub(super) scope: InstrumentationScope,
+    pub(super) scope_schema: String,
+}
+
+// ===== impl Trace =====
+
+impl Trace {
+    pub(super) fn new(id: TraceId, order: u64) -> Self {
+        let weight = size_of::<Self>() + INDEX;
+        let (spans, sources, places) = (Vec::new(), Vec::new(), HashMap::new());
+        Self { id, order, version: 0, spans, sources, places, weight, row: Row::default() }
+    }
+
+    /// Adds a span, in place of an earlier one of the same id. `false` where the trace is full.
+    pub(super) fn insert(&mut self, mut span: Span, limit: usize) -> bool {
+        let place = self.places.get(&span.data.span_id).copied();
+        let source = self.sources.iter().find(|source| ***source == *span.source).cloned();
+        let freed = place.map_or(0, |place| self.spans[place].weight);
+        let added = span.weight + source.as_ref().map_or_else(|| span.source.weight(), |_| 0);
+        if self.weight - freed + added > limit || (place.is_none() && self.spans.len() >= SPANS) {
+            return false;
+        }
+        self.weight = self.weight - freed + added;
+        match source {
+            Some(source) => span.source = source,
+            None => self.sources.push(span.source.clone()),
+        }
+        match place {
+            Some(place) => self.spans[place] = span,
+            None => {
+                self.places.insert(span.data.span_id.clone(), self.spans.len());
+                self.spans.push(span);
+            }
+        }
+        true
+    }
+
+    /// Computes the row again, under a new version.
+    pub(super) fn settle(&mut self, version: u64) {
+        self.version = version;
+        self.row = Row::of(self);
+    }
+
+    pub(super) fn id(&self) -> TraceId {
+        self.id
+    }
+
+    pub(super) fn order(&self) -> u64 {
+        self.order
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    pub(super) fn weight(&self) -> usize {
+        self.weight
+    }
+
+    pub(super) fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
+    pub(super) fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.sources.iter().map(|source| &**source)
+    }
+
+    pub(super) fn row(&self) -> &Row {
+        &self.row
+    }
+
+    /// The span without a parent; else one that took the request in; else the earliest.
+    pub(super) fn root(&self) -> Option<&Span> {
+        let rank = |span: &&Span| {
+            let taken_in = [SpanKind::Server as i32, SpanKind::Consumer as i32].contains(&span.data.kind);
+            let top = self.parent(span).is_none();
+            (!span.data.parent_span_id.is_empty(), !top, !taken_in, span.data.start_time_unix_nano)
+        };
+        self.spans.iter().min_by_key(rank)
+    }
+
+    /// Whether any of its texts has this in it; `text` is in lower case.
+    pub(super) fn mentions(&self, text: &str) -> bool {
+        let source = |source: &Arc<Source>| attribute::mentions(&source.resource.attributes, text);
+        self.row.mentions(text)
+            || self.spans.iter().any(|span| span.mentions(text))
+            || self.sources.iter().any(source)
+    }
+
+    /// Where the span's parent is, if it has arrived.
+    pub(super) fn parent(&self, span: &Span) -> Option<usize> {
+        self.places.get(&span.data.parent_span_id).copied()
+    }
+}
+
+// ===== impl Span =====
+
+impl Span {
+    pub(super) fn new(source: Arc<Source>, data: otlp::Span) -> Self {
+        let weight = size_of::<Self>() + INDEX + weigh(&data);
+        Self { source, data, weight }
+    }
+
+    pub(super) fn service(&self) -> &str {
+        &self.source.service
+    }
+
+    pub(super) fn duration(&self) -> u64 {
+        self.data.end_time_unix_nano.saturating_sub(self.data.start_time_unix_nano)
+    }
+
+    fn mentions(&self, text: &str) -> bool {
+        self.data.name.to_lowercase().contains(text) || attribute::mentions(&self.data.attributes, text)
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.data.status.as_ref().is_some_and(|status| status.code == otlp::status::StatusCode::Error as i32)
+    }
+}
+
+// ===== impl Source =====
+
+impl Source {
+    fn weight(&self) -> usize {
+        let Self { service, resource, resource_schema, scope, scope_schema } = self;
+        let texts = service.len()
+            + resource_schema.len()
+            + scope.name.len()
+            + scope.version.len()
+            + scope_schema.len();
+        size_of::<Self>()
+            + texts
+            + attribute::weight(&resource.attributes)
+            + attribute::weight(&scope.attributes)
+    }
+}
+
+fn weigh(span: &otlp::Span) -> usize {
+    let event = |event: &otlp::span::Event| {
+        size_of::<otlp::span::Event>() + event.name.len() + attribute::weight(&event.attributes)
+    };
+    let link = |link: &otlp::span::Link| {
+        size_of::<otlp::span::Link>() + IDS + link.trace_state.len() + attribute::weight(&link.attributes)
+    };
+    let texts = span.name.len()
+        + span.trace_state.len()
+        + span.status.as_ref().map_or(0, |status| status.message.len());
+    let events: usize = span.events.iter().map(event).sum();
+    let links: usize = span.links.iter().map(link).sum();
+    IDS + texts + attribute::weight(&span.attributes) + events + links
+}
+
+const SPANS: usize = 10_000;
+/// What the indices need for an entry, about.
+const INDEX: usize = 128;
+const IDS: usize = 96;
