@@ -14,7 +14,7 @@ use super::{processor::SharedResource, size::size};
 use crate::{
     Error,
     outbox::{Batch, Destination, Limits, Reason, SendError},
-    transport::{Answer, Http},
+    transport::{Answer, HttpClient},
 };
 
 /// An OTLP endpoint for spans: protobuf over HTTP.
@@ -35,7 +35,7 @@ pub struct Otlp {
 #[derive(Debug)]
 struct Endpoint {
     otlp: Otlp,
-    http: Http,
+    http: HttpClient,
     resource: SharedResource,
 }
 
@@ -90,7 +90,7 @@ impl Otlp {
         if self.gzip {
             self.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        Ok(Endpoint { otlp: self, http: Http::builder().build()?, resource })
+        Ok(Endpoint { otlp: self, http: HttpClient::builder().build()?, resource })
     }
 }
 
@@ -100,7 +100,7 @@ impl Destination for Endpoint {
     type Record = SpanData;
 
     fn limits(&self) -> Limits {
-        self.otlp.limits.clone()
+        self.otlp.limits
     }
 
     fn size(&self, span: &SpanData) -> usize {
@@ -132,19 +132,19 @@ impl Endpoint {
 
 /// What an answer means for a batch.
 fn judge(answer: &Answer, batch: Batch<SpanData>) -> Result<(), SendError<SpanData>> {
-    if answer.status().is_success() {
+    if answer.status.is_success() {
         return accepted(answer);
     }
-    let reason = Reason::new(format!("http {}", answer.status().as_u16())).detail(words(answer));
-    if RETRYABLE.contains(&answer.status()) {
-        return Err(SendError::Retry { rest: batch, after: retry_after(answer.headers()), reason });
+    let reason = Reason::new(format!("http {}", answer.status.as_u16())).detail(words(answer));
+    if RETRYABLE.contains(&answer.status) {
+        return Err(SendError::Retry { rest: batch, after: retry_after(&answer.headers), reason });
     }
     Err(SendError::Reject { lost: batch.len(), reason })
 }
 
 /// A success may be a partial one.
 fn accepted(answer: &Answer) -> Result<(), SendError<SpanData>> {
-    let response = ExportTraceServiceResponse::decode(answer.body().clone()).unwrap_or_default();
+    let response = ExportTraceServiceResponse::decode(answer.body.clone()).unwrap_or_default();
     let Some(partial) = response.partial_success.filter(|partial| partial.rejected_spans > 0) else {
         return Ok(());
     };
@@ -154,7 +154,7 @@ fn accepted(answer: &Answer) -> Result<(), SendError<SpanData>> {
 
 /// What the backend said: the readable part of its body.
 fn words(answer: &Answer) -> String {
-    let text = String::from_utf8_lossy(answer.body());
+    let text = String::from_utf8_lossy(&answer.body);
     text.chars().filter(|char| !char.is_control() && *char != char::REPLACEMENT_CHARACTER).take(WORDS).collect()
 }
 

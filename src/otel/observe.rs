@@ -217,7 +217,7 @@ fn links(other: Option<Other>, attributes: &mut Attributes) -> Vec<Link> {
 /// What a caller that sent `X-Amzn-Trace-Id` is told.
 fn answer(identity: &Identity) -> Option<(HeaderName, HeaderValue)> {
     let header = identity.amzn()?;
-    Some((amzn::NAME, header.answer(identity.trace_id(), identity.sampled())))
+    Some((amzn::NAME.clone(), header.answer(identity.trace_id(), identity.sampled() == Some(true))))
 }
 
 fn told(value: &exchange::Value) -> Value {

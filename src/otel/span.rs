@@ -76,8 +76,8 @@ fn parent(base: &Context, identity: &Identity) -> Context {
     if !identity.is_remote() && base.span().span_context().trace_id() == identity.trace_id().into() {
         return base.clone();
     }
-    let flags = TraceFlags::new(identity.flags().to_u8());
-    let state = identity.state().map(Tracestate::to_otel).unwrap_or_default();
+    let flags = TraceFlags::from(identity.flags());
+    let state = identity.state().and_then(Tracestate::to_otel).unwrap_or_default();
     let span = SpanContext::new(
         identity.trace_id().into(),
         parent_id.into(),

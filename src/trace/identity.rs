@@ -57,10 +57,10 @@ impl Identity {
 
     /// The identity of a span; `None` if its context is invalid.
     pub fn of_span(span: &SpanContext) -> Option<Self> {
-        let flags = Flags::new(span.trace_flags().to_u8());
-        let trace_id = TraceId::try_from(span.trace_id()).ok()?;
-        let span_id = SpanId::try_from(span.span_id()).ok()?;
-        let state = Tracestate::parse(&span.trace_state().header());
+        let flags = Flags::from(span.trace_flags());
+        let trace_id = TraceId::from_otel(span.trace_id())?;
+        let span_id = SpanId::from_otel(span.span_id())?;
+        let state = Tracestate::from_otel(span.trace_state());
         let identity = Self { span_id, state, ..Self::in_trace(trace_id) };
         Some(identity.sample(Some(flags.is_sampled())).random(flags.is_random()))
     }
@@ -71,7 +71,8 @@ impl Identity {
         let Some(made) = Self::of_span(span) else { return self.clone() };
         let Self { trace_id, span_id, sampled, .. } = made;
         // The caller's own spelling is passed on, unless a sampler or a processor has changed its meaning.
-        let changed = self.state.as_ref().map(Tracestate::to_otel) != Some(span.trace_state().clone());
+        let callers = self.state.as_ref().and_then(Tracestate::to_otel);
+        let changed = callers.is_none_or(|state| state != *span.trace_state());
         let state = if changed && made.state.is_some() { made.state } else { self.state.clone() };
         Self { trace_id, span_id, sampled, state, ..self.clone() }
     }
@@ -123,8 +124,8 @@ impl Identity {
 
     /// The flags that go downstream.
     pub fn flags(&self) -> Flags {
-        let sampled = if self.sampled == Some(true) { Flags::SAMPLED } else { Flags::NONE };
-        if self.random { sampled | Flags::RANDOM } else { sampled }
+        let random = if self.random { Flags::RANDOM } else { Flags::default() };
+        random.sampled(self.sampled == Some(true))
     }
 
     /// Sets the sampling decision.
@@ -140,10 +141,9 @@ impl Identity {
     }
 
     pub(super) fn of_amzn(header: &amzn::Header) -> Option<Self> {
-        let parent_id = header.parent();
-        let sampled = header.decision();
-        let identity = Self::in_trace(header.root()?);
-        Some(Self { parent_id, remote: parent_id.is_some(), sampled, ..identity })
+        let amzn::Header { root, parent: parent_id, sampled, .. } = *header;
+        let sampled = sampled.and_then(amzn::Decision::is_sampled);
+        Some(Self { parent_id, remote: parent_id.is_some(), sampled, ..Self::in_trace(root?) })
     }
 
     pub(super) fn and_amzn(self, amzn: Option<amzn::Header>) -> Self {

@@ -72,7 +72,7 @@ impl Propagation {
         let mut named = named.into_iter();
         let (first, second) = (named.next(), named.next());
         // A header without a root may still say whether to record.
-        let decided = amzn.as_ref().and_then(amzn::Header::decision).filter(|_| self.passes_on());
+        let decided = amzn.as_ref().and_then(|header| header.sampled?.is_sampled()).filter(|_| self.passes_on());
         match (self.trust, first) {
             (_, None) if decided.is_some() => begin().sample(decided).and_amzn(amzn),
             (_, None) => begin().and_amzn(amzn),
@@ -121,11 +121,13 @@ impl Default for Propagation {
 fn inject_w3c(identity: &Identity, headers: &mut HeaderMap) {
     let (trace_id, parent_id) = (identity.trace_id(), identity.span_id());
     let traceparent = w3c::Traceparent { trace_id, parent_id, flags: identity.flags() };
-    w3c::inject(headers, &traceparent, identity.state());
+    w3c::inject(headers, traceparent, identity.state());
 }
 
 fn inject_amzn(identity: &Identity, headers: &mut HeaderMap) {
-    let caller = identity.amzn().cloned().unwrap_or_default();
-    let header = caller.passed_on(identity.trace_id(), identity.span_id(), identity.sampled());
-    headers.insert(amzn::NAME, header.to_value());
+    let mut header = identity.amzn().cloned().unwrap_or_default();
+    header.root = Some(identity.trace_id());
+    header.parent = Some(identity.span_id());
+    header.sampled = identity.sampled().map(amzn::Decision::from);
+    header.inject(headers);
 }

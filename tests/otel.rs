@@ -1,0 +1,625 @@
+//! The OpenTelemetry layers, attribute by attribute.
+#![cfg(feature = "otel")]
+
+mod support;
+
+use std::{convert::Infallible, net::SocketAddr, time::Duration};
+
+use belvedere::{
+    exchange::{Annotations, Peer, Query},
+    otel::{OtelClientLayer, OtelLayer},
+    trace::{Propagation, Propagator, TrustIncoming},
+};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use opentelemetry::{KeyValue, trace::SpanKind};
+use opentelemetry_sdk::trace::{Sampler, SpanData};
+use support::{
+    Script,
+    spans::{Spans, attribute, attributes, status},
+};
+use tokio::time::timeout;
+use tower::{BoxError, Layer, Service, ServiceExt as _, service_fn};
+
+const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/// Sends one request through a layered service that gives `answer`, reads its body, and gives the head.
+async fn exchange(layer: &OtelLayer, request: Request<()>, answer: Response<Script>) -> Response<()> {
+    let mut answer = Some(answer);
+    let service = service_fn(move |_: Request<()>| {
+        let answer = answer.take().unwrap();
+        async { Ok::<_, Infallible>(answer) }
+    });
+    let (parts, body) = layer.layer(service).oneshot(request).await.unwrap().into_parts();
+    drop(body.collect().await);
+    Response::from_parts(parts, ())
+}
+
+/// The span of one request to a service that gives `answer`.
+async fn span_of(request: Request<()>, answer: Response<Script>) -> SpanData {
+    let spans = Spans::new();
+    exchange(&OtelLayer::new().tracer_provider(&spans.provider), request, answer).await;
+    spans.only()
+}
+
+fn answer(status: u16) -> Response<Script> {
+    Response::builder().status(status).body(Script::new().data("hello").last()).unwrap()
+}
+
+fn get(uri: &str) -> Request<()> {
+    Request::get(uri).body(()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_span_has_the_attributes_of_the_conventions_and_no_others() {
+    let mut request = Request::post("/carts/17?token=secret")
+        .header("host", "shop.example:8080")
+        .header("user-agent", "curl/8")
+        .header("authorization", "Bearer secret")
+        .body(())
+        .unwrap();
+    request.extensions_mut().insert(Peer("192.0.2.7:4711".parse::<SocketAddr>().unwrap()));
+    let span = span_of(request, answer(200)).await;
+    assert_eq!((span.name.as_ref(), &span.span_kind), ("POST", &SpanKind::Server));
+    assert_eq!(
+        attributes(&span),
+        [
+            "client.address=192.0.2.7",
+            "http.request.method=POST",
+            "http.response.status_code=200",
+            "network.peer.address=192.0.2.7",
+            "network.peer.port=4711",
+            "network.protocol.version=1.1",
+            "server.address=shop.example",
+            "server.port=8080",
+            "url.path=/carts/17",
+            "url.query=token=REDACTED",
+            "url.scheme=http",
+            "user_agent.original=curl/8",
+        ]
+    );
+    assert_eq!(status(&span), "unset");
+    assert_eq!(span.instrumentation_scope.name(), "belvedere");
+}
+
+#[tokio::test(start_paused = true)]
+async fn http_statuses_are_judged_as_a_server_judges_them() {
+    for (code, expected, error) in [
+        (101, "unset", None),
+        (204, "unset", None),
+        (302, "unset", None),
+        (404, "unset", None),
+        (499, "unset", None),
+        (500, "error: ", Some("500")),
+        (503, "error: ", Some("503")),
+    ] {
+        let span = span_of(get("/"), answer(code)).await;
+        assert_eq!(status(&span), expected, "{code}");
+        assert_eq!(attribute(&span, "error.type").as_deref(), error, "{code}");
+        assert_eq!(attribute(&span, "http.response.status_code"), Some(code.to_string()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_method_that_nobody_knows_is_other_and_keeps_its_name_aside() {
+    let request = Request::builder().method("BREW").uri("/").body(()).unwrap();
+    let span = span_of(request, answer(200)).await;
+    assert_eq!(span.name, "HTTP");
+    assert_eq!(attribute(&span, "http.request.method").as_deref(), Some("_OTHER"));
+    assert_eq!(attribute(&span, "http.request.method_original").as_deref(), Some("BREW"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_route_names_the_span_and_the_path_never_does() {
+    let spans = Spans::new();
+    let layer = OtelLayer::new()
+        .tracer_provider(&spans.provider)
+        .route(|request| request.uri.path().starts_with("/carts/").then_some("/carts/{id}"));
+    exchange(&layer, get("/carts/17"), answer(200)).await;
+    let span = spans.only();
+    assert_eq!(span.name, "GET /carts/{id}");
+    assert_eq!(attribute(&span, "http.route").as_deref(), Some("/carts/{id}"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_span_lasts_as_long_as_the_streamed_body() {
+    let body = Script::new().data("a").wait(500).data("b");
+    let span = span_of(get("/"), Response::new(body)).await;
+    assert_eq!(span.end_time.duration_since(span.start_time).unwrap(), Duration::from_millis(500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_left_is_an_error_that_says_so() {
+    let spans = Spans::new();
+    let service = service_fn(|_: Request<()>| async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        Ok::<_, Infallible>(answer(200))
+    });
+    let call = OtelLayer::new().tracer_provider(&spans.provider).layer(service).oneshot(get("/"));
+    timeout(Duration::from_millis(300), call).await.unwrap_err();
+    let span = spans.only();
+    assert_eq!(span.end_time.duration_since(span.start_time).unwrap(), Duration::from_millis(300));
+    assert_eq!(attribute(&span, "error.type").as_deref(), Some("canceled"));
+    assert_eq!(status(&span), "error: the client left before the response was over");
+    assert_eq!(attribute(&span, "http.response.status_code"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_is_an_error_with_its_message_and_an_exception_event() {
+    let spans = Spans::new();
+    let service = service_fn(|_: Request<()>| async {
+        if true {
+            panic!("no such cart");
+        }
+        Ok::<_, Infallible>(answer(200))
+    });
+    let service = OtelLayer::new().tracer_provider(&spans.provider).layer(service);
+    tokio::spawn(async { drop(service.oneshot(get("/")).await) }).await.unwrap_err();
+    let span = spans.only();
+    assert_eq!(status(&span), "error: panicked: no such cart");
+    assert_eq!(attribute(&span, "error.type").as_deref(), Some("panic"));
+    let event = &span.events[0];
+    assert_eq!(event.name, "exception");
+    let said: Vec<_> = event.attributes.iter().map(|pair| format!("{}={}", pair.key, pair.value)).collect();
+    assert_eq!(said, ["exception.type=panic", "exception.message=no such cart"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_fails_is_an_error_with_its_type() {
+    let spans = Spans::new();
+    let service = service_fn(|_: Request<()>| async {
+        Err::<Response<Script>, _>(BoxError::from(std::io::Error::other("no database")))
+    });
+    let layer = OtelLayer::new().tracer_provider(&spans.provider);
+    layer.layer(service).oneshot(get("/")).await.unwrap_err();
+    let span = spans.only();
+    assert_eq!(status(&span), "error: no database");
+    assert_eq!(attribute(&span, "error.type").as_deref(), Some("std::io::error::Error"));
+    assert_eq!(span.events.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_fails_is_an_error_beside_its_good_status() {
+    let span = span_of(get("/"), Response::new(Script::new().data("a").fail("the disk is gone"))).await;
+    assert_eq!(status(&span), "error: the disk is gone");
+    assert_eq!(attribute(&span, "http.response.status_code").as_deref(), Some("200"));
+    assert_eq!(attribute(&span, "error.type").as_deref(), Some("otel::support::body::Broken"));
+}
+
+fn grpc(path: &str) -> Request<()> {
+    Request::post(path).header("content-type", "application/grpc").header("host", "shop:50051").body(()).unwrap()
+}
+
+fn grpc_answer(body: Script) -> Response<Script> {
+    Response::builder().header("content-type", "application/grpc").body(body).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grpc_span_has_the_attributes_of_the_conventions_and_no_others() {
+    let body = Script::new().data("x").trailers(&[("grpc-status", "0")]);
+    let span = span_of(grpc("/shop.Carts/Get"), grpc_answer(body)).await;
+    assert_eq!((span.name.as_ref(), &span.span_kind), ("shop.Carts/Get", &SpanKind::Server));
+    assert_eq!(
+        attributes(&span),
+        [
+            "rpc.method=shop.Carts/Get",
+            "rpc.response.status_code=OK",
+            "rpc.status_code=OK",
+            "rpc.system.name=grpc",
+            "server.address=shop",
+            "server.port=50051",
+        ]
+    );
+    assert_eq!(status(&span), "unset");
+}
+
+#[tokio::test(start_paused = true)]
+async fn grpc_codes_are_judged_as_a_server_judges_them() {
+    for (code, name, is_error) in [
+        ("0", "OK", false),
+        ("1", "CANCELLED", false),
+        ("2", "UNKNOWN", true),
+        ("3", "INVALID_ARGUMENT", false),
+        ("4", "DEADLINE_EXCEEDED", true),
+        ("5", "NOT_FOUND", false),
+        ("13", "INTERNAL", true),
+        ("14", "UNAVAILABLE", true),
+        ("15", "DATA_LOSS", true),
+        ("16", "UNAUTHENTICATED", false),
+    ] {
+        let body: &[(&'static str, &'static str)] = Vec::leak(vec![("grpc-status", code)]);
+        let span = span_of(grpc("/a.B/C"), grpc_answer(Script::new().data("x").trailers(body))).await;
+        assert_eq!(attribute(&span, "rpc.status_code").as_deref(), Some(name));
+        assert_eq!(status(&span) == "error: ", is_error, "{name}");
+        assert_eq!(attribute(&span, "error.type").as_deref(), is_error.then_some(name));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grpc_answer_of_trailers_alone_has_its_status_in_the_head() {
+    let mut answer = grpc_answer(Script::new().last());
+    answer.headers_mut().insert("grpc-status", "13".parse().unwrap());
+    let span = span_of(grpc("/a.B/C"), answer).await;
+    assert_eq!(attribute(&span, "rpc.status_code").as_deref(), Some("INTERNAL"));
+    assert_eq!(status(&span), "error: ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grpc_method_that_is_not_implemented_may_be_any_text_and_names_nothing() {
+    let body = Script::new().trailers(&[("grpc-status", "12")]);
+    let span = span_of(grpc("/made.Up/ByAStranger"), grpc_answer(body)).await;
+    assert_eq!(span.name, "grpc");
+    assert_eq!(attribute(&span, "rpc.method").as_deref(), Some("_OTHER"));
+    assert_eq!(attribute(&span, "rpc.method_original").as_deref(), Some("made.Up/ByAStranger"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_is_the_parent() {
+    let request = Request::get("/").header("traceparent", TRACEPARENT).body(()).unwrap();
+    let span = span_of(request, answer(200)).await;
+    assert_eq!(span.span_context.trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_eq!(span.parent_span_id.to_string(), "00f067aa0ba902b7");
+    assert!(span.parent_span_is_remote);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_trace_begins_with_the_time_so_that_x_ray_takes_it() {
+    let span = span_of(get("/"), answer(200)).await;
+    let id = span.span_context.trace_id().to_string();
+    let seconds = u64::from_str_radix(&id[..8], 16).unwrap();
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    assert!(now.abs_diff(seconds) < 60, "{id}");
+    assert_eq!(span.parent_span_id.to_string(), "0000000000000000");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_is_not_recorded_is_not_recorded_here() {
+    let spans = Spans::new();
+    let request = Request::get("/").header("traceparent", TRACEPARENT.replace("-01", "-00")).body(()).unwrap();
+    exchange(&OtelLayer::new().tracer_provider(&spans.provider), request, answer(200)).await;
+    assert!(spans.all().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_is_trusted_with_ids_alone_does_not_decide_the_sampling() {
+    for (sampler, caller, expected) in
+        [(Sampler::AlwaysOn, "-00", 1), (Sampler::AlwaysOff, "-01", 0), (Sampler::AlwaysOn, "-01", 1)]
+    {
+        let spans = Spans::sampled(Sampler::ParentBased(Box::new(sampler)));
+        let layer = OtelLayer::new().tracer_provider(&spans.provider).trust(TrustIncoming::Ids);
+        let request =
+            Request::get("/").header("traceparent", TRACEPARENT.replace("-01", caller)).body(()).unwrap();
+        exchange(&layer, request, answer(200)).await;
+        let all = spans.all();
+        assert_eq!(all.len(), expected, "{caller}");
+        for span in all {
+            assert_eq!(span.span_context.trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+            assert_eq!(span.parent_span_id.to_string(), "00f067aa0ba902b7");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_is_not_trusted_gets_a_trace_of_its_own_and_a_link() {
+    let spans = Spans::new();
+    let layer = OtelLayer::new().tracer_provider(&spans.provider).trust(TrustIncoming::None);
+    let request = Request::get("/").header("traceparent", TRACEPARENT).body(()).unwrap();
+    exchange(&layer, request, answer(200)).await;
+    let span = spans.only();
+    assert_ne!(span.span_context.trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_eq!(span.parent_span_id.to_string(), "0000000000000000");
+    assert_eq!(span.links[0].span_context.trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+}
+
+fn both() -> Request<()> {
+    Request::get("/")
+        .header("traceparent", TRACEPARENT)
+        .header("x-amzn-trace-id", "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1")
+        .body(())
+        .unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_order_of_the_propagators_decides_and_the_other_trace_is_a_link() {
+    let (w3c, xray) = ("4bf92f3577b34da6a3ce929d0e0e4736", "5759e988bd862e3fe1be46a994272793");
+    for (order, first, second) in [
+        ([Propagator::TraceContext, Propagator::XRay], w3c, xray),
+        ([Propagator::XRay, Propagator::TraceContext], xray, w3c),
+    ] {
+        let spans = Spans::new();
+        let layer =
+            OtelLayer::new().tracer_provider(&spans.provider).propagation(Propagation::new(order));
+        exchange(&layer, both(), answer(200)).await;
+        let span = spans.only();
+        assert_eq!(span.span_context.trace_id().to_string(), first);
+        assert_eq!(span.links[0].span_context.trace_id().to_string(), second);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_header_that_is_not_among_the_propagators_is_not_read() {
+    let span = span_of(both(), answer(200)).await;
+    assert_eq!(span.span_context.trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert!(span.links.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_root_without_a_decision_is_kept_and_decided_here_and_answered() {
+    for (sampler, said) in [(Sampler::AlwaysOn, "1"), (Sampler::AlwaysOff, "0")] {
+        let spans = Spans::sampled(Sampler::ParentBased(Box::new(sampler)));
+        let layer = OtelLayer::new()
+            .tracer_provider(&spans.provider)
+            .propagation(Propagation::new([Propagator::XRay]));
+        let root = "Root=1-5759e988-bd862e3fe1be46a994272793";
+        let request = Request::get("/")
+            .header("x-amzn-trace-id", format!("{root};Parent=53995c3f42cd8ad8;Sampled=?"))
+            .body(())
+            .unwrap();
+        let response = exchange(&layer, request, answer(200)).await;
+        assert_eq!(response.headers()["x-amzn-trace-id"], format!("{root};Sampled={said}"));
+        for span in spans.all() {
+            assert_eq!(span.span_context.trace_id().to_string(), "5759e988bd862e3fe1be46a994272793");
+            assert_eq!(span.parent_span_id.to_string(), "53995c3f42cd8ad8");
+        }
+        assert_eq!(spans.all().len(), usize::from(said == "1"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_load_balancers_root_without_a_parent_becomes_the_trace() {
+    let spans = Spans::new();
+    let layer = OtelLayer::new()
+        .tracer_provider(&spans.provider)
+        .propagation(Propagation::new([Propagator::TraceContext, Propagator::XRay]));
+    let request = Request::get("/")
+        .header("x-amzn-trace-id", "Self=1-67891234-12456789abcdef012345678;Root=1-5759e988-bd862e3fe1be46a994272793")
+        .body(())
+        .unwrap();
+    exchange(&layer, request, answer(200)).await;
+    let span = spans.only();
+    assert_eq!(span.span_context.trace_id().to_string(), "5759e988bd862e3fe1be46a994272793");
+    assert_eq!(span.parent_span_id.to_string(), "0000000000000000");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_header_is_added_to_an_answer_that_nobody_asked_for() {
+    let spans = Spans::new();
+    let layer = OtelLayer::new().tracer_provider(&spans.provider);
+    let response = exchange(&layer, both(), answer(200)).await;
+    assert!(response.headers().is_empty(), "{:?}", response.headers());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_skipped_request_has_no_span() {
+    let spans = Spans::new();
+    let layer =
+        OtelLayer::new().tracer_provider(&spans.provider).skip(|request| request.uri.path() == "/healthz");
+    exchange(&layer, get("/healthz"), answer(200)).await;
+    assert!(spans.all().is_empty());
+    exchange(&layer, get("/"), answer(200)).await;
+    assert_eq!(spans.all().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_user_adds_is_on_the_span() {
+    let spans = Spans::new();
+    let layer = OtelLayer::new()
+        .tracer_provider(&spans.provider)
+        .span_name(|request| (request.method == Method::GET).then_some("a name of my own"))
+        .request_attributes(|request| vec![KeyValue::new("app.path_length", request.uri.path().len() as i64)])
+        .response_attributes(|response| vec![KeyValue::new("app.ok", response.status == StatusCode::OK)])
+        .query(Query::only(["page"]))
+        .request_headers(["x-tenant"])
+        .unwrap()
+        .response_headers(["x-cache"])
+        .unwrap();
+    let request = Request::get("/a?page=2&token=x")
+        .header("x-tenant", "north")
+        .header("x-tenant", "south")
+        .body(())
+        .unwrap();
+    let mut answer = answer(200);
+    answer.headers_mut().insert("x-cache", "hit".parse().unwrap());
+    exchange(&layer, request, answer).await;
+    let span = spans.only();
+    assert_eq!(span.name, "a name of my own");
+    assert_eq!(attribute(&span, "app.path_length").as_deref(), Some("2"));
+    assert_eq!(attribute(&span, "app.ok").as_deref(), Some("true"));
+    assert_eq!(attribute(&span, "url.query").as_deref(), Some("page=2&token=REDACTED"));
+    assert_eq!(attribute(&span, "http.request.header.x-tenant").as_deref(), Some(r#"["north","south"]"#));
+    assert_eq!(attribute(&span, "http.response.header.x-cache").as_deref(), Some(r#"["hit"]"#));
+}
+
+#[tokio::test(start_paused = true)]
+async fn forwarded_addresses_count_only_behind_trusted_proxies() {
+    let request = || {
+        let mut request = Request::get("/")
+            .header("host", "internal:8080")
+            .header("x-forwarded-for", "6.6.6.6, 192.0.2.1")
+            .header("x-forwarded-proto", "https")
+            .header("x-forwarded-host", "shop.example")
+            .body(())
+            .unwrap();
+        request.extensions_mut().insert(Peer("10.0.0.1:4711".parse().unwrap()));
+        request
+    };
+    for (hops, client, host, scheme) in
+        [(0, "10.0.0.1", "internal", "http"), (1, "192.0.2.1", "shop.example", "https")]
+    {
+        let spans = Spans::new();
+        let layer = OtelLayer::new().tracer_provider(&spans.provider).trusted_hops(hops);
+        exchange(&layer, request(), answer(200)).await;
+        let span = spans.only();
+        assert_eq!(attribute(&span, "client.address").as_deref(), Some(client));
+        assert_eq!(attribute(&span, "server.address").as_deref(), Some(host));
+        assert_eq!(attribute(&span, "url.scheme").as_deref(), Some(scheme));
+        assert_eq!(attribute(&span, "network.peer.address").as_deref(), Some("10.0.0.1"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn annotations_become_typed_attributes() {
+    let spans = Spans::new();
+    let service = service_fn(|_: Request<()>| async {
+        let annotations = Annotations::current();
+        annotations.insert("app.user_id", "worf");
+        annotations.insert("app.result_length", 3);
+        annotations.insert("app.share", 0.5);
+        annotations.insert("app.cached", false);
+        Ok::<_, Infallible>(answer(200))
+    });
+    let service = OtelLayer::new().tracer_provider(&spans.provider).layer(service);
+    drop(service.oneshot(get("/")).await.unwrap().into_body().collect().await);
+    let span = spans.only();
+    let value = |key: &str| span.attributes.iter().find(|pair| pair.key.as_str() == key).map(|pair| &pair.value);
+    assert_eq!(value("app.user_id"), Some(&"worf".into()));
+    assert_eq!(value("app.result_length"), Some(&3.into()));
+    assert_eq!(value("app.share"), Some(&0.5.into()));
+    assert_eq!(value("app.cached"), Some(&false.into()));
+}
+
+/// What one call through a client layer leaves: the request's headers as the server got them, and the spans.
+async fn call(
+    layer: OtelClientLayer,
+    request: Request<()>,
+    answer: impl FnOnce() -> Result<Response<Script>, BoxError>,
+) -> http::HeaderMap {
+    let sent = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let (seen, mut answer) = (sent.clone(), Some(answer()));
+    let service = service_fn(move |request: Request<()>| {
+        *seen.lock().unwrap() = Some(request.headers().clone());
+        std::future::ready(answer.take().unwrap())
+    });
+    if let Ok(response) = layer.layer(service).oneshot(request).await {
+        drop(response.into_body().collect().await);
+    }
+    sent.lock().unwrap().take().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_span_has_the_attributes_of_the_conventions_and_no_others() {
+    let spans = Spans::new();
+    let layer = OtelClientLayer::new().tracer_provider(&spans.provider);
+    let request = get("https://user:secret@api.example/carts?token=secret");
+    let headers = call(layer, request, || Ok(answer(404))).await;
+    let span = spans.only();
+    assert_eq!((span.name.as_ref(), &span.span_kind), ("GET", &SpanKind::Client));
+    assert_eq!(
+        attributes(&span),
+        [
+            "error.type=404",
+            "http.request.method=GET",
+            "http.response.status_code=404",
+            "network.protocol.version=1.1",
+            "server.address=api.example",
+            "server.port=443",
+            "url.full=https://REDACTED:REDACTED@api.example/carts?token=REDACTED",
+        ]
+    );
+    assert_eq!(status(&span), "error: ");
+    let (trace, id) = (span.span_context.trace_id(), span.span_context.span_id());
+    assert_eq!(headers["traceparent"], format!("00-{trace}-{id}-03"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_drops_the_body_is_no_error() {
+    let spans = Spans::new();
+    let service = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(Script::new().hang())) });
+    let layer = OtelClientLayer::new().tracer_provider(&spans.provider);
+    drop(layer.layer(service).oneshot(get("http://api.example/")).await.unwrap());
+    let span = spans.only();
+    assert_eq!(status(&span), "unset");
+    assert_eq!(attribute(&span, "error.type"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_cannot_connect_is_an_error_with_its_type() {
+    let spans = Spans::new();
+    let layer = OtelClientLayer::new().tracer_provider(&spans.provider);
+    let refused = || Err(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into());
+    call(layer, get("http://api.example/"), refused).await;
+    let span = spans.only();
+    assert_eq!(attribute(&span, "error.type").as_deref(), Some("std::io::error::Error"));
+    assert_eq!(status(&span), "error: connection refused");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_made_while_serving_goes_on_with_the_callers_trace() {
+    let spans = Spans::new();
+    let client_layer = OtelClientLayer::new().tracer_provider(&spans.provider);
+    let sent = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let seen = sent.clone();
+    let service = service_fn(move |_: Request<()>| {
+        let (layer, seen) = (client_layer.clone(), seen.clone());
+        async move {
+            *seen.lock().unwrap() = Some(call(layer, get("http://api.example/"), || Ok(answer(200))).await);
+            Ok::<_, Infallible>(answer(200))
+        }
+    });
+    let service = OtelLayer::new().tracer_provider(&spans.provider).layer(service);
+    let request = Request::get("/")
+        .header("traceparent", TRACEPARENT.replace("-01", "-03"))
+        .header("tracestate", "vendor=a:b,other=1")
+        .header("baggage", "tenant=north")
+        .body(())
+        .unwrap();
+    drop(service.oneshot(request).await.unwrap().into_body().collect().await);
+    let (client, server) = (&spans.all()[0], &spans.all()[1]);
+    assert_eq!(client.parent_span_id, server.span_context.span_id());
+    let headers = sent.lock().unwrap().take().unwrap();
+    let id = client.span_context.span_id();
+    assert_eq!(headers["traceparent"], format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{id}-03"));
+    assert_eq!(headers["tracestate"], "vendor=a:b,other=1");
+    assert_eq!(headers["baggage"], "tenant=north");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_is_not_recorded_keeps_its_root_and_its_lineage_downstream() {
+    let spans = Spans::new();
+    let propagation = Propagation::new([Propagator::XRay]);
+    let client_layer =
+        OtelClientLayer::new().tracer_provider(&spans.provider).propagation(propagation.clone());
+    let sent = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let seen = sent.clone();
+    let service = service_fn(move |_: Request<()>| {
+        let (layer, seen) = (client_layer.clone(), seen.clone());
+        async move {
+            *seen.lock().unwrap() = Some(call(layer, get("http://api.example/"), || Ok(answer(200))).await);
+            Ok::<_, Infallible>(answer(200))
+        }
+    });
+    let service = OtelLayer::new().tracer_provider(&spans.provider).propagation(propagation).layer(service);
+    let root = "Root=1-5759e988-bd862e3fe1be46a994272793";
+    let request = Request::get("/")
+        .header("x-amzn-trace-id", format!("{root};Parent=53995c3f42cd8ad8;Sampled=0;Lineage=a87bd80c:1"))
+        .body(())
+        .unwrap();
+    let response = service.oneshot(request).await.unwrap();
+    assert_eq!(response.headers()["x-amzn-trace-id"], root);
+    let header = sent.lock().unwrap().take().unwrap()["x-amzn-trace-id"].to_str().unwrap().to_owned();
+    assert!(header.starts_with(&format!("{root};Parent=")), "{header}");
+    assert!(header.ends_with(";Sampled=0;Lineage=a87bd80c:1"), "{header}");
+    assert!(!header.contains("53995c3f42cd8ad8"), "the parent is our own span: {header}");
+    assert!(spans.all().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_makes_its_own_ids_still_gives_one_trace() {
+    let exporter = opentelemetry_sdk::trace::InMemorySpanExporter::default();
+    let provider = opentelemetry_sdk::trace::SdkTracerProvider::builder()
+        .with_simple_exporter(exporter.clone())
+        .build();
+    let service = service_fn(|_: Request<()>| async {
+        let scope = belvedere::trace::Scope::current().unwrap();
+        let id = scope.identity().unwrap().trace_id().to_string();
+        Annotations::current().insert("seen", id);
+        Ok::<_, Infallible>(answer(200))
+    });
+    let service = OtelLayer::new().tracer_provider(&provider).layer(service);
+    drop(service.oneshot(get("/")).await.unwrap().into_body().collect().await);
+    let span = exporter.get_finished_spans().unwrap().remove(0);
+    assert_eq!(attribute(&span, "seen"), Some(span.span_context.trace_id().to_string()));
+}
+
+/// Keeps `Service` in use where only its methods are.
+fn _is_a_service<S: Service<Request<()>>>(_: &S) {}
