@@ -26,10 +26,12 @@
 //! # What is read strictly, and what leniently
 //!
 //! - What a person pastes ([`TraceId`], [`SpanId`]): leniently, but an error if it is not clear which id is meant.
+//! - `traceparent` and `tracestate` ([`w3c`]): strictly, as the recommendation says. What breaks a rule is not there.
 //!
 //! No bytes make reading panic, and nothing that is read is kept beyond a documented size.
 
 mod hex;
 mod id;
+pub mod w3c;
 
 pub use id::{Amzn, SpanId, TraceId};
