@@ -27,9 +27,11 @@
 //!
 //! - What a person pastes ([`TraceId`], [`SpanId`]): leniently, but an error if it is not clear which id is meant.
 //! - `traceparent` and `tracestate` ([`w3c`]): strictly, as the recommendation says. What breaks a rule is not there.
+//! - `X-Amzn-Trace-Id` ([`amzn`]): leniently, because its senders differ. What cannot be read is skipped.
 //!
 //! No bytes make reading panic, and nothing that is read is kept beyond a documented size.
 
+pub mod amzn;
 mod hex;
 mod id;
 pub mod w3c;
