@@ -47,7 +47,8 @@ where
 fn layer() -> OtelLayer {
     static BELVEDERE: OnceLock<belvedere::Belvedere> = OnceLock::new();
     let make = || {
-        let lookup = |name: &str| (name == "OTEL_EXPORTER_OTLP_ENDPOINT").then(|| "http://127.0.0.1:9".to_owned());
+        let lookup =
+            |name: &str| (name == "OTEL_EXPORTER_OTLP_ENDPOINT").then(|| "http://127.0.0.1:9".to_owned());
         Setup::lookup(lookup).global(false).start().unwrap()
     };
     BELVEDERE.get_or_init(make).otel_layer()
@@ -59,15 +60,27 @@ fn stack(criterion: &mut Criterion) {
     group.measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_millis(500));
     let mut bare = service_fn(handle);
     group.bench_function("bare", |bencher| {
-        bencher.iter_batched(request, |request| runtime.block_on(exchange(&mut bare, request)), BatchSize::SmallInput);
+        bencher.iter_batched(
+            request,
+            |request| runtime.block_on(exchange(&mut bare, request)),
+            BatchSize::SmallInput,
+        );
     });
     let mut skipped = layer().skip(|_| true).layer(service_fn(handle));
     group.bench_function("skipped", |bencher| {
-        bencher.iter_batched(request, |request| runtime.block_on(exchange(&mut skipped, request)), BatchSize::SmallInput);
+        bencher.iter_batched(
+            request,
+            |request| runtime.block_on(exchange(&mut skipped, request)),
+            BatchSize::SmallInput,
+        );
     });
     let mut layered = layer().layer(service_fn(handle));
     group.bench_function("spans", |bencher| {
-        bencher.iter_batched(request, |request| runtime.block_on(exchange(&mut layered, request)), BatchSize::SmallInput);
+        bencher.iter_batched(
+            request,
+            |request| runtime.block_on(exchange(&mut layered, request)),
+            BatchSize::SmallInput,
+        );
     });
     group.finish();
     summary(&runtime);
@@ -86,7 +99,8 @@ fn summary(runtime: &Runtime) {
     let mut one = Some(request());
     let bare_allocations = allocated(&mut || runtime.block_on(exchange(&mut bare, one.take().unwrap())));
     let mut one = Some(request());
-    let layered_allocations = allocated(&mut || runtime.block_on(exchange(&mut layered, one.take().unwrap())));
+    let layered_allocations =
+        allocated(&mut || runtime.block_on(exchange(&mut layered, one.take().unwrap())));
     println!("\n| one exchange | bare | with spans | over bare |\n|---|--:|--:|--:|");
     let nanos = |time: Duration| time.as_nanos() / u128::from(EXCHANGES);
     let (bare, layered) = (nanos(bare_time), nanos(layered_time));

@@ -187,7 +187,11 @@ async fn a_body_that_fails_is_an_error_beside_its_good_status() {
 }
 
 fn grpc(path: &str) -> Request<()> {
-    Request::post(path).header("content-type", "application/grpc").header("host", "shop:50051").body(()).unwrap()
+    Request::post(path)
+        .header("content-type", "application/grpc")
+        .header("host", "shop:50051")
+        .body(())
+        .unwrap()
 }
 
 fn grpc_answer(body: Script) -> Response<Script> {
@@ -275,7 +279,8 @@ async fn a_new_trace_begins_with_the_time_so_that_x_ray_takes_it() {
 #[tokio::test(start_paused = true)]
 async fn a_caller_that_is_not_recorded_is_not_recorded_here() {
     let spans = Spans::new();
-    let request = Request::get("/").header("traceparent", TRACEPARENT.replace("-01", "-00")).body(()).unwrap();
+    let request =
+        Request::get("/").header("traceparent", TRACEPARENT.replace("-01", "-00")).body(()).unwrap();
     exchange(&OtelLayer::new().tracer_provider(&spans.provider), request, answer(200)).await;
     assert!(spans.all().is_empty());
 }
@@ -314,7 +319,10 @@ async fn a_caller_that_is_not_trusted_gets_a_trace_of_its_own_and_a_link() {
 fn both() -> Request<()> {
     Request::get("/")
         .header("traceparent", TRACEPARENT)
-        .header("x-amzn-trace-id", "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1")
+        .header(
+            "x-amzn-trace-id",
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
+        )
         .body(())
         .unwrap()
 }
@@ -327,8 +335,7 @@ async fn the_order_of_the_propagators_decides_and_the_other_trace_is_a_link() {
         ([Propagator::XRay, Propagator::TraceContext], xray, w3c),
     ] {
         let spans = Spans::new();
-        let layer =
-            OtelLayer::new().tracer_provider(&spans.provider).propagation(Propagation::new(order));
+        let layer = OtelLayer::new().tracer_provider(&spans.provider).propagation(Propagation::new(order));
         exchange(&layer, both(), answer(200)).await;
         let span = spans.only();
         assert_eq!(span.span_context.trace_id().to_string(), first);
@@ -372,7 +379,10 @@ async fn a_load_balancers_root_without_a_parent_becomes_the_trace() {
         .tracer_provider(&spans.provider)
         .propagation(Propagation::new([Propagator::TraceContext, Propagator::XRay]));
     let request = Request::get("/")
-        .header("x-amzn-trace-id", "Self=1-67891234-12456789abcdef012345678;Root=1-5759e988-bd862e3fe1be46a994272793")
+        .header(
+            "x-amzn-trace-id",
+            "Self=1-67891234-12456789abcdef012345678;Root=1-5759e988-bd862e3fe1be46a994272793",
+        )
         .body(())
         .unwrap();
     exchange(&layer, request, answer(200)).await;
@@ -471,7 +481,8 @@ async fn annotations_become_typed_attributes() {
     let service = OtelLayer::new().tracer_provider(&spans.provider).layer(service);
     drop(service.oneshot(get("/")).await.unwrap().into_body().collect().await);
     let span = spans.only();
-    let value = |key: &str| span.attributes.iter().find(|pair| pair.key.as_str() == key).map(|pair| &pair.value);
+    let value =
+        |key: &str| span.attributes.iter().find(|pair| pair.key.as_str() == key).map(|pair| &pair.value);
     assert_eq!(value("app.user_id"), Some(&"worf".into()));
     assert_eq!(value("app.result_length"), Some(&3.into()));
     assert_eq!(value("app.share"), Some(&0.5.into()));
@@ -524,7 +535,8 @@ async fn a_client_span_has_the_attributes_of_the_conventions_and_no_others() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_drops_the_body_is_no_error() {
     let spans = Spans::new();
-    let service = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(Script::new().hang())) });
+    let service =
+        service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(Script::new().hang())) });
     let layer = OtelClientLayer::new().tracer_provider(&spans.provider);
     drop(layer.layer(service).oneshot(get("http://api.example/")).await.unwrap());
     let span = spans.only();
@@ -606,9 +618,8 @@ async fn a_caller_that_is_not_recorded_keeps_its_root_and_its_lineage_downstream
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_makes_its_own_ids_still_gives_one_trace() {
     let exporter = opentelemetry_sdk::trace::InMemorySpanExporter::default();
-    let provider = opentelemetry_sdk::trace::SdkTracerProvider::builder()
-        .with_simple_exporter(exporter.clone())
-        .build();
+    let provider =
+        opentelemetry_sdk::trace::SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
     let service = service_fn(|_: Request<()>| async {
         let scope = belvedere::trace::Scope::current().unwrap();
         let id = scope.identity().unwrap().trace_id().to_string();

@@ -54,7 +54,8 @@ mod tests {
         headers.append("x-tenant", HeaderValue::from_static("b"));
         headers.append("cookie", HeaderValue::from_static("secret"));
         let names = HeaderNames::new(["X-Tenant", "absent"]).unwrap();
-        let captured: Vec<_> = names.capture(&headers).map(|(name, values)| (name.as_str(), values)).collect();
+        let captured: Vec<_> =
+            names.capture(&headers).map(|(name, values)| (name.as_str(), values)).collect();
         assert_eq!(captured, [("x-tenant", vec!["a".to_owned(), "b".to_owned()])]);
     }
 

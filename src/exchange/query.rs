@@ -73,7 +73,10 @@ mod tests {
 
     #[test]
     fn by_default_no_value_stays() {
-        assert_eq!(Query::default().redact("term=secret&page=2&empty="), "term=REDACTED&page=REDACTED&empty=");
+        assert_eq!(
+            Query::default().redact("term=secret&page=2&empty="),
+            "term=REDACTED&page=REDACTED&empty="
+        );
     }
 
     #[test]
@@ -90,9 +93,6 @@ mod tests {
     #[test]
     fn the_conventional_list_hides_signatures_alone() {
         let shown = Query::Conventional.redact("q=1&sig=x&AWSAccessKeyId=y&X-Goog-Signature=z&SIG=kept");
-        assert_eq!(
-            shown,
-            "q=1&sig=REDACTED&AWSAccessKeyId=REDACTED&X-Goog-Signature=REDACTED&SIG=kept"
-        );
+        assert_eq!(shown, "q=1&sig=REDACTED&AWSAccessKeyId=REDACTED&X-Goog-Signature=REDACTED&SIG=kept");
     }
 }

@@ -87,7 +87,8 @@ impl<'a> Host<'a> {
             let (name, port) = rest.split_once(']')?;
             return Some(Host { name, port: port.strip_prefix(':').and_then(|port| port.parse().ok()) });
         }
-        let (name, port) = text.split_once(':').map_or((text, None), |(name, port)| (name, port.parse().ok()));
+        let (name, port) =
+            text.split_once(':').map_or((text, None), |(name, port)| (name, port.parse().ok()));
         (!name.is_empty()).then_some(Host { name, port })
     }
 }

@@ -161,6 +161,7 @@ fn length<B: http_body::Body>(parts: &response::Parts, body: &B) -> Option<u64> 
     if is_grpc(&parts.headers) {
         return None;
     }
-    let header = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let header =
+        parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     header.or_else(|| body.size_hint().exact())
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use http::{HeaderMap, Uri, header, request};
 use opentelemetry::{Array, KeyValue, StringValue, Value};
 
-use crate::exchange::{self, HeaderNames, Host, Hops, Query};
+use crate::exchange::{self, HeaderNames, Hops, Host, Query};
 
 pub(super) const ERROR_TYPE: &str = "error.type";
 pub(super) const EXCEPTION_MESSAGE: &str = "exception.message";
@@ -78,12 +78,7 @@ impl Attributes {
     }
 
     /// Who the client is: as a trusted proxy says, else the socket's other end.
-    pub(super) fn client(
-        &mut self,
-        headers: &HeaderMap,
-        hops: Hops,
-        peer: Option<std::net::SocketAddr>,
-    ) {
+    pub(super) fn client(&mut self, headers: &HeaderMap, hops: Hops, peer: Option<std::net::SocketAddr>) {
         let forwarded = hops.client(headers).map(|(address, _)| address);
         let address = forwarded.or_else(|| peer.map(|peer| peer.ip()));
         self.maybe("client.address", address.map(|address| address.to_canonical().to_string()));
@@ -125,7 +120,11 @@ fn full(uri: &Uri, host: Option<Host<'_>>, query: &Query) -> String {
     full.push_str("://");
     full.push_str(if credentials { "REDACTED:REDACTED@" } else { "" });
     if let Some(Host { name, port }) = host {
-        full.push_str(&if name.contains(':') { Cow::Owned(format!("[{name}]")) } else { Cow::Borrowed(name) });
+        full.push_str(&if name.contains(':') {
+            Cow::Owned(format!("[{name}]"))
+        } else {
+            Cow::Borrowed(name)
+        });
         full.push_str(&port.map(|port| format!(":{port}")).unwrap_or_default());
     }
     full.push_str(uri.path());

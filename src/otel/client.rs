@@ -15,7 +15,7 @@ use super::{
     span::{Spans, builder},
 };
 use crate::{
-    exchange::{self, Code, End, Host, Hops, Query, Tally, is_grpc},
+    exchange::{self, Code, End, Hops, Host, Query, Tally, is_grpc},
     observe::{Observation, Observe, Observer},
     trace::{Identity, Propagation, Scope},
 };
@@ -140,7 +140,8 @@ impl ClientSpan {
         let identity = identity(active, surrounding.as_ref());
 
         let grpc = is_grpc(&request.headers);
-        let (name, attributes) = if grpc { grpc_facts(options, request) } else { http_facts(options, request) };
+        let (name, attributes) =
+            if grpc { grpc_facts(options, request) } else { http_facts(options, request) };
         let name = options.span_name(request).unwrap_or(name);
         let builder = builder(name, SpanKind::Client, scope).with_attributes(attributes.finish());
 

@@ -5,7 +5,9 @@ use flate2::{Compression, write::GzEncoder};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use opentelemetry_proto::{
     tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse},
-    transform::{common::tonic::ResourceAttributesWithSchema, trace::tonic::group_spans_by_resource_and_scope},
+    transform::{
+        common::tonic::ResourceAttributesWithSchema, trace::tonic::group_spans_by_resource_and_scope,
+    },
 };
 use opentelemetry_sdk::trace::SpanData;
 use prost::Message as _;
@@ -155,7 +157,10 @@ fn accepted(answer: &Answer) -> Result<(), SendError<SpanData>> {
 /// What the backend said: the readable part of its body.
 fn words(answer: &Answer) -> String {
     let text = String::from_utf8_lossy(&answer.body);
-    text.chars().filter(|char| !char.is_control() && *char != char::REPLACEMENT_CHARACTER).take(WORDS).collect()
+    text.chars()
+        .filter(|char| !char.is_control() && *char != char::REPLACEMENT_CHARACTER)
+        .take(WORDS)
+        .collect()
 }
 
 /// `Retry-After`, in seconds or as a date.

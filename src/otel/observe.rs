@@ -71,7 +71,8 @@ fn contribute_route(options: &Options, request: &request::Parts, scope: &Scope) 
 
 impl ServerSpan {
     fn start(options: &Arc<Options>, request: &request::Parts, scope: &mut Scope) -> Self {
-        let surrounding = scope.surrounding().or_else(|| Identity::of_span(scope.context().span().span_context()));
+        let surrounding =
+            scope.surrounding().or_else(|| Identity::of_span(scope.context().span().span_context()));
         let propagation = &options.propagation;
         let identity =
             scope.identify(|| propagation.identify(&request.headers, surrounding.as_ref())).clone();
@@ -83,9 +84,8 @@ impl ServerSpan {
         };
         let name = options.span_name(request).unwrap_or(name);
         let links = links(identity.other(), &mut attributes);
-        let builder = builder(name, SpanKind::Server, scope)
-            .with_attributes(attributes.finish())
-            .with_links(links);
+        let builder =
+            builder(name, SpanKind::Server, scope).with_attributes(attributes.finish()).with_links(links);
 
         let base = baggage::extract(propagation, &request.headers, scope.context());
         options.spans.start(builder, scope, &base, &identity);
@@ -188,11 +188,7 @@ fn grpc_method(request: &request::Parts) -> String {
     attributes::cut(request.uri.path().trim_start_matches('/'), attributes::METHOD).to_owned()
 }
 
-fn grpc_facts(
-    options: &Options,
-    request: &request::Parts,
-    method: &str,
-) -> (Cow<'static, str>, Attributes) {
+fn grpc_facts(options: &Options, request: &request::Parts, method: &str) -> (Cow<'static, str>, Attributes) {
     let mut attributes = Attributes::new();
     attributes.push("rpc.system.name", "grpc");
     attributes.push(attributes::RPC_METHOD, method.to_owned());

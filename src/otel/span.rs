@@ -78,13 +78,8 @@ fn parent(base: &Context, identity: &Identity) -> Context {
     }
     let flags = TraceFlags::from(identity.flags());
     let state = identity.state().and_then(Tracestate::to_otel).unwrap_or_default();
-    let span = SpanContext::new(
-        identity.trace_id().into(),
-        parent_id.into(),
-        flags,
-        identity.is_remote(),
-        state,
-    );
+    let span =
+        SpanContext::new(identity.trace_id().into(), parent_id.into(), flags, identity.is_remote(), state);
     let context = base.with_remote_span_context(span);
     if identity.sampled().is_none() { context.with_value(Mark) } else { context }
 }

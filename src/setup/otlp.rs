@@ -45,8 +45,9 @@ fn endpoint(env: &Env, honeycomb: bool) -> Result<Uri, Error> {
 fn parse(name: &str, text: &str) -> Result<Uri, Error> {
     let uri = text.parse::<Uri>().ok();
     let usable = |uri: &Uri| uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https"));
-    uri.filter(usable)
-        .ok_or_else(|| Error::invalid(name, text, "give a URL such as http://localhost:4318 or https://api.honeycomb.io"))
+    uri.filter(usable).ok_or_else(|| {
+        Error::invalid(name, text, "give a URL such as http://localhost:4318 or https://api.honeycomb.io")
+    })
 }
 
 fn speaks(env: &Env) -> Result<(), Error> {

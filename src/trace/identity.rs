@@ -1,8 +1,7 @@
 use opentelemetry::trace::SpanContext;
 
 use super::{
-    SpanId, TraceId,
-    amzn,
+    SpanId, TraceId, amzn,
     w3c::{Flags, Traceparent, Tracestate},
 };
 

@@ -1,5 +1,55 @@
-//! placeholder, replaced on merge
+//! The identity of a trace, and the headers it travels in.
+//!
+//! One trace has one id of 128 bits, and every backend spells it in its own way. A person who has any of the
+//! spellings finds the others:
+//!
+//! ```
+//! use belvedere::trace::TraceId;
+//!
+//! let id: TraceId = "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Sampled=1".parse()?;
+//! assert_eq!(id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+//! assert_eq!(id.amzn().to_string(), "1-4bf92f35-77b34da6a3ce929d0e0e4736");
+//! # Ok::<_, belvedere::Error>(())
+//! ```
+//!
+//! # The spellings
+//!
+//! | where                           | spelling                                                  |
+//! |---------------------------------|-----------------------------------------------------------|
+//! | `traceparent`, OpenTelemetry    | `00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01` |
+//! | `X-Amzn-Trace-Id`, AWS X-Ray    | `Root=1-4bf92f35-77b34da6a3ce929d0e0e4736`                |
+//! | an item's `custom.trace_id`     | `4bf92f3577b34da6a3ce929d0e0e4736`                        |
+//! | a log line's field              | `trace_id=4bf92f3577b34da6a3ce929d0e0e4736`               |
+//!
+//! The conversion loses nothing. A new id starts with the time in seconds, so that X-Ray takes it everywhere.
+//!
+//! # What is read strictly, and what leniently
+//!
+//! - What a person pastes ([`TraceId`], [`SpanId`]): leniently, but an error if it is not clear which id is meant.
+//! - `traceparent` and `tracestate` ([`w3c`]): strictly, as the recommendation says. What breaks a rule is not there.
+//! - `X-Amzn-Trace-Id` ([`amzn`]): leniently, because its senders differ. What cannot be read is skipped.
+//!
+//! # Who decides
+//!
+//! The outermost layer decides an exchange's [`Identity`] by its [`Propagation`]; layers further in join it through the
+//! [`Scope`]. Code in handlers finds it there, and [`InScope`] carries it into tasks, threads and streams.
+//!
+//! No bytes make reading panic, and nothing that is read is kept beyond a documented size.
+
+pub mod amzn;
+mod hex;
+mod id;
 mod identity;
 mod in_scope;
 mod propagation;
 mod scope;
+pub mod w3c;
+
+pub use self::{
+    id::{Amzn, SpanId, TraceId},
+    identity::{Identity, Other},
+    in_scope::{InScope, OfCall, OfFuture, OfStream, Scoped},
+    propagation::{Propagation, Propagator, TrustIncoming},
+    scope::Scope,
+    w3c::Tracestate,
+};

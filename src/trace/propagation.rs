@@ -72,7 +72,8 @@ impl Propagation {
         let mut named = named.into_iter();
         let (first, second) = (named.next(), named.next());
         // A header without a root may still say whether to record.
-        let decided = amzn.as_ref().and_then(|header| header.sampled?.is_sampled()).filter(|_| self.passes_on());
+        let decided =
+            amzn.as_ref().and_then(|header| header.sampled?.is_sampled()).filter(|_| self.passes_on());
         match (self.trust, first) {
             (_, None) if decided.is_some() => begin().sample(decided).and_amzn(amzn),
             (_, None) => begin().and_amzn(amzn),
