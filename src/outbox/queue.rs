@@ -144,6 +144,11 @@ impl<R> Queue<R> {
         landed.is_some()
     }
 
+    /// Whether a flight has not landed yet.
+    pub(super) fn is_aloft(&self, first: u64) -> bool {
+        self.flights.iter().any(|flight| flight.first == first)
+    }
+
     /// What is left of a flight has fewer bytes now.
     pub(super) fn lighten(&mut self, first: u64, bytes: usize) {
         if let Some(flight) = self.flights.iter_mut().find(|flight| flight.first == first) {
