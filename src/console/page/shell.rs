@@ -30,7 +30,7 @@ pub(super) fn page(title: &str, head: Markup, search: &str, main: Markup) -> Mar
 
 fn bar(search: &str) -> Markup {
     html! {
-        header.bar {
+        header.top {
             a.brand href="/" { (PreEscaped(MARK)) span { "Belvedere" } }
             form.search role="search" action="/" {
                 input #search type="search" name="q" value=(search) autocomplete="off" spellcheck="false"

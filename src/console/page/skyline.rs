@@ -54,12 +54,12 @@ fn label(row: &Row) -> String {
 }
 
 fn top(nanos: u64) -> u64 {
-    HEIGHT - (row::share(nanos) * (HEIGHT - 12) / 100).max(3)
+    HEIGHT - (row::share(nanos) * (HEIGHT - 10) / 100).max(3)
 }
 
 const HOUSES: usize = 100;
 const PITCH: u64 = 12;
 const WIDTH: u64 = PITCH * HOUSES as u64;
-const HEIGHT: u64 = 72;
+const HEIGHT: u64 = 88;
 const LINES: &[(&str, u64)] =
     &[("1 ms", 1_000_000), ("10 ms", 10_000_000), ("100 ms", 100_000_000), ("1 s", 1_000_000_000)];
