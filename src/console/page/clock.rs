@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 /// An instant; the script puts it into the reader's time zone.
 pub(super) fn instant(nanos: u64) -> Markup {
-    html! { time datetime=(iso(nanos)) title=(iso(nanos)) { (of_day(nanos)) } }
+    html! { time datetime=(iso(nanos)) { (of_day(nanos)) } }
 }
 
 /// Four digits at most, and the unit that fits.

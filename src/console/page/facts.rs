@@ -84,9 +84,12 @@ fn row(attribute: &KeyValue) -> Markup {
     }
 }
 
-/// A long key breaks where its parts meet.
+/// A key that is too long for its column breaks where its parts meet.
 fn key(key: &str) -> Markup {
-    html! { @for part in key.split_inclusive(['.', '_']) { (part) wbr; } }
+    html! {
+        @if key.len() < COLUMN { (key) }
+        @else { @for part in key.split_inclusive(['.', '_']) { (part) wbr; } }
+    }
 }
 
 fn event(span: &Span, event: &Event) -> Markup {
@@ -128,3 +131,5 @@ fn ids(trace: &Trace, span: &Span) -> Markup {
         }
     }
 }
+
+const COLUMN: usize = 24;

@@ -33,17 +33,23 @@ pub(super) fn levels() -> Markup {
 
 fn house(trace: &Trace, x: u64) -> Markup {
     let row = trace.row();
-    let y = top(row.duration);
-    let flag = y.saturating_sub(7);
     html! {
         a href={ "/r/" (trace.id()) } tabindex="-1" {
             title { (label(row)) }
-            rect.plot x=(x) y="0" width=(PITCH) height=(HEIGHT) {}
-            rect.house.(mark::class(row.health)) x=(x + 1) y=(y) width=(PITCH - 2) height=(HEIGHT - y) {}
-            @if matches!(row.health, Health::Failed | Health::Refused) {
-                rect.house.(mark::class(row.health)) x=(x + 3) y=(flag) width=(PITCH - 6) height="4" {}
-            }
+            path d={ "M" (x) " 0h" (PITCH) "v" (HEIGHT) "h-" (PITCH) "z" } {}
+            path.(mark::class(row.health)) d=(outline(row, x + 1)) {}
         }
+    }
+}
+
+/// Four walls; above them the mark of what went wrong.
+fn outline(row: &Row, x: u64) -> String {
+    let y = top(row.duration);
+    let walls = format!("M{x} {y}h10v{}h-10z", HEIGHT - y);
+    match row.health {
+        Health::Failed => format!("{walls}m5 -3l4 -5l-4 -5l-4 5z"),
+        Health::Refused => format!("{walls}m1 -3h8l-4 -7z"),
+        Health::Fine | Health::Recovered | Health::Canceled => walls,
     }
 }
 
@@ -54,7 +60,7 @@ fn label(row: &Row) -> String {
 }
 
 fn top(nanos: u64) -> u64 {
-    HEIGHT - (row::share(nanos) * (HEIGHT - 10) / 100).max(3)
+    HEIGHT - (row::share(nanos) * (HEIGHT - 14) / 100).max(3)
 }
 
 const HOUSES: usize = 100;
