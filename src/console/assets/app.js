@@ -185,7 +185,7 @@
       }
     };
 
-    const renew = async () => {
+    const fetchPage = async () => {
       const answer = await fetch(location.pathname);
       if (!answer.ok) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -198,6 +198,21 @@
       localTime(main);
       open.forEach((id) => $(id) && ($(id).firstElementChild.open = true));
       if (at && $(at)) select($(at), held); else begin();
+    };
+    // One at a time: what comes meanwhile is seen by one more.
+    let busy = false, stale = false;
+    const renew = async () => {
+      stale = true;
+      if (busy) return;
+      busy = true;
+      try {
+        while (stale) {
+          stale = false;
+          await fetchPage();
+        }
+      } finally {
+        busy = false;
+      }
     };
     listen(main.dataset.events, renew);
     if ($("spans")) begin();

@@ -9,8 +9,7 @@ use crate::console::trace::Trace;
 /// `traces` are newest first; the newest stands at the right.
 pub(super) fn skyline(traces: &[&Trace]) -> Markup {
     html! {
-        svg #skyline viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" role="img"
-            aria-label="Durations of the latest requests" {
+        svg #skyline viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" aria-hidden="true" {
             @for (label, nanos) in LINES {
                 @let y = top(*nanos);
                 line.level x1="0" x2=(WIDTH) y1=(y) y2=(y) { title { (label) } }
