@@ -95,7 +95,7 @@ fn summary(runtime: &Runtime) {
         bare_time = bare_time.min(time(runtime, &mut bare));
         layered_time = layered_time.min(time(runtime, &mut layered));
     }
-    let allocated = |service: &mut dyn FnMut()| allocation_counter::measure(|| service()).count_total;
+    let allocated = |service: &mut dyn FnMut()| allocation_counter::measure(service).count_total;
     let mut one = Some(request());
     let bare_allocations = allocated(&mut || runtime.block_on(exchange(&mut bare, one.take().unwrap())));
     let mut one = Some(request());

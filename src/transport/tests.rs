@@ -1,4 +1,5 @@
 //! Over real sockets.
+#![allow(clippy::disallowed_types, reason = "a time-out is measured by the real clock")]
 
 #[path = "../../tests/support/http.rs"]
 mod backend;
