@@ -627,7 +627,7 @@ fn a_destination_that_blocks_its_thread_does_not_move_the_limit() {
             1
         }
         async fn send(&self, _: Batch<Record>) -> Result<(), SendError<Record>> {
-            thread::sleep(seconds(3));
+            thread::sleep(Duration::from_millis(1500));
             Ok(())
         }
     }
@@ -637,10 +637,10 @@ fn a_destination_that_blocks_its_thread_does_not_move_the_limit() {
     thread::sleep(Duration::from_millis(100));
     let start = std::time::Instant::now();
     let report = outbox.shutdown_blocking(Duration::from_millis(200));
-    assert!(start.elapsed() < seconds(2));
+    assert!(start.elapsed() < seconds(1));
     assert_report(&report, 0, &[("shutdown", 600)]);
     push(&lane, 600..601);
-    thread::sleep(seconds(3));
+    thread::sleep(seconds(2));
     assert_report(&outbox.report(), 0, &[("closed", 1), ("shutdown", 600)]);
 }
 
@@ -704,6 +704,24 @@ async fn every_fate_is_told() {
             "lost 1 records, the shutdown did not wait longer",
         ]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn overflow_is_told_once_a_second_and_adds_up() {
+    let told = Overflow::default();
+    let outbox = Outbox::builder().runtime(Handle::current()).events(told.listener()).start().unwrap();
+    let lane = outbox.lane("spans", Scripted::always(Play::Hang).limits(Limits::default().queue_records(10)));
+    for number in 0..10_000 {
+        push(&lane, number..number + 1);
+        sleep(Duration::from_millis(1)).await;
+    }
+    let times = told.times();
+    assert!((9..=11).contains(&times.len()), "{times:?}");
+    assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= seconds(1)), "{times:?}");
+    sleep(seconds(10)).await;
+    push(&lane, 10_000..10_001);
+    assert_end(&outbox, 0, &[("overflow", 9_991), ("shutdown", 10)]).await;
+    assert_eq!(told.records(), 9_991);
 }
 
 #[tokio::test(start_paused = true)]
@@ -1066,6 +1084,29 @@ impl Told {
 
     fn words(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
+    }
+}
+
+/// When overflow was told of, and how much.
+#[derive(Clone, Default)]
+struct Overflow(Arc<Mutex<Vec<(Instant, usize)>>>);
+
+impl Overflow {
+    fn listener(&self) -> impl Fn(&OutboxEvent) + Send + Sync + 'static {
+        let told = self.0.clone();
+        move |event| {
+            if let OutboxEvent::Overflowed { records, .. } = event {
+                told.lock().unwrap().push((Instant::now(), *records));
+            }
+        }
+    }
+
+    fn times(&self) -> Vec<Instant> {
+        self.0.lock().unwrap().iter().map(|(time, _)| *time).collect()
+    }
+
+    fn records(&self) -> usize {
+        self.0.lock().unwrap().iter().map(|(_, records)| records).sum()
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "each test binary uses its own part")]
 
 pub mod body;
+pub mod example;
 pub mod observer;
 #[cfg(feature = "otel")]
 pub mod sink;
