@@ -506,6 +506,45 @@ async fn the_other_process_does_not_outlive_a_killed_backend() {
     timeout(PATIENCE, gone).await.expect("it ends with its standard input");
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_backend_whose_other_process_is_gone_answers_all_the_same() {
+    let backend = Backend::start().await;
+    backend.get("/api/activities/home").await;
+    let id = backend.process.id().unwrap();
+    let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+    for child in children.split_whitespace() {
+        assert!(Command::new("kill").args(["-s", "KILL", child]).status().await.unwrap().success());
+    }
+    sleep(Duration::from_millis(200)).await;
+    let answer = backend.get("/api/activities/home").await;
+    assert_eq!(answer.json().as_array().map(Vec::len), Some(3));
+    let spans = backend.console().await.spans(&answer.trace_id(), 3).await;
+    assert_ne!(Span::find(&spans, "GET /api/activities/home").attribute("app.timeline.error"), Value::Null);
+    assert_eq!(Span::find(&spans, "POST").json["status"]["code"], 2);
+}
+
+/// A program whose file is gone cannot start itself once more.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_backend_that_cannot_start_the_other_process_says_so_and_serves() {
+    use std::os::fd::AsRawFd as _;
+
+    let link = PROGRAM.with_file_name(format!("cruddur-{}", std::process::id()));
+    fs::hard_link(&*PROGRAM, &link).unwrap();
+    let file = fs::File::open(&link).unwrap();
+    fs::remove_file(&link).unwrap();
+    let program = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+
+    let mut backend = Backend::of(command_of(Path::new(&program), &[], &[])).await;
+    assert_eq!(backend.get("/api/activities/home").await.json().as_array().map(Vec::len), Some(3));
+    assert_eq!(backend.get("/api/activities/notifications").await.json()[0]["handle"], "worf");
+    backend.process.start_kill().unwrap();
+    let mut told = String::new();
+    backend.process.stderr.take().unwrap().read_to_string(&mut told).await.unwrap();
+    assert!(told.contains("no timeline service"), "{told}");
+}
+
 #[tokio::test]
 async fn the_other_service_ends_with_its_standard_input() {
     let mut process = command(&[], &["timeline"]).spawn().unwrap();
@@ -552,7 +591,11 @@ impl Backend {
     }
 
     async fn with(vars: &[(&str, &str)], args: &[&str]) -> Self {
-        let mut process = command(vars, args).spawn().unwrap();
+        Self::of(command(vars, args)).await
+    }
+
+    async fn of(mut command: Command) -> Self {
+        let mut process = command.spawn().unwrap();
         let stdin = process.stdin.take().unwrap();
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
@@ -711,7 +754,11 @@ fn client() -> Client<hyper_util::client::legacy::connect::HttpConnector, Full<B
 
 /// The program with these variables and none of those that whoever runs the tests may have.
 fn command(vars: &[(&str, &str)], args: &[&str]) -> Command {
-    let mut command = Command::new(&*PROGRAM);
+    command_of(&PROGRAM, vars, args)
+}
+
+fn command_of(program: &Path, vars: &[(&str, &str)], args: &[&str]) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in env::vars().filter(|(name, _)| is_read(name)) {
         command.env_remove(name);
     }
@@ -758,6 +805,12 @@ fn build(profile: &Path) {
         "--all-features",
     ]);
     cargo.args(["--profile", name, "--target-dir"]).arg(profile.parent().expect("profiles lie in a folder"));
+    // What cargo tells a test about its package makes build scripts think that they have to run again.
+    for (name, _) in
+        env::vars().filter(|(name, _)| name.starts_with("CARGO_PKG") || name.starts_with("CARGO_MANIFEST"))
+    {
+        cargo.env_remove(name);
+    }
     // Where there is no cargo, the tests were built elsewhere, and the example with them.
     if let Ok(status) = cargo.status() {
         assert!(status.success(), "the example does not build");
