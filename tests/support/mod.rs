@@ -2,7 +2,13 @@
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "each test binary uses its own part")]
 
 pub mod body;
+pub mod client;
+pub mod greeter;
+#[cfg(feature = "otel")]
+pub mod layers;
 pub mod observer;
+pub mod servers;
+pub mod shop;
 #[cfg(feature = "otel")]
 pub mod sink;
 #[cfg(feature = "otel")]
@@ -10,3 +16,6 @@ pub mod spans;
 
 pub use body::Script;
 pub use observer::{Ended, Recorder};
+pub use servers::Server;
+#[cfg(feature = "otel")]
+pub use spans::Spans;
