@@ -19,9 +19,13 @@ use opentelemetry::{
     trace::{SpanKind, TraceContextExt as _},
 };
 use opentelemetry_sdk::trace::SpanData;
-use support::{Recorder, Script, Spans, layers::text, spans::attributes};
-use tokio::time::sleep;
-use tower::{Layer as _, ServiceExt as _, service_fn};
+use support::{
+    Recorder, Script, Spans,
+    layers::{lasted, text},
+    spans::attributes,
+};
+use tokio::time::{Instant, sleep};
+use tower::{Layer as _, ServiceBuilder, ServiceExt as _, service_fn};
 use tracing::{Instrument as _, info_span};
 use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -436,6 +440,54 @@ async fn a_call_in_a_spawned_task_is_a_child_if_the_task_is_in_scope() {
     inside_of(&spans, async || tokio::spawn(async move { call(&held).await }.in_scope()).await.unwrap())
         .await;
     assert_child(&spans.of_kind(&SpanKind::Client), &spans.of_kind(&SpanKind::Server));
+}
+
+/// A proxy sends on what it got, with the extensions that its server's layers left in it.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_passed_on_is_a_call_of_its_own() {
+    let spans = Spans::new();
+    let _guard = subscribe(&spans);
+    let (wait, waited) = (Duration::from_millis(500), Instant::now());
+    let remote = service_fn(async |_: Request<()>| {
+        sleep(wait).await;
+        Ok::<_, Infallible>(Response::new(Script::new().last()))
+    });
+    let client = spans.client_layer().layer(remote);
+    let proxy = service_fn(async |request: Request<()>| {
+        sleep(wait).await;
+        client.clone().oneshot(request).instrument(info_span!("passing on")).await
+    });
+    let recorder = Recorder::new();
+    let proxy =
+        ServiceBuilder::new().layer(spans.layer()).layer(ObserveLayer::new(recorder.clone())).service(proxy);
+    proxy.oneshot(Request::new(())).await.unwrap();
+    assert_eq!(waited.elapsed(), 2 * wait);
+    let (called, served) = (spans.of_kind(&SpanKind::Client), spans.of_kind(&SpanKind::Server));
+    assert_eq!(lasted(&served), 2 * wait);
+    assert_eq!(lasted(&called), wait, "it began when it was made");
+    assert_child(&called, &spans.named("passing on"));
+}
+
+#[tokio::test]
+async fn a_request_that_is_passed_on_by_a_task_of_its_own_still_belongs_to_its_trace() {
+    let spans = Spans::new();
+    let remote = service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(Script::new().last())));
+    let client = spans.client_layer().layer(remote);
+    let proxy = service_fn(async |request| tokio::spawn(client.clone().oneshot(request)).await.unwrap());
+    spans.layer().layer(proxy).oneshot(Request::new(())).await.unwrap();
+    assert_child(&spans.of_kind(&SpanKind::Client), &spans.of_kind(&SpanKind::Server));
+}
+
+/// A service may be called in the same process, with all that the caller's layers left in the request.
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_called_in_the_same_process_has_a_span_of_its_own() {
+    let spans = Spans::new();
+    let served = service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(Script::new().last())));
+    let called = ServiceBuilder::new().layer(spans.client_layer()).layer(spans.layer()).service(served);
+    called.oneshot(Request::new(())).await.unwrap();
+    assert_child(&spans.of_kind(&SpanKind::Server), &spans.of_kind(&SpanKind::Client));
+    let ids = |span: SpanData| span.span_context.span_id();
+    assert_ne!(ids(spans.of_kind(&SpanKind::Server)), ids(spans.of_kind(&SpanKind::Client)));
 }
 
 // ===== two layers =====

@@ -10,6 +10,7 @@ use super::{
     OtelLayer, attributes,
     attributes::Attributes,
     baggage,
+    client::Called,
     options::Options,
     outcome::{Outcome, Side},
     span::builder,
@@ -35,7 +36,7 @@ pub struct ServerSpan {
 
 /// Tells a second layer that the exchange has its span.
 #[derive(Clone, Copy)]
-struct Served;
+pub(super) struct Served;
 
 // ===== impl OtelLayer =====
 
@@ -46,6 +47,10 @@ impl Observer for OtelLayer {
         let options = self.options();
         if options.skips(request) {
             return None;
+        }
+        // A service called in the same process gets its caller's scope, and is another exchange.
+        if scope.get::<Called>().is_some() {
+            *scope = scope.child();
         }
         if scope.get::<Served>().is_some() {
             contribute_route(options, request, scope);
