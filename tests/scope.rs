@@ -501,3 +501,28 @@ async fn two_layers_around_one_service_make_one_span_and_the_inner_adds_the_rout
     let span = spans.only();
     assert_eq!((span.name.as_ref(), text(&span, "http.route").as_str()), ("GET /carts/{id}", "/carts/{id}"));
 }
+
+#[tokio::test]
+async fn of_two_layers_that_know_the_route_one_says_it() {
+    let inner = |spans: &Spans| Router::new().route("/{id}", get(async || "a cart")).layer(spans.layer());
+    for service in [false, true] {
+        let (spans, app) = (Spans::new(), Router::new());
+        let inner = inner(&spans);
+        let app = if service { app.nest_service("/carts", inner) } else { app.nest("/carts", inner) };
+        assert_eq!(send(app.layer(spans.layer()), "/carts/17").await, "a cart");
+        let mut told = attributes(&spans.only());
+        told.retain(|pair| pair.starts_with("http.route="));
+        assert_eq!(told, ["http.route=/carts/{id}"]);
+        assert_eq!(spans.only().name, "GET /carts/{id}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_layers_the_inner_one_leaves_a_name_that_was_given() {
+    let spans = Spans::new();
+    let app = Router::new().route("/carts/{id}", get(async || "a cart")).layer(spans.layer());
+    let outer = spans.layer().span_name(|_| Some("a visit"));
+    assert_eq!(send(Router::new().fallback_service(outer.layer(app)), "/carts/17").await, "a cart");
+    let span = spans.only();
+    assert_eq!((span.name.as_ref(), text(&span, "http.route").as_str()), ("a visit", "/carts/{id}"));
+}
