@@ -1,7 +1,63 @@
 //! Tower layers that see every request to its true end.
+//!
+//! Belvedere puts a span around each request of an axum, hyper or tonic service: from its arrival to the last byte of
+//! its body, or to the moment at which its client left, its handler panicked, its stream broke. The span goes to
+//! Honeycomb or any other OTLP backend, off the request's path.
+//!
+//! ```no_run
+//! # #[cfg(all(feature = "otel", feature = "axum"))]
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use axum::{Router, routing::get};
+//! use std::time::Duration;
+//!
+//! let belvedere = belvedere::from_env()?; // OTEL_*, HONEYCOMB_API_KEY
+//! let app: Router = Router::new().route("/", get(|| async { "hello" })).layer(belvedere.layer());
+//!
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//! axum::serve(listener, app).await?;
+//! belvedere.shutdown(Duration::from_secs(5)).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to look
+//!
+//! | for | see |
+//! |---|---|
+//! | the variables, and one call for everything | `setup` |
+//! | spans: what is on them, how to change it | `otel` |
+//! | what an exchange is and how it ends | [`observe`], [`exchange`] |
+//! | trace ids, `traceparent`, `X-Amzn-Trace-Id`, work in tasks and threads | [`trace`] |
+//! | queues, retries, losses, the shutdown | [`outbox`] |
+//! | a page that shows the traces on your own machine | `console` |
+//! | stacking order, shutting down, privacy, a backend of your own | [`guide`] |
+//!
+//! # Features
+//!
+//! None is on by default; each adds and none changes what another does.
+//!
+//! | feature | |
+//! |---|---|
+//! | `otel` | spans by OTLP over HTTP, and `from_env` |
+//! | `axum` | routes from `MatchedPath`, addresses from `ConnectInfo`, extractors |
+//! | `full` | all of the above |
+//! | `console` | the local console, for development |
+//!
+//! # What it promises
+//!
+//! - **It never fails a request.** Building may fail, with a message that says what to do; after that, whatever goes
+//!   wrong becomes a count and an event.
+//! - **It never blocks.** Records go into bounded queues; what does not fit is counted under a reason.
+//! - **It leaks nothing by default**: no header's value, no value of a query, no body.
+//! - **A client cannot tell** that it is there.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "console")]
+pub mod console;
 pub mod error;
 pub mod exchange;
+pub mod guide;
 pub mod observe;
 #[cfg(feature = "otel")]
 pub mod otel;
@@ -12,9 +68,10 @@ pub mod trace;
 #[cfg(feature = "otel")]
 pub mod transport;
 
-#[cfg(feature = "console")]
-pub mod console;
-
 pub use error::Error;
 #[cfg(feature = "otel")]
 pub use setup::{Belvedere, BelvedereClientLayer, BelvedereLayer, Setup, from_env};
+
+#[cfg(all(doctest, feature = "otel", feature = "axum"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -80,15 +80,12 @@ impl Feed {
 
     async fn tell(&self, cursor: Cursor) -> Result<Infallible, Gone> {
         let mut changed = self.state.changed.subscribe();
+        let version = self.state.store().version();
+        let mut seen = if let Cursor::Seen(version) = cursor { version } else { version };
         self.send(RETRY.to_owned()).await?;
-        let mut seen = match cursor {
-            Cursor::Fresh => self.state.store().version(),
-            Cursor::Seen(version) => version,
-            Cursor::Stranger => {
-                self.send("event: reset\ndata: {}\n\n".to_owned()).await?;
-                self.state.store().version()
-            }
-        };
+        if cursor == Cursor::Stranger {
+            self.send(RESET.to_owned()).await?;
+        }
         loop {
             let (version, message) = self.news(seen);
             seen = version;
@@ -123,5 +120,6 @@ impl Feed {
 }
 
 const RETRY: &str = "retry: 1000\n\n";
+const RESET: &str = "event: reset\ndata: {}\n\n";
 const PACE: Duration = Duration::from_millis(250);
 const HEARTBEAT: Duration = Duration::from_secs(15);

@@ -24,6 +24,15 @@
 //! OTLP over HTTP, with bodies of at most 16 MiB as sent and 64 MiB unpacked. `/v1/logs` and `/v1/metrics` are
 //! answered with success and not kept, so that an exporter of all three does not fail. gRPC is not spoken.
 //!
+//! # What it shows
+//!
+//! [`Console::url`] is the list of requests, newest on top. `r/` and a trace id after it is the page of one request; the
+//! id may be spelled as 32 hex digits, as X-Ray's `1-8-24`, or as a `traceparent`. Such a link may be given out before
+//! the spans have left: the page waits for them. With `.json` at the end it is the trace as OTLP, to be posted again.
+//!
+//! A request is `failed` where it ended with 5xx or its span says error, `client error` with 4xx, `canceled` where the
+//! `error.type` says so, and otherwise `ok`, be it that a span within has failed.
+//!
 //! # What is kept, and for how long
 //!
 //! Spans, by trace, until the bound of [`Builder::memory`] or 100,000 spans is reached; then the oldest trace goes.

@@ -49,9 +49,9 @@ impl Row {
         Self {
             start: root.data.start_time_unix_nano,
             duration: root.duration(),
-            method: attribute::text(&told.data.attributes, METHOD).map(str::to_owned),
+            method: attribute::text(&told.data.attributes, METHOD).map(|method| clip(method, WORD)),
             title: title(told),
-            status: status.map(|status| status.to_string()).or_else(|| error.map(str::to_owned)),
+            status: status.map(|status| status.to_string()).or_else(|| error.map(|error| clip(error, WORD))),
             health: Health::of(trace, told, status, error),
             spans: trace.spans().len(),
             services: services(trace, root),
@@ -105,7 +105,7 @@ fn title(span: &Span) -> String {
     let url = || attribute::text(attributes, &["url.full", "http.url"]).and_then(path_of);
     let path = path.or_else(url).map(|path| path.split(['?', '#']).next().unwrap_or(path));
     let name = if span.data.name.is_empty() { "(no name)" } else { &span.data.name };
-    path.unwrap_or(name).to_owned()
+    clip(path.unwrap_or(name), LINE)
 }
 
 fn path_of(url: &str) -> Option<&str> {
@@ -123,6 +123,13 @@ fn services(trace: &Trace, root: &Span) -> Vec<String> {
     services
 }
 
+/// A row stays a line.
+fn clip(text: &str, most: usize) -> String {
+    text[..text.floor_char_boundary(most)].to_owned()
+}
+
+const LINE: usize = 256;
+const WORD: usize = 32;
 const METHOD: &[&str] = &["http.request.method", "http.method"];
 const STATUS: &[&str] = &["http.response.status_code", "http.status_code"];
 const SERVICES: usize = 12;

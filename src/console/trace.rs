@@ -47,7 +47,7 @@ pub(super) struct Source {
 
 impl Trace {
     pub(super) fn new(id: TraceId, order: u64) -> Self {
-        let weight = size_of::<Self>() + INDEX;
+        let weight = size_of::<Self>() + ROW;
         let (spans, sources, places) = (Vec::new(), Vec::new(), HashMap::new());
         Self { id, order, version: 0, spans, sources, places, weight, row: Row::default() }
     }
@@ -194,4 +194,5 @@ fn weigh(span: &otlp::Span) -> usize {
 const SPANS: usize = 10_000;
 /// What the indices need for an entry, about.
 const INDEX: usize = 128;
+const ROW: usize = 512;
 const IDS: usize = 96;

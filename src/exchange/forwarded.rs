@@ -45,7 +45,7 @@ impl Hops {
         let lines = || headers.get_all(name).iter().rev().filter_map(|line| line.to_str().ok());
         let entries = || lines().flat_map(|line| split(line, ',').rev()).map(str::trim);
         // A shorter list than the proxies should have made: the first of them is as far as one can see.
-        entries().nth(last).or_else(|| entries().last()).filter(|entry| !entry.is_empty())
+        entries().nth(last).or_else(|| entries().next_back()).filter(|entry| !entry.is_empty())
     }
 }
 

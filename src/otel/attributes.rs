@@ -155,8 +155,8 @@ mod tests {
 
     fn shown(uri: &'static str) -> String {
         let uri = Uri::from_static(uri);
-        let host = exchange::host(&uri, &HeaderMap::new(), Hops(0));
-        full(&uri, host, &Query::default())
+        let headers = HeaderMap::new();
+        full(&uri, exchange::host(&uri, &headers, Hops(0)), &Query::default())
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub enum OutboxEvent {
         /// Why.
         reason: Reason,
     },
-    /// The lane was full, and the oldest records made room. They are lost.
+    /// The lane was full, and the oldest records made room. They are lost. Told at most once a second.
     #[non_exhaustive]
     Overflowed {
         /// The name of the lane.

@@ -39,7 +39,8 @@ impl<D: Destination> Flight<D> {
     /// Sends the batch, again and again if need be.
     pub(super) async fn run(mut self, mut batch: Batch<D::Record>, limits: Limits) {
         let mut backoff = Backoff::new(limits.retry_for);
-        loop {
+        // Not `loop`: what was abandoned is lost in the books, and must not be sent after that.
+        while self.lane.queue().is_aloft(self.first) {
             self.attempts += 1;
             let (rest, after, reason) = match self.send(batch).await {
                 Ok(Ok(())) => return self.delivered(self.records),

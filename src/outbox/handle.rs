@@ -33,7 +33,8 @@ impl Outbox {
 
     /// Opens a lane to `destination`. The name is what reports, events and logs call it; it need not be unique.
     ///
-    /// A lane that is opened after the shutdown is closed from the start.
+    /// It stays open until the shutdown, however many of its [`Lane`]s are left. A lane that is opened after the
+    /// shutdown is closed from the start.
     pub fn lane<D: Destination>(&self, name: impl Into<Arc<str>>, destination: D) -> Lane<D::Record> {
         self.owner.core.lane(name.into(), destination)
     }

@@ -67,8 +67,10 @@ impl<R> Lane<R> {
             shared.queue().refuse();
             return discard(iter::once(record));
         };
-        let Pushed { wake, dropped } = shared.queue().push(record, size);
-        if wake {
+        let Pushed { wake, settled, dropped } = shared.queue().push(record, size);
+        if settled {
+            shared.settle();
+        } else if wake {
             shared.wake.notify_one();
         }
         discard(dropped);
@@ -129,13 +131,13 @@ impl<R> Shared<R> {
         self.wake.notify_one();
     }
 
-    /// Tells of the overflow that pushes have left behind.
-    pub(super) fn tell_overflow(&self) {
+    /// Tells of the overflow that pushes have left behind, if there is some.
+    pub(super) fn tell_overflow(&self) -> bool {
         let records = self.queue().untold();
         if records > 0 {
-            self.settled.send_replace(());
             self.tell(|lane| OutboxEvent::Overflowed { lane, records });
         }
+        records > 0
     }
 }
 
@@ -168,6 +170,7 @@ impl<R: Send + 'static> AnyLane for Shared<R> {
         let (records, left) = self.queue().abandon();
         self.closing.send_replace(true);
         self.settle();
+        self.tell_overflow();
         if records > 0 {
             self.tell(|lane| OutboxEvent::Abandoned { lane, records });
         }

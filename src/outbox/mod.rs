@@ -77,7 +77,8 @@
 //!
 //! Every event goes to the closure given to [`Builder::events`], and to `tracing` under the target
 //! `belvedere::outbox`: what was sent as `debug`, everything else as `warn`, at most one in ten seconds and lane, with
-//! the number of those that were folded into it. Pushing tells nothing by itself; the worker does, soon after.
+//! the number of those that were folded into it. Pushing tells nothing by itself; the worker does, soon after, and of
+//! overflow once a second.
 //!
 //! # Shutdown
 //!

@@ -31,6 +31,8 @@ pub(super) struct Queue<R> {
     hurry: u64,
     /// Overflow that no event has told yet.
     untold: usize,
+    /// Whether the worker wants to be woken by the next overflow.
+    is_worker_curious: bool,
     ledger: Ledger,
 }
 
@@ -55,6 +57,8 @@ struct Aloft {
 pub(super) struct Pushed<R> {
     /// Whether the worker must look again (invariant W1 in `worker`).
     pub(super) wake: bool,
+    /// Whether the last record that a flush waits for has just given way.
+    pub(super) settled: bool,
     /// Records to drop.
     pub(super) dropped: Vec<R>,
 }
@@ -78,6 +82,7 @@ impl<R> Queue<R> {
             next: 0,
             hurry: 0,
             untold: 0,
+            is_worker_curious: true,
             ledger: Ledger::default(),
         }
     }
@@ -85,19 +90,22 @@ impl<R> Queue<R> {
     pub(super) fn push(&mut self, record: R, size: usize) -> Pushed<R> {
         if self.phase != Phase::Open {
             self.ledger.turn_away();
-            return Pushed { wake: false, dropped: vec![record] };
+            return Pushed { wake: false, settled: false, dropped: vec![record] };
         }
         self.ledger.accept();
         if !self.can_ever_hold(size) {
-            return Pushed { wake: self.overflow(1), dropped: vec![record] };
+            return Pushed { wake: self.overflow(1), settled: false, dropped: vec![record] };
         }
-        let (was_idle, was_full) = (self.queued.is_empty(), self.has_full_batch());
+        let (was_idle, was_full, was_hurried) =
+            (self.queued.is_empty(), self.has_full_batch(), self.is_hurried());
         let dropped = self.make_room(size);
+        let settled = was_hurried && !self.is_hurried();
         let overflowed = self.overflow(dropped.len());
         self.queued.push_back((record, size));
         self.queued_bytes += size;
         self.next += 1;
-        Pushed { wake: was_idle || overflowed || (!was_full && self.has_full_batch()), dropped }
+        let wake = was_idle || overflowed || (!was_full && self.has_full_batch());
+        Pushed { wake, settled, dropped }
     }
 
     /// Books a record that could not even be measured.
@@ -144,6 +152,11 @@ impl<R> Queue<R> {
         landed.is_some()
     }
 
+    /// Whether a flight has not landed yet.
+    pub(super) fn is_aloft(&self, first: u64) -> bool {
+        self.flights.iter().any(|flight| flight.first == first)
+    }
+
     /// What is left of a flight has fewer bytes now.
     pub(super) fn lighten(&mut self, first: u64, bytes: usize) {
         if let Some(flight) = self.flights.iter_mut().find(|flight| flight.first == first) {
@@ -181,8 +194,10 @@ impl<R> Queue<R> {
         (left, mem::take(&mut self.queued))
     }
 
-    /// Overflow since this was last asked.
+    /// Overflow since this was last asked. Whoever hears of some asks again after a while; whoever hears of none is
+    /// woken by the next.
     pub(super) fn untold(&mut self) -> usize {
+        self.is_worker_curious = self.untold == 0;
         mem::take(&mut self.untold)
     }
 
@@ -208,7 +223,11 @@ impl<R> Queue<R> {
 
     /// Whether the oldest records should go without waiting for more.
     pub(super) fn is_ready(&self) -> bool {
-        self.has_full_batch() || self.phase != Phase::Open || (self.has_queued() && self.front() < self.hurry)
+        self.has_full_batch() || self.phase != Phase::Open || self.is_hurried()
+    }
+
+    fn is_hurried(&self) -> bool {
+        self.front() < self.hurry
     }
 
     fn has_full_batch(&self) -> bool {
@@ -237,10 +256,9 @@ impl<R> Queue<R> {
 
     /// `true` asks for the worker, which tells the events: `push` must not call foreign code.
     fn overflow(&mut self, records: usize) -> bool {
-        let is_first = self.untold == 0 && records > 0;
         self.untold += records;
         self.ledger.overflow(records);
-        is_first
+        records > 0 && mem::take(&mut self.is_worker_curious)
     }
 
     fn aloft(&self) -> (usize, usize) {

@@ -35,10 +35,14 @@ impl Backoff {
     pub(super) fn next(&mut self, after: Option<Duration>) -> Option<Wait> {
         let elapsed = self.since.get_or_insert_with(Instant::now).elapsed();
         let at_least = after.unwrap_or_default().min(LONGEST_AFTER);
-        let total = self.ceiling.mul_f64(fastrand::f64()).max(at_least);
+        let jittered = self.ceiling.mul_f64(fastrand::f64());
         self.ceiling = (self.ceiling * 2).min(LONGEST);
         let remaining = self.retry_for.saturating_sub(elapsed);
-        (!remaining.is_zero() && total <= remaining).then_some(Wait { total, at_least })
+        if remaining.is_zero() || at_least > remaining {
+            return None;
+        }
+        // The last try is at the end of the time, not before it.
+        Some(Wait { total: jittered.min(remaining).max(at_least), at_least })
     }
 
     /// Waits are short again. The time it has been tried for is not forgotten.

@@ -1,6 +1,6 @@
 //! What moves records from a lane's queue into flights.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use opentelemetry::{Context, context::FutureExt};
 use tokio::{
@@ -19,10 +19,13 @@ use super::{
 ///
 /// **W1, no lost wake-up.** The worker sleeps only on the lane's `wake`, which keeps one permit, and looks at the
 /// queue after each. So whoever changes the answer of [`step`](Self::step) must wake it, after the change: a push that
-/// finds the queue empty, that fills a batch, or that overflows the first time since it was told; a flight that lands;
-/// a flush; a close; an abandon. All other pushes find a worker that has a timer or all its flights out.
+/// finds the queue empty or fills a batch, a flight that lands, a flush, a close, an abandon. All other pushes find a
+/// worker that has a timer or all its flights out.
 ///
 /// **W2, nothing waits for a worker that is gone.** Whichever way it ends, its last act is to abandon the lane.
+///
+/// **W3, overflow is cheap.** With a dead backend every push overflows, and waking a thread costs a hundred pushes. So
+/// only the first one wakes the worker, which then looks by itself once a second until there was none.
 pub(super) struct Worker<D: Destination> {
     lane: Arc<Shared<D::Record>>,
     destination: Arc<D>,
@@ -30,13 +33,14 @@ pub(super) struct Worker<D: Destination> {
     flights: JoinSet<()>,
     /// When the oldest queued record has waited for company long enough.
     due: Option<Instant>,
+    /// When to look for overflow again (invariant W3).
+    overflow_due: Option<Instant>,
 }
 
 /// What to do now.
 enum Step<R> {
     Send(Taken<R>),
-    WaitUntil(Instant),
-    Wait,
+    Wait(Option<Instant>),
     End,
 }
 
@@ -44,17 +48,16 @@ enum Step<R> {
 
 impl<D: Destination> Worker<D> {
     pub(super) fn new(lane: Arc<Shared<D::Record>>, destination: Arc<D>, limits: Limits) -> Self {
-        Self { lane, destination, limits, flights: JoinSet::new(), due: None }
+        Self { lane, destination, limits, flights: JoinSet::new(), due: None, overflow_due: None }
     }
 
     pub(super) async fn run(mut self) {
         loop {
-            self.lane.tell_overflow();
+            self.tell_overflow();
             while self.flights.try_join_next().is_some() {}
             match self.step() {
                 Step::Send(taken) => self.send(taken),
-                Step::WaitUntil(due) => drop(timeout_at(due, self.lane.wake.notified()).await),
-                Step::Wait => self.lane.wake.notified().await,
+                Step::Wait(due) => self.wait(due).await,
                 Step::End => return,
             }
         }
@@ -67,20 +70,35 @@ impl<D: Destination> Worker<D> {
         }
         if !queue.has_queued() {
             self.due = None;
-            return Step::Wait;
+            return Step::Wait(None);
         }
         let now = Instant::now();
         let due = *self.due.get_or_insert(now + self.limits.age);
         if !queue.can_fly() {
-            return Step::Wait;
+            return Step::Wait(None);
         }
         if now < due && !queue.is_ready() {
-            return Step::WaitUntil(due);
+            return Step::Wait(Some(due));
         }
-        let Some(taken) = queue.take() else { return Step::Wait };
+        let Some(taken) = queue.take() else { return Step::Wait(None) };
         // What a full batch leaves behind has just come. What is overdue stays so, until the queue was empty once.
         self.due = self.due.filter(|due| *due <= now);
         Step::Send(taken)
+    }
+
+    async fn wait(&self, due: Option<Instant>) {
+        let woken = self.lane.wake.notified();
+        match due.into_iter().chain(self.overflow_due).min() {
+            Some(due) => drop(timeout_at(due, woken).await),
+            None => woken.await,
+        }
+    }
+
+    fn tell_overflow(&mut self) {
+        let now = Instant::now();
+        if self.overflow_due.is_none_or(|due| due <= now) {
+            self.overflow_due = self.lane.tell_overflow().then_some(now + OVERFLOW_PAUSE);
+        }
     }
 
     fn send(&mut self, taken: Taken<D::Record>) {
@@ -100,3 +118,5 @@ impl<D: Destination> Drop for Worker<D> {
 pub(super) fn untraced<F: Future>(future: F) -> impl Future<Output = F::Output> {
     future.with_context(Context::new().with_telemetry_suppressed())
 }
+
+const OVERFLOW_PAUSE: Duration = Duration::from_secs(1);

@@ -2,9 +2,11 @@ use std::{cell::RefCell, fmt};
 
 /// The environment, as it is looked up, and what was wrong with it.
 pub(super) struct Env {
-    lookup: Box<dyn Fn(&str) -> Option<String>>,
+    lookup: Lookup,
     warnings: RefCell<Vec<String>>,
 }
+
+type Lookup = Box<dyn Fn(&str) -> Option<String>>;
 
 // ===== impl Env =====
 

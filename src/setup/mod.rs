@@ -37,16 +37,16 @@
 //! Honeycomb's own hosts and nowhere else.
 
 mod belvedere;
+mod builder;
 mod env;
 mod otlp;
 mod pairs;
 mod resource;
 mod sampler;
-mod setup;
 
 pub use self::{
     belvedere::{Belvedere, BelvedereClientLayer, BelvedereLayer},
-    setup::Setup,
+    builder::Setup,
 };
 
 use crate::Error;

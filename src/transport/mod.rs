@@ -37,6 +37,9 @@ mod error;
 mod http;
 mod tls;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::{
     error::HttpError,
     http::{Answer, HttpClient, HttpClientBuilder},

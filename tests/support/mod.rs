@@ -3,6 +3,7 @@
 
 pub mod body;
 pub mod client;
+pub mod example;
 pub mod greeter;
 #[cfg(feature = "otel")]
 pub mod layers;

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 /// An instant; the script puts it into the reader's time zone.
 pub(super) fn instant(nanos: u64) -> Markup {
-    html! { time datetime=(iso(nanos)) title=(iso(nanos)) { (of_day(nanos)) } }
+    html! { time datetime=(iso(nanos)) { (of_day(nanos)) } }
 }
 
 /// Four digits at most, and the unit that fits.
@@ -13,15 +13,22 @@ pub(super) fn duration(nanos: u64) -> String {
     format!("{value}\u{202f}{unit}")
 }
 
+/// The same for round figures, which need no fraction.
+pub(super) fn round(nanos: u64) -> String {
+    let (value, unit) = parts(nanos);
+    let value = if value.contains('.') { value.trim_end_matches('0').trim_end_matches('.') } else { &value };
+    format!("{value}\u{202f}{unit}")
+}
+
 /// The same as number and unit.
 pub(super) fn parts(nanos: u64) -> (String, &'static str) {
     let whole = nanos as f64;
     match nanos {
         ..1_000 => (nanos.to_string(), "ns"),
-        ..1_000_000 => (short(whole / 1e3), "µs"),
-        ..1_000_000_000 => (short(whole / 1e6), "ms"),
-        ..120_000_000_000 => (short(whole / 1e9), "s"),
-        ..7_200_000_000_000 => (short(whole / 60e9), "min"),
+        1_000..1_000_000 => (short(whole / 1e3), "µs"),
+        1_000_000..1_000_000_000 => (short(whole / 1e6), "ms"),
+        1_000_000_000..120_000_000_000 => (short(whole / 1e9), "s"),
+        120_000_000_000..7_200_000_000_000 => (short(whole / 60e9), "min"),
         _ => (short(whole / 3600e9), "h"),
     }
 }

@@ -57,25 +57,39 @@ fn status(span: &Span) -> Markup {
 fn table(title: &str, attributes: &[KeyValue], dropped: u32) -> Markup {
     html! {
         h3 { (title) " " span.quiet { (attributes.len()) } }
+        (rows(attributes, dropped))
+    }
+}
+
+fn rows(attributes: &[KeyValue], dropped: u32) -> Markup {
+    html! {
         @if !attributes.is_empty() {
-            table.attributes {
-                @for attribute in attributes {
-                    @let value = attribute::value(attribute);
-                    tr {
-                        th scope="row" { (attribute.key) }
-                        td { (text(&attribute::show(value))) }
-                        td.type { (attribute::kind(value)) }
-                    }
-                }
-            }
+            table.attributes { @for attribute in attributes { (row(attribute)) } }
         }
         @if dropped > 0 { p.quiet { (dropped) " more were dropped" } }
     }
 }
 
-/// Text of several lines keeps them.
-fn text(value: &str) -> Markup {
-    html! { @if value.contains('\n') { pre { (value) } } @else { span.value { (value) } } }
+/// A name, a value and its type; text of several lines gets the whole width.
+fn row(attribute: &KeyValue) -> Markup {
+    let value = attribute::value(attribute);
+    let (shown, kind) = (attribute::show(value), attribute::kind(value));
+    html! {
+        @if shown.contains('\n') {
+            tr.tall { th scope="row" colspan="2" { (key(&attribute.key)) } td.type { (kind) } }
+            tr { td colspan="3" { pre tabindex="0" { (shown) } } }
+        } @else {
+            tr { th scope="row" { (key(&attribute.key)) } td { (shown) } td.type { (kind) } }
+        }
+    }
+}
+
+/// A key that is too long for its column breaks where its parts meet.
+fn key(key: &str) -> Markup {
+    html! {
+        @if key.len() < COLUMN { (key) }
+        @else { @for part in key.split_inclusive(['.', '_']) { (part) wbr; } }
+    }
 }
 
 fn event(span: &Span, event: &Event) -> Markup {
@@ -83,16 +97,7 @@ fn event(span: &Span, event: &Event) -> Markup {
     html! {
         section.event.bad[event.name == "exception"] {
             h3 { "Event " b { (event.name) } " " span.quiet { "+" (clock::duration(after)) } }
-            table.attributes {
-                @for attribute in &event.attributes {
-                    tr {
-                        th scope="row" { (attribute.key) }
-                        td { (text(&attribute::show(attribute::value(attribute)))) }
-                        td.type { (attribute::kind(attribute::value(attribute))) }
-                    }
-                }
-            }
-            @if event.dropped_attributes_count > 0 { p.quiet { (event.dropped_attributes_count) " more were dropped" } }
+            (rows(&event.attributes, event.dropped_attributes_count))
         }
     }
 }
@@ -126,3 +131,5 @@ fn ids(trace: &Trace, span: &Span) -> Markup {
         }
     }
 }
+
+const COLUMN: usize = 24;

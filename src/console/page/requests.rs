@@ -18,14 +18,15 @@ pub(in crate::console) fn page(state: &State, query: &Query) -> Reply {
     let after = Some(live::event_id(state, store.version()));
     let events = Query { after, before: None, ..query.clone() }.address("/events");
     let live = query.before.is_none().then_some(events);
-    let traces: Vec<&Trace> = matching(&store, query).collect();
+    let view: Vec<&Trace> = matching(&store, query).collect();
+    let traces = &view[..view.len().min(PAGE)];
     let main = html! {
         main.requests #main data-events=[live] {
             @if store.is_empty() { (empty(&state.endpoint, &store.door)) }
             div.filled hidden[store.is_empty()] {
-                (controls(query, &traces))
-                div.view { div #view { (skyline(&traces)) } (skyline::levels()) }
-                (table(&store, &traces))
+                (controls(query, &view))
+                div.view { div #view { (skyline(&view)) } (skyline::levels()) }
+                (table(&store, traces))
                 @if let (Some(last), PAGE) = (traces.last(), traces.len()) {
                     a.older href=(Query { before: Some(last.order()), ..query.clone() }.address("/")) { "Older requests" }
                 }
@@ -37,7 +38,7 @@ pub(in crate::console) fn page(state: &State, query: &Query) -> Reply {
 
 /// What a list that has seen a version of the store is to show now.
 pub(in crate::console) fn news(store: &Store, query: &Query, seen: u64) -> Option<Value> {
-    let changed = store.changed_since(seen).filter(|trace| query.matches(trace)).take(PAGE);
+    let changed = store.changed_since(seen).filter(|trace| query.matches(trace)).take(NEWS);
     let mut changed: Vec<&Trace> = changed.collect();
     if changed.is_empty() {
         return None;
@@ -52,7 +53,7 @@ pub(in crate::console) fn news(store: &Store, query: &Query, seen: u64) -> Optio
 }
 
 fn matching<'a>(store: &'a Store, query: &'a Query) -> impl Iterator<Item = &'a Trace> {
-    store.newest(query.before).filter(|trace| query.matches(trace)).take(PAGE)
+    store.newest(query.before).filter(|trace| query.matches(trace)).take(VIEW)
 }
 
 fn table(store: &Store, traces: &[&Trace]) -> Markup {
@@ -106,7 +107,7 @@ fn summary(traces: &[&Trace]) -> Markup {
         |tenths: usize| durations.get(durations.len() * tenths / 10).map(|nanos| clock::duration(*nanos));
     let errors = traces.iter().filter(|trace| trace.row().is_error()).count();
     html! {
-        b { (traces.len()) } @if traces.len() == PAGE { " latest" } @else { " requests" }
+        b { (traces.len()) } @if traces.len() == VIEW { " latest" } @else { " requests" }
         span.sep { b { (errors) } " with errors" }
         @if let (Some(median), Some(slow)) = (quantile(5), quantile(9)) {
             span.sep { "p50 " b { (median) } }
@@ -146,4 +147,8 @@ fn reason(door: &Door) -> Markup {
     }
 }
 
-const PAGE: usize = 100;
+/// How many have a row, and how many a house.
+const PAGE: usize = 60;
+const VIEW: usize = 100;
+/// How many rows the script keeps; more at once would be thrown away.
+const NEWS: usize = 500;

@@ -20,10 +20,7 @@ pub(super) fn row(store: &Store, trace: &Trace) -> Markup {
                 }
             }
             td.took {
-                svg width="100%" height="8" aria-hidden="true" {
-                    rect.rail width="100%" height="8" rx="2" {}
-                    rect.bar width={ (share(row.duration)) "%" } height="8" rx="2" {}
-                }
+                svg aria-hidden="true" { rect.bar width={ (share(row.duration)) "%" } height="8" {} }
             }
             td.time { (value) span.unit { (unit) } }
             td.who {
@@ -38,11 +35,7 @@ pub(super) fn row(store: &Store, trace: &Trace) -> Markup {
 
 /// The colour of a service.
 pub(super) fn dot(store: &Store, service: &str) -> Markup {
-    html! {
-        svg.dot.{ "s" (store.color(service)) } viewBox="0 0 8 8" width="8" height="8" aria-hidden="true" {
-            rect width="8" height="8" rx="2" {}
-        }
-    }
+    html! { i.dot.{ "s" (store.color(service)) } {} }
 }
 
 /// A duration between 100 µs and 10 s, in hundredths of the way, by magnitude.

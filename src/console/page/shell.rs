@@ -3,6 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::console::page::asset::{ICON, MARK, SCRIPT, STYLE};
+use crate::console::page::mark;
 
 /// A page: its title, what its head has besides, the text in the search box, and what it shows.
 pub(super) fn page(title: &str, head: Markup, search: &str, main: Markup) -> Markup {
@@ -23,6 +24,7 @@ pub(super) fn page(title: &str, head: Markup, search: &str, main: Markup) -> Mar
                 (bar(search))
                 (main)
                 (keys())
+                (mark::shapes())
             }
         }
     }
@@ -30,7 +32,7 @@ pub(super) fn page(title: &str, head: Markup, search: &str, main: Markup) -> Mar
 
 fn bar(search: &str) -> Markup {
     html! {
-        header.bar {
+        header.top {
             a.brand href="/" { (PreEscaped(MARK)) span { "Belvedere" } }
             form.search role="search" action="/" {
                 input #search type="search" name="q" value=(search) autocomplete="off" spellcheck="false"

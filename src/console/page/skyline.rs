@@ -9,8 +9,7 @@ use crate::console::trace::Trace;
 /// `traces` are newest first; the newest stands at the right.
 pub(super) fn skyline(traces: &[&Trace]) -> Markup {
     html! {
-        svg #skyline viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" role="img"
-            aria-label="Durations of the latest requests" {
+        svg #skyline viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" aria-hidden="true" {
             @for (label, nanos) in LINES {
                 @let y = top(*nanos);
                 line.level x1="0" x2=(WIDTH) y1=(y) y2=(y) { title { (label) } }
@@ -33,17 +32,23 @@ pub(super) fn levels() -> Markup {
 
 fn house(trace: &Trace, x: u64) -> Markup {
     let row = trace.row();
-    let y = top(row.duration);
-    let flag = y.saturating_sub(7);
     html! {
         a href={ "/r/" (trace.id()) } tabindex="-1" {
             title { (label(row)) }
-            rect.plot x=(x) y="0" width=(PITCH) height=(HEIGHT) {}
-            rect.house.(mark::class(row.health)) x=(x + 1) y=(y) width=(PITCH - 2) height=(HEIGHT - y) {}
-            @if matches!(row.health, Health::Failed | Health::Refused) {
-                rect.house.(mark::class(row.health)) x=(x + 3) y=(flag) width=(PITCH - 6) height="4" {}
-            }
+            path d={ "M" (x) " 0h" (PITCH) "v" (HEIGHT) "h-" (PITCH) "z" } {}
+            path.(mark::class(row.health)) d=(outline(row, x + 1)) {}
         }
+    }
+}
+
+/// Four walls; above them the mark of what went wrong.
+fn outline(row: &Row, x: u64) -> String {
+    let y = top(row.duration);
+    let walls = format!("M{x} {y}h10v{}h-10z", HEIGHT - y);
+    match row.health {
+        Health::Failed => format!("{walls}m5 -3l4 -5l-4 -5l-4 5z"),
+        Health::Refused => format!("{walls}m1 -3h8l-4 -7z"),
+        Health::Fine | Health::Recovered | Health::Canceled => walls,
     }
 }
 
@@ -54,12 +59,12 @@ fn label(row: &Row) -> String {
 }
 
 fn top(nanos: u64) -> u64 {
-    HEIGHT - (row::share(nanos) * (HEIGHT - 12) / 100).max(3)
+    HEIGHT - (row::share(nanos) * (HEIGHT - 14) / 100).max(3)
 }
 
 const HOUSES: usize = 100;
 const PITCH: u64 = 12;
 const WIDTH: u64 = PITCH * HOUSES as u64;
-const HEIGHT: u64 = 72;
+const HEIGHT: u64 = 88;
 const LINES: &[(&str, u64)] =
     &[("1 ms", 1_000_000), ("10 ms", 10_000_000), ("100 ms", 100_000_000), ("1 s", 1_000_000_000)];

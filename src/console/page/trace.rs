@@ -44,6 +44,7 @@ fn head(store: &Store, trace: &Trace, row: &Row) -> Markup {
                 span { (trace.spans().len()) " span" @if trace.spans().len() != 1 { "s" } }
                 @if failed > 0 { span.bad { (failed) " failed" } }
                 @if row.rootless { span.quiet { "its first span is elsewhere, or still to come" } }
+                a href={ "/r/" (trace.id()) ".json" } { "OTLP JSON" }
             }
             (ids(trace))
         }
@@ -61,7 +62,6 @@ fn ids(trace: &Trace) -> Markup {
             (spelling("Trace", &id.to_string()))
             (spelling("X-Ray", &id.xray()))
             @if let Some(traceparent) = traceparent { (spelling("traceparent", &traceparent)) }
-            div { dt { "Raw" } dd { a href={ "/r/" (id) ".json" } { "OTLP JSON" } } }
         }
     }
 }

@@ -72,7 +72,7 @@ impl Axis {
                     @let late = self.at(self.start + step) > 92.0;
                     line x1=(x) x2=(x) y1="16" y2="24" {}
                     text x=(x) y="12" text-anchor=(if step == 0 { "start" } else if late { "end" } else { "middle" }) {
-                        (if step == 0 { "0".to_owned() } else { clock::duration(step) })
+                        (if step == 0 { "0".to_owned() } else { clock::round(step) })
                     }
                 }
             }
@@ -138,17 +138,20 @@ fn bar(store: &Store, axis: Axis, span: &Span) -> Markup {
                     title { (event.name) }
                 }
             }
-            (length(from, to, span))
+            (length(axis, from, to, span))
         }
     }
 }
 
-/// The duration, on whichever side of the bar there is room.
-fn length(from: f64, to: f64, span: &Span) -> Markup {
+/// The duration, on whichever side of the bar there is room, else within, where no event is in the way.
+fn length(axis: Axis, from: f64, to: f64, span: &Span) -> Markup {
     let text = clock::duration(span.duration());
+    let crowded =
+        span.data.events.iter().any(|event| (to - ROOM..=to).contains(&axis.at(event.time_unix_nano)));
     html! {
-        @if to < 86.0 { text x=(percent(to)) dx="8" y="20" { (text) } }
-        @else if from > 14.0 { text x=(percent(from)) dx="-8" y="20" text-anchor="end" { (text) } }
+        @if to < 100.0 - ROOM { text x=(percent(to)) dx="8" y="20" { (text) } }
+        @else if from > ROOM { text x=(percent(from)) dx="-8" y="20" text-anchor="end" { (text) } }
+        @else if crowded { text.within x=(percent(from)) dx="8" y="20" { (text) } }
         @else { text.within x=(percent(to)) dx="-8" y="20" text-anchor="end" { (text) } }
     }
 }
@@ -160,3 +163,5 @@ fn percent(share: f64) -> String {
 const SHOWN: usize = 1000;
 const DEPTH: usize = 16;
 const INDENT: usize = 16;
+/// What a figure beside a bar needs of the axis, in percent.
+const ROOM: f64 = 19.0;

@@ -31,11 +31,10 @@ async fn collect(mut body: Incoming) -> Result<Bytes, Refusal> {
         let frame = frame.map_err(|error| Refusal::Broken(error.to_string()))?;
         let data = frame.data_ref().map(Bytes::as_ref).unwrap_or_default();
         seen += data.len();
-        match seen {
-            ..=SENT => bytes.extend_from_slice(data),
-            ..=ENDURED => bytes = Vec::new(),
-            _ => break,
+        if seen > ENDURED {
+            break;
         }
+        if seen <= SENT { bytes.extend_from_slice(data) } else { bytes = Vec::new() }
     }
     if seen > SENT { Err(Refusal::TooLarge) } else { Ok(bytes.into()) }
 }

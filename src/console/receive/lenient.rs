@@ -11,9 +11,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 pub(super) fn decode(bytes: &[u8]) -> Result<ExportTraceServiceRequest, String> {
-    let strict = serde_json::from_slice::<ExportTraceServiceRequest>(bytes).ok();
-    // An empty one may be something else altogether, all of whose fields were passed over.
-    strict.filter(|request| !request.resource_spans.is_empty()).map_or_else(|| again(bytes), Ok)
+    match serde_json::from_slice::<ExportTraceServiceRequest>(bytes) {
+        Ok(request) if !request.resource_spans.is_empty() => Ok(request),
+        Err(error) if bytes.len() > AGAIN => Err(error.to_string()),
+        // An empty one may be something else altogether, all of whose fields were passed over.
+        Ok(_) | Err(_) => again(bytes),
+    }
 }
 
 fn again(bytes: &[u8]) -> Result<ExportTraceServiceRequest, String> {
@@ -99,6 +102,9 @@ fn items<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = (usize, &'a 
 fn error<T: DeserializeOwned>(value: &Value) -> Option<String> {
     serde_json::from_value::<T>(value.clone()).err().map(|error| error.to_string())
 }
+
+/// What is larger is not read again, since any JSON takes many times its size in memory.
+const AGAIN: usize = 8 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,74 @@
+/// What the command line asks for.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Args {
+    /// The backend, with so many requests of its own in a second.
+    Backend {
+        traffic: u32,
+    },
+    /// The second service; the backend starts it.
+    Timeline {
+        otlp: Option<String>,
+    },
+    Help,
+}
+
+// ===== impl Args =====
+
+impl Args {
+    pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Self, String> {
+        let mut args = args.into_iter();
+        let mut parsed = Self::Backend { traffic: 0 };
+        while let Some(arg) = args.next() {
+            parsed = match (&*arg, parsed) {
+                ("-h" | "--help", _) => return Ok(Self::Help),
+                ("timeline", _) => Self::Timeline { otlp: None },
+                ("--traffic", Self::Backend { .. }) => Self::Backend { traffic: rate(args.next())? },
+                ("--otlp", Self::Timeline { .. }) => Self::Timeline { otlp: args.next() },
+                _ => return Err(format!("{arg:?} means nothing here\n\n{HELP}")),
+            };
+        }
+        Ok(parsed)
+    }
+}
+
+fn rate(text: Option<String>) -> Result<u32, String> {
+    let rate = text.as_deref().and_then(|text| text.parse().ok());
+    rate.filter(|rate| *rate <= FASTEST)
+        .ok_or_else(|| format!("--traffic wants a number of requests in a second, at most {FASTEST}"))
+}
+
+const FASTEST: u32 = 200;
+
+pub(crate) const HELP: &str = "\
+usage: cruddur [--traffic N]
+
+  --traffic N   make N requests in a second (at most 200), slow and failing ones among them
+
+variables: HOST PORT FRONTEND_URL BACKEND_URL CONSOLE=both HONEYCOMB_API_KEY OTEL_*
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Args, String> {
+        Args::parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn what_may_be_said() {
+        assert_eq!(parse(""), Ok(Args::Backend { traffic: 0 }));
+        assert_eq!(parse("--traffic 5"), Ok(Args::Backend { traffic: 5 }));
+        assert_eq!(parse("timeline"), Ok(Args::Timeline { otlp: None }));
+        assert_eq!(parse("timeline --otlp x"), Ok(Args::Timeline { otlp: Some("x".to_owned()) }));
+        assert_eq!(parse("--traffic 5 --help"), Ok(Args::Help));
+    }
+
+    #[test]
+    fn what_may_not_be_said() {
+        for line in ["--traffic", "--traffic many", "--traffic 201", "--otlp x", "timeline --traffic 1", "x"]
+        {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+use std::{any::Any, error, iter::successors};
+
+use axum::{
+    BoxError, Json,
+    extract::rejection::{JsonRejection, PathRejection, QueryRejection},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use belvedere::trace::Scope;
+use opentelemetry::{KeyValue, trace::get_active_span};
+use serde::Serialize;
+
+/// Why a request is not answered as its caller wished.
+#[derive(Debug)]
+pub(crate) enum Error {
+    /// What was sent was understood and is wrong: everything that is wrong with it, as codes.
+    Invalid(Vec<&'static str>),
+    /// The request cannot be served as it is.
+    Refused(StatusCode, String),
+    /// It is our own fault: an error of this type.
+    Failed(&'static str, BoxError),
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    error: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
+}
+
+// ===== impl Error =====
+
+impl Error {
+    pub(crate) fn failed<E: error::Error + Send + Sync + 'static>(error: E) -> Self {
+        Self::Failed(std::any::type_name::<E>(), error.into())
+    }
+
+    pub(crate) fn bad_request(why: &str) -> Self {
+        Self::Refused(StatusCode::BAD_REQUEST, why.to_owned())
+    }
+
+    pub(crate) fn not_found(what: &str) -> Self {
+        Self::Refused(StatusCode::NOT_FOUND, format!("there is no such {what}"))
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Invalid(codes) => (StatusCode::UNPROCESSABLE_ENTITY, Json(codes)).into_response(),
+            Self::Refused(status, why) => tell(status, &why),
+            Self::Failed(kind, error) => {
+                record(kind, &error.to_string(), Some(&chain(&*error)));
+                tell(StatusCode::INTERNAL_SERVER_ERROR, OURS)
+            }
+        }
+    }
+}
+
+impl From<JsonRejection> for Error {
+    fn from(rejection: JsonRejection) -> Self {
+        Self::Refused(rejection.status(), rejection.body_text())
+    }
+}
+
+impl From<PathRejection> for Error {
+    fn from(rejection: PathRejection) -> Self {
+        Self::Refused(rejection.status(), rejection.body_text())
+    }
+}
+
+impl From<QueryRejection> for Error {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::Refused(rejection.status(), rejection.body_text())
+    }
+}
+
+pub(crate) async fn no_such_route() -> Error {
+    Error::not_found("route")
+}
+
+pub(crate) async fn no_such_method() -> Error {
+    Error::Refused(StatusCode::METHOD_NOT_ALLOWED, "this route has no such method".to_owned())
+}
+
+/// What a panic becomes for the caller. Its message stays in the house: it goes onto the span.
+pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Response {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+    record("panic", &text.unwrap_or_default(), None);
+    tell(StatusCode::INTERNAL_SERVER_ERROR, OURS)
+}
+
+/// An error and all that lies beneath it, in one line.
+pub(crate) fn chain(error: &(dyn error::Error + 'static)) -> String {
+    let texts = successors(Some(error), |error| error.source()).map(ToString::to_string);
+    texts.collect::<Vec<_>>().join(": ")
+}
+
+fn tell(status: StatusCode, error: &str) -> Response {
+    let scope = Scope::current();
+    let trace_id = scope.as_ref().and_then(Scope::identity).map(|identity| identity.trace_id().to_string());
+    (status, Json(Told { error, trace_id })).into_response()
+}
+
+/// Says on the current span what went wrong, by the conventions for exceptions.
+fn record(kind: &'static str, message: &str, stack: Option<&str>) {
+    let stack = stack.map(|stack| KeyValue::new("exception.stacktrace", stack.to_owned()));
+    let said =
+        [KeyValue::new("exception.type", kind), KeyValue::new("exception.message", message.to_owned())];
+    get_active_span(|span| span.add_event("exception", said.into_iter().chain(stack).collect()));
+}
+
+const OURS: &str = "something broke on our side; the trace says what";

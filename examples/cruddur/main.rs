@@ -1,0 +1,79 @@
+//! The backend of a small social network whose posts expire, as a course on tracing built it in Flask, with the layers
+//! of this crate around it.
+//!
+//! ```text
+//! cargo run --release --example cruddur --features full,console
+//! ```
+//!
+//! It prints one link. Behind it are a feed and a button for every route, and beside each request that you make a link
+//! to its trace.
+//!
+//! ```text
+//!  browser ──► backend-flask ──────► timeline          a second process, so that a trace has a border to cross
+//!                    │                  │
+//!                    └────── OTLP ──────┴──► the local console, or whatever the environment names
+//! ```
+//!
+//! # Variables
+//!
+//! | variable | default | |
+//! |---|---|---|
+//! | `HOST`, `PORT` | `127.0.0.1`, `4567` | port 0 is any free one |
+//! | `FRONTEND_URL`, `BACKEND_URL` | none | the only origins that may call from another page |
+//! | `HONEYCOMB_API_KEY`, `OTEL_*` | none | traces go there, see `belvedere::setup` |
+//! | `CONSOLE` | only without the above | `both`: traces go there and to the local console |
+//! | `RUST_LOG` | `warn` | what is logged, to standard error |
+//!
+//! `--traffic 5` makes five requests in a second, so that there is something to look at.
+
+mod activity;
+mod app;
+mod args;
+mod backend;
+mod cors;
+mod error;
+mod extract;
+mod routes;
+mod seed;
+mod serve;
+mod settings;
+mod store;
+mod telemetry;
+mod timeline;
+mod trace_headers;
+mod traffic;
+mod user;
+mod validate;
+
+use std::process::ExitCode;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::args::Args;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    log();
+    let done = match Args::parse(std::env::args().skip(1)) {
+        Ok(Args::Backend { traffic }) => backend::run(traffic).await,
+        Ok(Args::Timeline { otlp }) => timeline::run(otlp).await,
+        Ok(Args::Help) => {
+            print!("{}", args::HELP);
+            Ok(())
+        }
+        Err(wrong) => Err(wrong.into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cruddur: {}", error::chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Warnings only: standard output is for the one link.
+fn log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

@@ -1,0 +1,70 @@
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
+use axum::Router;
+use futures_util::FutureExt as _;
+use tokio::{net::TcpListener, time::sleep};
+
+/// Listens, or says what to do about it.
+pub(crate) async fn listen(host: &str, port: u16) -> Result<TcpListener, String> {
+    TcpListener::bind((host, port)).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => format!(
+            "port {port} of {host} is taken: stop what listens there, or choose another with PORT, for example \
+             PORT={}, or any free one with PORT=0",
+            port.checked_add(1).unwrap_or(4567)
+        ),
+        _ => format!("cannot listen on port {port} of {host}: {error}; HOST and PORT say where to"),
+    })
+}
+
+/// Where a browser of this machine finds what listens on `address`.
+pub(crate) fn url(address: SocketAddr) -> String {
+    let reachable = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    format!("http://{}/", SocketAddr::new(reachable, address.port()))
+}
+
+/// Serves until `stop`, and then for a moment longer what has begun.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stop: impl Future<Output = ()> + Clone + Send + 'static,
+) -> io::Result<()> {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone());
+    tokio::select! {
+        served = server => served,
+        () = stop.then(|()| sleep(PATIENCE)) => Ok(()),
+    }
+}
+
+/// Ctrl-C, or what a supervisor sends.
+pub(crate) async fn signal() {
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate() => {}
+    }
+}
+
+#[cfg(unix)]
+async fn terminate() {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    match signal(SignalKind::terminate()) {
+        Ok(mut signal) => drop(signal.recv().await),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn terminate() {
+    std::future::pending().await
+}
+
+const PATIENCE: Duration = Duration::from_secs(2);

@@ -1,0 +1,7 @@
+//! Chapters for those who use the layers, and for those who write one.
+
+pub mod backend;
+pub mod order;
+pub mod privacy;
+pub mod sampling;
+pub mod shutdown;

@@ -1,0 +1,41 @@
+//! Where a layer goes, and in which order.
+//!
+//! # Outside of everything that should be seen
+//!
+//! A layer sees what is inside of it. Put it outside of time-outs, of authentication, of compression, and what these do
+//! is in the span: a request that was refused for its token is a request too.
+//!
+//! - `tower::ServiceBuilder` reads from the outside in: its first `.layer(..)` is the outermost.
+//! - axum's `Router::layer` reads from the inside out: its last `.layer(..)` is the outermost.
+//!
+//! # Panics
+//!
+//! A panic goes on through the layer as if it were not there, and ends the span as an error with its message. To answer
+//! it with a 500, put `tower_http::catch_panic` *inside*: the span is then that of a 500.
+//!
+//! # Routes
+//!
+//! axum knows the route of a request only inside of its router. `Router::layer` is inside. A layer around the whole
+//! router, as one that must also see what the router refuses, does not see the route; a second `OtelLayer` within the
+//! router then adds it to the same span, and makes no span of its own.
+//!
+//! # Several backends
+//!
+//! Every layer is an observer of one engine. `.layer(a).layer(b)` runs the engine twice,
+//! [`ObserveLayer::new`](crate::observe::ObserveLayer::new)`((a, b))` once for both, which is faster, and the records
+//! are the same. The outermost decides the trace id; all further in join it.
+//!
+//! # Tasks, threads and streams
+//!
+//! What runs inside of the handler's future and of the response's body is in scope. What is spawned is not, until it is
+//! told to be:
+//!
+//! ```
+//! use belvedere::trace::InScope as _;
+//!
+//! # async fn send_mail() {}
+//! # async fn handler() {
+//! tokio::spawn(send_mail().in_scope());
+//! tokio::task::spawn_blocking((|| 17).in_scope());
+//! # }
+//! ```

@@ -1,0 +1,25 @@
+//! What leaves the process, and who may decide about a trace.
+//!
+//! # What leaves
+//!
+//! | of a request | by default | to change it |
+//! |---|---|---|
+//! | method, path, scheme, version | yes | `skip` leaves whole requests alone |
+//! | query | keys; every value reads `REDACTED` | `query` |
+//! | host, user agent | yes, the conventions name them | |
+//! | client's address | the other end of the socket | `trusted_hops` |
+//! | other headers | no | `request_headers`, `response_headers` |
+//! | bodies | no, never | |
+//! | messages of errors and panics | yes | |
+//! | user and password in a URL | no, never | |
+//!
+//! A header value that is [sensitive](http::HeaderValue::is_sensitive) reads `REDACTED` even if its name is listed.
+//!
+//! # Who decides about a trace
+//!
+//! By default a caller decides the trace id and whether the trace is recorded, as in every tracing library. Where
+//! strangers can reach a service, that lets them force the recording of what they like.
+//! [`TrustIncoming`](crate::trace::TrustIncoming) says what they may decide; whatever it says, ids that break a rule are
+//! as if they were not there.
+//!
+//! Addresses in forwarding headers are believed as far as [`Hops`](crate::exchange::Hops) says: not at all, by default.

@@ -1,0 +1,17 @@
+//! How many spans there will be, and what that costs.
+//!
+//! # One exchange, one span
+//!
+//! A request makes one `SERVER` span, an outgoing call one `CLIENT` span. An error adds an `exception` event; a request
+//! that names a second trace adds a link. Honeycomb bills spans, events and links alike, one each.
+//!
+//! # To have fewer
+//!
+//! - `skip` leaves health checks and preflights alone: no span, no headers, next to no time.
+//! - `OTEL_TRACES_SAMPLER=parentbased_traceidratio` with `OTEL_TRACES_SAMPLER_ARG=0.1` keeps one trace in ten, whole.
+//! - A caller's decision counts, unless [`TrustIncoming`](crate::trace::TrustIncoming) says otherwise.
+//!
+//! # A decision that nobody has made
+//!
+//! `X-Amzn-Trace-Id` may name a trace and leave it open whether it is recorded; load balancers do. Then the sampler
+//! decides as for a new trace, under the caller's id, and the answer says what it decided if the caller asked.

@@ -1,0 +1,816 @@
+//! The Cruddur example as its callers see it: the program itself, on real sockets.
+
+#![cfg(all(feature = "full", feature = "console"))]
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    sync::LazyLock,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
+    net::TcpStream,
+    process::{Child, ChildStdin, ChildStdout, Command},
+    time::{Instant, sleep, timeout},
+};
+
+// ===== the routes =====
+
+#[tokio::test]
+async fn each_route_answers_in_its_shape() {
+    const MESSAGE: &[&str] = &["created_at", "display_name", "handle", "message", "uuid"];
+    const CRUD: &[&str] = &["created_at", "display_name", "expires_at", "handle", "message", "uuid"];
+    const GROUP: &[&str] = &["created_at", "display_name", "handle", "uuid"];
+    let backend = Backend::start().await;
+    for (path, length, keys) in [
+        ("/api/activities/home", 3, ACTIVITY),
+        ("/api/activities/notifications", 1, ACTIVITY),
+        (&*format!("/api/activities/{CRUD_UUID}"), 1, ACTIVITY),
+        ("/api/activities/@andrewbrown", 1, CRUD),
+        ("/api/activities/search?term=CLOUD", 1, MESSAGE),
+        ("/api/message_groups", 2, GROUP),
+        ("/api/messages/@worf", 2, MESSAGE),
+        ("/api/messages/@worf?user_reciever_handle=londo", 2, MESSAGE),
+    ] {
+        let answer = backend.get(path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        let list = answer.json();
+        assert_eq!(list.as_array().map(Vec::len), Some(length), "{path}: {list}");
+        assert_eq!(answer.header("content-type"), "application/json", "{path}");
+        for item in list.as_array().unwrap() {
+            assert_eq!(self::keys(item), keys, "{path}");
+            assert!(is_time(&item["created_at"]), "{path}: {item}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_posted_is_answered_in_its_shape() {
+    let backend = Backend::start().await;
+    let crud = backend.post("/api/activities", json!({"message": "Hi", "ttl": "3-hours"})).await;
+    assert_eq!(crud.status, 200);
+    assert_eq!(keys(&crud.json()), ["created_at", "display_name", "expires_at", "handle", "message", "uuid"]);
+    assert_eq!(crud.json()["display_name"], "Andrew Brown");
+
+    let reply = backend.post(&format!("/api/activities/{CRUD_UUID}/reply"), json!({"message": "Ho"})).await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(
+        keys(&reply.json()),
+        ["created_at", "display_name", "handle", "message", "reply_to_activity_uuid", "uuid"]
+    );
+    assert_eq!(reply.json()["reply_to_activity_uuid"], CRUD_UUID);
+
+    let sent = json!({"message": "Psst", "user_receiver_handle": "worf"});
+    let message = backend.post("/api/messages", sent).await;
+    assert_eq!(message.status, 200);
+    assert_eq!(keys(&message.json()), ["created_at", "display_name", "handle", "message", "uuid"]);
+}
+
+#[tokio::test]
+async fn what_is_posted_is_found_again() {
+    let backend = Backend::start().await;
+    let crud = backend.post("/api/activities", json!({"message": "Zanzibar", "ttl": "1-hour"})).await.json();
+    let home = backend.get("/api/activities/home").await.json();
+    assert_eq!(home[0]["uuid"], crud["uuid"], "the newest is the first");
+    assert_eq!(backend.get("/api/activities/search?term=zanzi").await.json()[0]["uuid"], crud["uuid"]);
+
+    let path = format!("/api/activities/{}", crud["uuid"].as_str().unwrap());
+    backend.post(&format!("{path}/reply"), json!({"message": "Where is that?"})).await;
+    let shown = backend.get(&path).await.json();
+    assert_eq!(shown[0]["replies_count"], 1);
+    assert_eq!(shown[0]["replies"][0]["message"], "Where is that?");
+
+    let sent = json!({"message": "An island", "user_receiver_handle": "garek"});
+    backend.post("/api/messages", sent).await;
+    assert_eq!(backend.get("/api/messages/@garek").await.json()[2]["message"], "An island");
+    let other = backend.get("/api/messages/@andrewbrown?user=garek").await.json();
+    assert_eq!(other[2]["message"], "An island", "the other one reads it, too");
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_is_listed() {
+    let backend = Backend::start().await;
+    let reply = &*format!("/api/activities/{CRUD_UUID}/reply");
+    for (path, body, codes) in [
+        ("/api/activities", json!({"message": "", "ttl": "1-day"}), json!(["message_blank"])),
+        ("/api/activities", json!({"message": " ", "ttl": ""}), json!(["message_blank", "ttl_blank"])),
+        ("/api/activities", json!({}), json!(["message_blank", "ttl_blank"])),
+        ("/api/activities", json!({"message": null, "ttl": "1-day"}), json!(["message_blank"])),
+        (
+            "/api/activities",
+            json!({"message": "ä".repeat(281), "ttl": "2-days"}),
+            json!(["message_exceed_max_chars", "ttl_unknown"]),
+        ),
+        (reply, json!({"message": ""}), json!(["message_blank"])),
+        (reply, json!({"message": "x".repeat(1025)}), json!(["message_exceed_max_chars"])),
+        ("/api/messages", json!({"message": ""}), json!(["message_blank", "user_receiver_handle_blank"])),
+        (
+            "/api/messages",
+            json!({"message": "x".repeat(1025), "user_receiver_handle": "worf"}),
+            json!(["message_exceed_max_chars"]),
+        ),
+    ] {
+        let answer = backend.post(path, body).await;
+        assert_eq!((answer.status.as_u16(), answer.json()), (422, codes), "{path}");
+    }
+    for (path, codes) in [
+        ("/api/activities/@%20", json!(["blank_user_handle"])),
+        ("/api/messages/@%20", json!(["blank_user_handle"])),
+        ("/api/activities/search", json!(["search_term_blank"])),
+        ("/api/activities/search?term=%20", json!(["search_term_blank"])),
+    ] {
+        let answer = backend.get(path).await;
+        assert_eq!((answer.status.as_u16(), answer.json()), (422, codes), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_longest_message_is_taken() {
+    let backend = Backend::start().await;
+    let longest = json!({"message": "ä".repeat(280), "ttl": "30-days"});
+    assert_eq!(backend.post("/api/activities", longest).await.status, 200);
+    let longest = json!({"message": "ä".repeat(1024), "user_receiver_handle": "worf"});
+    assert_eq!(backend.post("/api/messages", longest).await.status, 200);
+}
+
+#[tokio::test]
+async fn each_error_is_json_and_names_its_trace() {
+    const UNKNOWN: &str = "/api/activities/00000000-0000-4000-8000-000000000000";
+    let backend = Backend::start().await;
+    for (status, method, path, kind, body) in [
+        (404, "GET", "/nowhere", "", ""),
+        (404, "GET", "/api/activities/home2", "", ""),
+        (404, "GET", "/api/activities/@nobody", "", ""),
+        (404, "GET", "/api/messages/@nobody", "", ""),
+        (404, "GET", UNKNOWN, "", ""),
+        (404, "POST", &format!("{UNKNOWN}/reply"), JSON, r#"{"message":"?"}"#),
+        (404, "POST", "/api/messages", JSON, r#"{"message":"?","user_receiver_handle":"nobody"}"#),
+        (405, "DELETE", "/api/activities/home", "", ""),
+        (405, "GET", "/api/activities", "", ""),
+        (405, "POST", "/rollbar/test", "", ""),
+        (400, "POST", "/api/activities", JSON, r#"{"message":"#),
+        (400, "POST", "/api/messages", JSON, ""),
+        (400, "GET", "/api/slow?ms=long", "", ""),
+        (400, "GET", "/api/activities/@%ff", "", ""),
+        (400, "GET", "/api/activities/home?user=nobody", "", ""),
+        (415, "POST", "/api/activities", "text/plain", "hello"),
+        (415, "POST", "/api/activities", "", r#"{"message":"Hi","ttl":"1-day"}"#),
+        (422, "POST", "/api/activities", JSON, r#"{"message":5}"#),
+        (422, "POST", "/api/messages", JSON, "[]"),
+        (413, "POST", "/api/activities", JSON, &format!(r#"{{"message":"{}"}}"#, "x".repeat(20_000))),
+        (500, "GET", "/rollbar/error", "", ""),
+        (500, "GET", "/rollbar/panic", "", ""),
+    ] {
+        let headers: &[_] = if kind.is_empty() { &[] } else { &[("content-type", kind)] };
+        let answer = backend.send(method, path, headers, body).await;
+        assert_eq!(answer.status.as_u16(), status, "{method} {path}: {}", answer.text);
+        let error = answer.json();
+        assert_eq!(keys(&error), ["error", "trace_id"], "{method} {path}");
+        assert_eq!(error["trace_id"], answer.trace_id(), "{method} {path}");
+    }
+    assert_eq!(backend.get("/rollbar/test").await.text, "Hello World!", "it lives on");
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_told_the_right_ones() {
+    let backend = Backend::start().await;
+    let answer = backend.send("DELETE", "/api/activities/home", &[], "").await;
+    assert_eq!(answer.header("allow"), "GET,HEAD");
+}
+
+#[tokio::test]
+async fn head_is_get_without_a_body() {
+    let backend = Backend::start().await;
+    for path in ["/", "/api/activities/home", "/api/message_groups", "/rollbar/test"] {
+        let (head, get) = (backend.send("HEAD", path, &[], "").await, backend.get(path).await);
+        assert_eq!((head.status, &*head.text), (StatusCode::OK, ""), "{path}");
+        assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_comes_line_by_line() {
+    let backend = Backend::start().await;
+    let began = Instant::now();
+    let request = Request::get(backend.at("/api/activities/stream")).body(Full::<Bytes>::default()).unwrap();
+    let mut body = client().request(request).await.unwrap().into_body();
+    let mut lines = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let line: Value = serde_json::from_slice(&frame.unwrap().into_data().unwrap()).unwrap();
+        lines.push((line, began.elapsed()));
+    }
+    assert_eq!(lines.len(), 5);
+    assert!(lines[0].1 < Duration::from_millis(1200), "the first does not wait for the last");
+    assert!(lines[4].1 > Duration::from_millis(1600), "{:?}", lines[4].1);
+    assert!(lines.iter().all(|(line, _)| keys(line) == ACTIVITY));
+}
+
+#[tokio::test]
+async fn a_slow_route_takes_the_time_that_it_is_told() {
+    let backend = Backend::start().await;
+    let began = Instant::now();
+    assert_eq!(backend.get("/api/slow?ms=300").await.json(), json!({"ms": 300}));
+    assert!(began.elapsed() >= Duration::from_millis(300));
+}
+
+#[tokio::test]
+async fn a_caller_says_who_it_is() {
+    let backend = Backend::start().await;
+    let notified = async |path: &str, user: &[(&str, &str)]| {
+        backend.send("GET", path, user, "").await.json()[0]["handle"].as_str().map(str::to_owned)
+    };
+    let path = "/api/activities/notifications";
+    assert_eq!(notified(path, &[]).await.as_deref(), Some("worf"));
+    assert_eq!(notified(path, &[("x-user", "worf")]).await.as_deref(), Some("andrewbrown"));
+    assert_eq!(notified(&format!("{path}?user=worf"), &[]).await.as_deref(), Some("andrewbrown"));
+    assert_eq!(
+        notified(&format!("{path}?user=worf"), &[("x-user", "garek")]).await.as_deref(),
+        Some("andrewbrown")
+    );
+    assert_eq!(backend.send("GET", path, &[("x-user", "nobody")], "").await.status, 400);
+}
+
+// ===== other origins =====
+
+#[tokio::test]
+async fn the_front_end_may_trace_its_requests_and_no_other_origin_may() {
+    let vars = [("FRONTEND_URL", "http://localhost:3000/"), ("BACKEND_URL", "https://api.example.com")];
+    let backend = Backend::with(&vars, &[]).await;
+    for (origin, allowed) in [
+        ("http://localhost:3000", "http://localhost:3000"),
+        ("https://api.example.com", "https://api.example.com"),
+        ("http://localhost:3001", ""),
+        ("https://evil.example", ""),
+        ("null", ""),
+    ] {
+        for (method, path) in [("GET", "/api/activities/home"), ("POST", "/api/activities")] {
+            let preflight = backend.preflight(path, origin, method).await;
+            assert_eq!(preflight.status, 200);
+            assert_eq!(preflight.header("access-control-allow-origin"), allowed, "{method} for {origin}");
+        }
+        let answer = backend.send("GET", "/api/activities/home", &[("origin", origin)], "").await;
+        assert_eq!(answer.header("access-control-allow-origin"), allowed, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn a_preflight_allows_what_a_traced_page_sends() {
+    let backend = Backend::with(&[("FRONTEND_URL", "http://localhost:3000")], &[]).await;
+    let preflight = backend.preflight("/api/activities/home", "http://localhost:3000", "GET").await;
+    assert_eq!(sorted(preflight.header("access-control-allow-methods")), "get,head,options,post");
+    assert_eq!(
+        sorted(preflight.header("access-control-allow-headers")),
+        "baggage,content-type,if-modified-since,traceparent,tracestate,x-amzn-trace-id,x-user"
+    );
+    assert_eq!(preflight.header("x-trace-id"), "", "a preflight is no trace");
+    let answer = backend.send("GET", "/rollbar/panic", &[("origin", "http://localhost:3000")], "").await;
+    assert_eq!(
+        sorted(answer.header("access-control-expose-headers")),
+        "link,location,server-timing,traceresponse,x-amzn-trace-id,x-trace-id"
+    );
+}
+
+#[tokio::test]
+async fn without_the_variables_no_other_origin_may_do_anything() {
+    let backend = Backend::with(&[("FRONTEND_URL", "*"), ("BACKEND_URL", "")], &[]).await;
+    for origin in ["http://localhost:3000", "null", "None", "*"] {
+        let preflight = backend.preflight("/api/activities", origin, "POST").await;
+        assert_eq!(preflight.header("access-control-allow-origin"), "", "{origin}");
+    }
+}
+
+// ===== traces =====
+
+#[tokio::test]
+async fn a_trace_goes_on_in_the_other_process() {
+    let backend = Backend::start().await;
+    let answer = backend.send("GET", "/api/activities/home", &[("x-user", "londo")], "").await;
+    let spans = backend.console().await.spans(&answer.trace_id(), 5).await;
+
+    let server = Span::find(&spans, "GET /api/activities/home");
+    let client = Span::find(&spans, "POST");
+    let other = Span::find(&spans, "POST /timelines/{timeline}");
+    let rank = Span::find(&spans, "rank");
+    let mock = Span::find(&spans, "home-activities-mock-data");
+    let services = [server, client, mock, other, rank].map(|span| &*span.service);
+    assert_eq!(services, ["backend-flask", "backend-flask", "backend-flask", "timeline", "timeline"]);
+    let parents = [server, client, mock, other, rank].map(|span| &*span.parent);
+    assert_eq!(parents, ["", &server.id, &server.id, &client.id, &other.id]);
+    assert_eq!(server.attribute("app.user_id"), json!({"stringValue": "londo"}));
+    assert_eq!(server.attribute("http.route"), json!({"stringValue": "/api/activities/home"}));
+    assert_eq!(mock.scope, "home.activities");
+    assert_eq!(mock.attribute("app.result_length"), json!({"intValue": "3"}));
+    assert!(is_time(&mock.attribute("app.now")["stringValue"]));
+}
+
+#[tokio::test]
+async fn a_caller_s_trace_goes_on_here() {
+    let backend = Backend::start().await;
+    let parent = ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    let answer = backend.send("GET", "/rollbar/test", &[parent], "").await;
+    assert_eq!(answer.trace_id(), "0af7651916cd43dd8448eb211c80319c");
+    let spans = backend.console().await.spans(&answer.trace_id(), 1).await;
+    assert_eq!(Span::find(&spans, "GET /rollbar/test").parent, "b7ad6b7169203331");
+    assert_eq!(Span::find(&spans, "GET /rollbar/test").events(), ["message"]);
+}
+
+#[tokio::test]
+async fn an_answer_says_how_long_the_server_took_for_which_span() {
+    let backend = Backend::start().await;
+    let answer = backend.get("/api/slow?ms=50").await;
+    let spans = backend.console().await.spans(&answer.trace_id(), 1).await;
+    let span = Span::find(&spans, "GET /api/slow");
+    let parent = format!("00-{}-{}-", answer.trace_id(), span.id);
+    assert!(answer.header("traceresponse").starts_with(&parent), "{}", answer.header("traceresponse"));
+    let timing = answer.header("server-timing").strip_prefix("total;dur=").unwrap();
+    let (millis, rest) = timing.split_once(", ").unwrap();
+    assert!(millis.parse::<f64>().unwrap() >= 50.0, "{timing}");
+    assert!(rest.starts_with(&format!("traceparent;desc=\"{parent}")), "{rest}");
+}
+
+#[tokio::test]
+async fn errors_and_panics_are_exceptions_on_the_span() {
+    let backend = Backend::start().await;
+    for (path, kind, message, stack) in [
+        (
+            "/rollbar/error",
+            "cruddur::routes::failures::FeedError",
+            "the feed cannot be read",
+            Some("the feed cannot be read: the database does not answer"),
+        ),
+        ("/rollbar/panic", "panic", "somebody pressed the button", None),
+    ] {
+        let answer = backend.get(path).await;
+        assert!(!answer.text.contains(message), "the caller is told nothing of the inside");
+        let spans = backend.console().await.spans(&answer.trace_id(), 1).await;
+        let span = Span::find(&spans, &format!("GET {path}"));
+        assert_eq!(span.json["status"]["code"], 2, "{path}");
+        assert_eq!(span.events(), ["exception"], "{path}");
+        let said = |key| attribute(&span.json["events"][0], key)["stringValue"].as_str().map(str::to_owned);
+        assert_eq!(said("exception.type").as_deref(), Some(kind));
+        assert_eq!(said("exception.message").as_deref(), Some(message));
+        assert_eq!(said("exception.stacktrace").as_deref(), stack);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_s_span_ends_with_the_stream() {
+    let backend = Backend::start().await;
+    let answer = backend.get("/api/activities/stream").await;
+    let spans = backend.console().await.spans(&answer.trace_id(), 1).await;
+    let span = Span::find(&spans, "GET /api/activities/stream");
+    assert!(span.duration() > Duration::from_millis(1600), "{:?}", span.duration());
+    assert_eq!(span.attribute("app.streamed"), json!({"intValue": "5"}));
+}
+
+#[tokio::test]
+async fn the_page_and_its_files_are_no_traces() {
+    let backend = Backend::start().await;
+    for (path, kind) in [
+        ("/", "text/html; charset=utf-8"),
+        ("/page.css", "text/css; charset=utf-8"),
+        ("/page.js", "text/javascript; charset=utf-8"),
+        ("/favicon.svg", "image/svg+xml"),
+        ("/favicon.ico", "image/svg+xml"),
+    ] {
+        let answer = backend.get(path).await;
+        assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, kind), "{path}");
+        assert_eq!(answer.header("x-trace-id"), "", "{path}");
+        assert!(!answer.text.contains("https://"), "{path} asks nobody else");
+    }
+}
+
+#[tokio::test]
+async fn traces_go_where_the_environment_says_and_to_both_if_it_says_so() {
+    let place = Backend::start().await;
+    let there = place.console().await;
+    let endpoint = there.0.trim_end_matches('/').to_owned();
+
+    let told = Backend::with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)], &[]).await;
+    assert_eq!(told.console_url().await, "", "no console of its own");
+    let answer = told.get("/api/activities/home").await;
+    there.spans(&answer.trace_id(), 5).await;
+
+    let vars =
+        [("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint), ("CONSOLE", "both"), ("OTEL_SERVICE_NAME", "mine")];
+    let both = Backend::with(&vars, &[]).await;
+    let answer = both.get("/api/activities/home").await;
+    let spans = there.spans(&answer.trace_id(), 5).await;
+    assert_eq!(both.console().await.spans(&answer.trace_id(), 5).await.len(), spans.len());
+    assert_eq!(Span::find(&spans, "GET /api/activities/home").service, "mine");
+    assert_eq!(Span::find(&spans, "rank").service, "timeline");
+}
+
+#[tokio::test]
+async fn traffic_is_made_when_it_is_asked_for() {
+    let backend = Backend::with(&[], &["--traffic", "40"]).await;
+    let console = backend.console().await;
+    let seen = async {
+        while !get(&console.0).await.text.contains("/api/activities/home") {
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(PATIENCE, seen).await.expect("a request of the traffic is in the list");
+}
+
+// ===== start and stop =====
+
+#[tokio::test]
+async fn one_line_with_one_link_is_printed() {
+    let mut backend = Backend::start().await;
+    backend.get("/api/activities/home").await;
+    assert!(backend.process.start_kill().is_ok());
+    let mut rest = String::new();
+    backend.stdout.read_to_string(&mut rest).await.unwrap();
+    assert_eq!(rest, "", "after the line {:?}", backend.url);
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_told_with_what_to_do() {
+    let first = Backend::start().await;
+    let port = first.url.trim_end_matches('/').rsplit(':').next().unwrap();
+    let second = command(&[("PORT", port)], &[]).output().await.unwrap();
+    let told = String::from_utf8(second.stderr).unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(told.contains("is taken") && told.contains("PORT="), "{told}");
+}
+
+#[tokio::test]
+async fn what_is_not_understood_is_told() {
+    for (vars, args, words) in [
+        ([("PORT", "high")], &[][..], "PORT is \"high\""),
+        ([("CONSOLE", "yes")], &[], "CONSOLE is \"yes\""),
+        ([("OTEL_EXPORTER_OTLP_ENDPOINT", "nonsense")], &[], "OTEL_EXPORTER_OTLP_ENDPOINT is \"nonsense\""),
+        ([("HOST", "")], &["--trafic"], "\"--trafic\" means nothing here"),
+        ([("HOST", "")], &["--traffic", "1000000"], "at most 200"),
+    ] {
+        let output = timeout(PATIENCE, command(&vars, args).output()).await.unwrap().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains(words), "{told}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_supervisor_s_signal_ends_it_quickly_and_nothing_is_lost() {
+    let mut backend = Backend::start().await;
+    let answer = backend.get("/api/activities/home").await;
+    assert_eq!(answer.status, 200);
+    let began = Instant::now();
+    backend.signal("TERM").await;
+    let status: ExitStatus = timeout(PATIENCE, backend.process.wait()).await.expect("it ends").unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    let mut told = String::new();
+    backend.process.stderr.take().unwrap().read_to_string(&mut told).await.unwrap();
+    assert_eq!(told, "", "it has nothing to complain about");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_last_spans_of_both_processes_are_sent_before_it_ends() {
+    let place = Backend::start().await;
+    let there = place.console().await;
+    let endpoint = there.0.trim_end_matches('/').to_owned();
+    let mut told = Backend::with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)], &[]).await;
+    let answer = told.get("/api/activities/home").await;
+    told.signal("INT").await;
+    timeout(PATIENCE, told.process.wait()).await.expect("it ends").unwrap();
+    there.spans(&answer.trace_id(), 5).await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_other_process_does_not_outlive_a_killed_backend() {
+    let backend = Backend::start().await;
+    let answer = backend.get("/api/activities/home").await;
+    let spans = backend.console().await.spans(&answer.trace_id(), 5).await;
+    let port = Span::find(&spans, "POST /timelines/{timeline}").attribute("server.port")["intValue"].clone();
+    let address = format!("127.0.0.1:{}", port.as_str().unwrap());
+    assert!(TcpStream::connect(&address).await.is_ok());
+    backend.signal("KILL").await;
+    let gone = async {
+        while TcpStream::connect(&address).await.is_ok() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, gone).await.expect("it ends with its standard input");
+}
+
+#[tokio::test]
+async fn the_other_service_ends_with_its_standard_input() {
+    let mut process = command(&[], &["timeline"]).spawn().unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let address = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+    assert!(TcpStream::connect(&address).await.is_ok());
+    drop(process.stdin.take());
+    assert!(timeout(PATIENCE, process.wait()).await.expect("it ends").unwrap().success());
+}
+
+// ===== the program =====
+
+/// The program, running. It is killed when this is dropped.
+struct Backend {
+    process: Child,
+    stdout: BufReader<ChildStdout>,
+    _stdin: ChildStdin,
+    url: String,
+}
+
+/// A console's page.
+struct Console(String);
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    text: String,
+}
+
+/// A span as the console tells it.
+struct Span {
+    service: String,
+    scope: String,
+    id: String,
+    parent: String,
+    json: Value,
+}
+
+// ===== impl Backend =====
+
+impl Backend {
+    async fn start() -> Self {
+        Self::with(&[], &[]).await
+    }
+
+    async fn with(vars: &[(&str, &str)], args: &[&str]) -> Self {
+        let mut process = command(vars, args).spawn().unwrap();
+        let stdin = process.stdin.take().unwrap();
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        timeout(PATIENCE, stdout.read_line(&mut line)).await.expect("it prints its link").unwrap();
+        let url = line.strip_prefix("Open ").expect("the line is the link").trim().to_owned();
+        Self { process, stdout, _stdin: stdin, url }
+    }
+
+    fn at(&self, path: &str) -> String {
+        format!("{}{}", self.url.trim_end_matches('/'), path)
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        get(&self.at(path)).await
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send("POST", path, &[("content-type", JSON)], &body.to_string()).await
+    }
+
+    async fn preflight(&self, path: &str, origin: &str, method: &str) -> Answer {
+        let headers = [
+            ("origin", origin),
+            ("access-control-request-method", method),
+            ("access-control-request-headers", "content-type,traceparent"),
+        ];
+        self.send("OPTIONS", path, &headers, "").await
+    }
+
+    async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut builder = Request::builder().method(method).uri(self.at(path));
+        for (name, value) in headers {
+            builder = builder.header(*name, *value);
+        }
+        Answer::to(builder.body(Full::from(body.to_owned())).unwrap()).await
+    }
+
+    /// What the page says where the console is.
+    async fn console_url(&self) -> String {
+        let page = self.get("/").await.text;
+        let (_, rest) = page.split_once("data-console=\"").unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    }
+
+    async fn console(&self) -> Console {
+        Console(self.console_url().await)
+    }
+
+    #[cfg(unix)]
+    async fn signal(&self, name: &str) {
+        let id = self.process.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().await.unwrap().success());
+    }
+}
+
+// ===== impl Console =====
+
+impl Console {
+    /// The spans of a trace, once there are so many.
+    async fn spans(&self, trace_id: &str, count: usize) -> Vec<Span> {
+        let url = format!("{}r/{trace_id}.json", self.0);
+        let mut spans = Vec::new();
+        let arrived = async {
+            while spans.len() < count {
+                sleep(Duration::from_millis(50)).await;
+                spans = Span::all(&get(&url).await);
+            }
+        };
+        let in_time = timeout(PATIENCE, arrived).await.is_ok();
+        let names: Vec<_> = spans.iter().map(|span| &span.json["name"]).collect();
+        assert!(in_time && spans.len() == count, "{count} spans of {url}: {names:?}");
+        spans
+    }
+}
+
+// ===== impl Span =====
+
+impl Span {
+    fn all(answer: &Answer) -> Vec<Self> {
+        if answer.status != 200 {
+            return Vec::new();
+        }
+        let mut spans = Vec::new();
+        for resource in list(&answer.json()["resourceSpans"]) {
+            let service = text(&attribute(&resource["resource"], "service.name")["stringValue"]);
+            for scope in list(&resource["scopeSpans"]) {
+                let name = text(&scope["scope"]["name"]);
+                spans.extend(list(&scope["spans"]).iter().map(|json| Self::of(&service, &name, json)));
+            }
+        }
+        spans
+    }
+
+    fn of(service: &str, scope: &str, json: &Value) -> Self {
+        let (service, scope) = (service.to_owned(), scope.to_owned());
+        Self {
+            service,
+            scope,
+            id: text(&json["spanId"]),
+            parent: text(&json["parentSpanId"]),
+            json: json.clone(),
+        }
+    }
+
+    fn find<'a>(spans: &'a [Self], name: &str) -> &'a Self {
+        spans.iter().find(|span| span.json["name"] == name).expect(name)
+    }
+
+    fn attribute(&self, key: &str) -> Value {
+        attribute(&self.json, key)
+    }
+
+    fn events(&self) -> Vec<&str> {
+        list(&self.json["events"]).iter().filter_map(|event| event["name"].as_str()).collect()
+    }
+
+    fn duration(&self) -> Duration {
+        let nanos = |key| text(&self.json[key]).parse::<u64>().unwrap();
+        Duration::from_nanos(nanos("endTimeUnixNano") - nanos("startTimeUnixNano"))
+    }
+}
+
+// ===== impl Answer =====
+
+impl Answer {
+    async fn to(request: Request<Full<Bytes>>) -> Self {
+        let response = timeout(PATIENCE, client().request(request)).await.expect("an answer").unwrap();
+        let (head, body) = response.into_parts();
+        let body = timeout(PATIENCE, body.collect()).await.expect("the whole answer").unwrap().to_bytes();
+        Self { status: head.status, headers: head.headers, text: String::from_utf8(body.into()).unwrap() }
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {:?}", self.text))
+    }
+
+    /// A header's value; empty if it is not there.
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    fn trace_id(&self) -> String {
+        let id = self.header("x-trace-id");
+        assert!(id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id:?}");
+        id.to_owned()
+    }
+}
+
+async fn get(url: &str) -> Answer {
+    Answer::to(Request::get(url).body(Full::default()).unwrap()).await
+}
+
+fn client() -> Client<hyper_util::client::legacy::connect::HttpConnector, Full<Bytes>> {
+    Client::builder(TokioExecutor::new()).build_http()
+}
+
+/// The program with these variables and none of those that whoever runs the tests may have.
+fn command(vars: &[(&str, &str)], args: &[&str]) -> Command {
+    let mut command = Command::new(&*PROGRAM);
+    for (name, _) in env::vars().filter(|(name, _)| is_read(name)) {
+        command.env_remove(name);
+    }
+    command
+        .env("PORT", "0")
+        .envs(vars.iter().copied())
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+fn is_read(name: &str) -> bool {
+    let names = ["HOST", "PORT", "FRONTEND_URL", "BACKEND_URL", "CONSOLE", "HONEYCOMB_API_KEY", "RUST_LOG"];
+    names.contains(&name) || name.starts_with("OTEL_") || name == "RUST_BACKTRACE"
+}
+
+/// The example beside this test, built as it is now. Not every command that builds tests also builds examples.
+static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
+    let this = env::current_exe().unwrap();
+    let profile = this.ancestors().nth(2).expect("tests lie in target/<profile>/deps");
+    let program = profile.join("examples").join(format!("cruddur{}", env::consts::EXE_SUFFIX));
+    build(profile);
+    assert!(
+        fs::exists(&program).unwrap(),
+        "{program:?} is not there: run `cargo build --examples --all-features`"
+    );
+    program
+});
+
+fn build(profile: &Path) {
+    let name = match profile.file_name().and_then(|name| name.to_str()).expect("a profile's folder") {
+        "debug" => "dev",
+        name => name,
+    };
+    let mut cargo = std::process::Command::new(env!("CARGO"));
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args([
+        "build",
+        "--quiet",
+        "--example",
+        "cruddur",
+        "--all-features",
+    ]);
+    cargo.args(["--profile", name, "--target-dir"]).arg(profile.parent().expect("profiles lie in a folder"));
+    // Where there is no cargo, the tests were built elsewhere, and the example with them.
+    if let Ok(status) = cargo.status() {
+        assert!(status.success(), "the example does not build");
+    }
+}
+
+fn keys(value: &Value) -> Vec<&str> {
+    let mut keys: Vec<_> = value.as_object().expect("an object").keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
+}
+
+fn sorted(list: &str) -> String {
+    let list = list.to_ascii_lowercase();
+    let mut words: Vec<_> = list.split(',').map(str::trim).collect();
+    words.sort_unstable();
+    words.join(",")
+}
+
+fn attribute(of: &Value, key: &str) -> Value {
+    list(&of["attributes"])
+        .iter()
+        .find(|attribute| attribute["key"] == key)
+        .map_or(Value::Null, |found| found["value"].clone())
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// ISO 8601 with an offset.
+fn is_time(value: &Value) -> bool {
+    let text = value.as_str().unwrap_or_default();
+    text.as_bytes().get(10) == Some(&b'T') && text.ends_with('Z')
+}
+
+const ACTIVITY: &[&str] = &[
+    "created_at",
+    "display_name",
+    "expires_at",
+    "handle",
+    "likes_count",
+    "message",
+    "replies",
+    "replies_count",
+    "reposts_count",
+    "uuid",
+];
+const CRUD_UUID: &str = "0a7c3a52-4f0e-4c57-9a51-6f1f6d2f8b01";
+const JSON: &str = "application/json";
+/// For a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(20);
