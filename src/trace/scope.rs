@@ -49,7 +49,11 @@ impl Scope {
     }
 
     /// The scope of another exchange, begun inside of this one.
-    pub(crate) fn child(&self) -> Self {
+    ///
+    /// The observer of a client puts it in the place of the one that it gets, where that is still the scope of the
+    /// request being served: a proxy passes requests on with all that is in their extensions.
+    #[must_use]
+    pub fn child(&self) -> Self {
         let current = Context::current();
         // Also where the request is all that has come along, as in a task of its own.
         let inside = current.get::<Carried>().is_some();
