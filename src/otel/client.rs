@@ -10,6 +10,7 @@ use tower_layer::Layer;
 use super::{
     attributes::{self, Attributes, default_port},
     baggage,
+    observe::Served,
     options::Options,
     outcome::{Outcome, Side},
     span::{Spans, builder},
@@ -29,6 +30,10 @@ use crate::{
 pub struct OtelClientLayer {
     options: Arc<Options>,
 }
+
+/// Tells a server in the same process that the scope is a caller's.
+#[derive(Clone, Copy)]
+pub(super) struct Called;
 
 /// A client's exchange, on its way to becoming a span.
 #[derive(Debug)]
@@ -127,7 +132,15 @@ impl Observer for OtelClientLayer {
     type Observation = ClientSpan;
 
     fn observe(&self, request: &mut request::Parts, scope: &mut Scope) -> Option<ClientSpan> {
-        (!self.options.skips(request)).then(|| ClientSpan::start(&self.options, request, scope))
+        if self.options.skips(request) {
+            return None;
+        }
+        // A proxy passes on the scope of the request that it serves; the call is another exchange.
+        if scope.get::<Served>().is_some() {
+            *scope = scope.child();
+        }
+        scope.insert(Called);
+        Some(ClientSpan::start(&self.options, request, scope))
     }
 }
 

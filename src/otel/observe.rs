@@ -10,6 +10,7 @@ use super::{
     OtelLayer, attributes,
     attributes::Attributes,
     baggage,
+    client::Called,
     options::Options,
     outcome::{Outcome, Side},
     span::builder,
@@ -33,9 +34,12 @@ pub struct ServerSpan {
     answer: Option<(HeaderName, HeaderValue)>,
 }
 
-/// Tells a second layer that the exchange has its span.
+/// Tells a second layer that the exchange has its span, and what that one need not add.
 #[derive(Clone, Copy)]
-struct Served;
+pub(super) struct Served {
+    named: bool,
+    routed: bool,
+}
 
 // ===== impl OtelLayer =====
 
@@ -47,23 +51,28 @@ impl Observer for OtelLayer {
         if options.skips(request) {
             return None;
         }
-        if scope.get::<Served>().is_some() {
-            contribute_route(options, request, scope);
+        // A service called in the same process gets its caller's scope, and is another exchange.
+        if scope.get::<Called>().is_some() {
+            *scope = scope.child();
+        }
+        if let Some(&served) = scope.get::<Served>() {
+            contribute_route(served, options, request, scope);
             return None;
         }
-        scope.insert(Served);
         Some(ServerSpan::start(options, request, scope))
     }
 }
 
 /// The outer layer may stand before the router; only here the route is known.
-fn contribute_route(options: &Options, request: &request::Parts, scope: &Scope) {
-    let Some(route) = options.route(request) else { return };
-    if is_grpc(&request.headers) {
+fn contribute_route(served: Served, options: &Options, request: &request::Parts, scope: &Scope) {
+    if served.routed || is_grpc(&request.headers) {
         return;
     }
+    let Some(route) = options.route(request) else { return };
     let span = scope.context().span();
-    span.update_name(http_name(request, Some(&route)));
+    if !served.named {
+        span.update_name(http_name(request, Some(&route)));
+    }
     span.set_attribute(KeyValue::new(attributes::HTTP_ROUTE, route));
 }
 
@@ -78,11 +87,14 @@ impl ServerSpan {
             scope.identify(|| propagation.identify(&request.headers, surrounding.as_ref())).clone();
 
         let grpc = is_grpc(&request.headers).then(|| grpc_method(request));
+        let route = if grpc.is_none() { options.route(request) } else { None };
+        let given = options.span_name(request);
+        scope.insert(Served { named: given.is_some(), routed: route.is_some() });
         let (name, mut attributes) = match &grpc {
             Some(method) => grpc_facts(options, request, method),
-            None => http_facts(options, request),
+            None => http_facts(options, request, route),
         };
-        let name = options.span_name(request).unwrap_or(name);
+        let name = given.unwrap_or(name);
         let links = links(identity.other(), &mut attributes);
         let builder =
             builder(name, SpanKind::Server, scope).with_attributes(attributes.finish()).with_links(links);
@@ -158,7 +170,11 @@ impl Observation for ServerSpan {
     }
 }
 
-fn http_facts(options: &Options, request: &request::Parts) -> (Cow<'static, str>, Attributes) {
+fn http_facts(
+    options: &Options,
+    request: &request::Parts,
+    route: Option<String>,
+) -> (Cow<'static, str>, Attributes) {
     let hops = options.hops;
     let peer = options.peer(request);
     let mut attributes = Attributes::new();
@@ -170,7 +186,6 @@ fn http_facts(options: &Options, request: &request::Parts) -> (Cow<'static, str>
     attributes.version(request.version);
     attributes.user_agent(&request.headers);
     attributes.headers("http.request.header.", &options.request_headers, &request.headers);
-    let route = options.route(request);
     let name = http_name(request, route.as_deref());
     attributes.maybe(attributes::HTTP_ROUTE, route);
     attributes.extend(options.request_attributes(request));

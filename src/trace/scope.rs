@@ -45,11 +45,19 @@ struct Carried(Arc<Shared>);
 impl Scope {
     /// The scope of a request that arrives: a layer further out has begun it, or it is new.
     pub(crate) fn enter(extensions: &Extensions) -> Self {
-        Self::of(extensions).unwrap_or_else(|| Self {
-            context: Context::current(),
-            joined: false,
-            shared: Shared::begin(),
-        })
+        Self::of(extensions).unwrap_or_else(|| Self::begin(Context::current()))
+    }
+
+    /// The scope of another exchange, begun inside of this one.
+    ///
+    /// The observer of a client puts it in the place of the one that it gets, where that is still the scope of the
+    /// request being served: a proxy passes requests on with all that is in their extensions.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        let current = Context::current();
+        // Also where the request is all that has come along, as in a task of its own.
+        let inside = current.get::<Carried>().is_some();
+        Self::begin(if inside { current } else { self.context.clone() })
     }
 
     /// The scope that a request carries in its extensions, if a layer has watched it.
@@ -132,6 +140,10 @@ impl Scope {
         let context = self.context.with_value(Carried(shared.clone()));
         extensions.insert(Ambient { shared, context: context.clone() });
         context
+    }
+
+    fn begin(context: Context) -> Self {
+        Self { context, joined: false, shared: Shared::begin() }
     }
 
     fn finished(shared: Arc<Shared>, context: Context) -> Self {

@@ -2,8 +2,14 @@
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "each test binary uses its own part")]
 
 pub mod body;
+pub mod client;
 pub mod example;
+pub mod greeter;
+#[cfg(feature = "otel")]
+pub mod layers;
 pub mod observer;
+pub mod servers;
+pub mod shop;
 #[cfg(feature = "otel")]
 pub mod sink;
 #[cfg(feature = "otel")]
@@ -11,3 +17,6 @@ pub mod spans;
 
 pub use body::Script;
 pub use observer::{Ended, Recorder};
+pub use servers::Server;
+#[cfg(feature = "otel")]
+pub use spans::Spans;
