@@ -1,5 +1,9 @@
 //! What the outbox promises: nothing blocks a push, the newest survive, and the books balance.
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "what blocks is measured by the real clock")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "what blocks is measured by the real clock"
+)]
 
 #[path = "support/destination.rs"]
 mod destination;

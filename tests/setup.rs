@@ -127,6 +127,16 @@ async fn the_resource_is_the_name_the_attributes_and_who_we_are() {
     assert_eq!(resource["deployment.environment.name"], "a,b");
     assert_eq!(resource["telemetry.sdk.language"], "rust");
     assert_eq!(resource["telemetry.distro.name"], "belvedere");
+    for (variables, expected) in [
+        (&[][..], "by code"),
+        (&[("OTEL_RESOURCE_ATTRIBUTES", "service.name=by%20attribute")][..], "by attribute"),
+    ] {
+        let sink = Sink::start();
+        let belvedere = setup(variables).service_name("by code").otlp(sink.base()).start().unwrap();
+        serve(&belvedere, Request::new(())).await;
+        belvedere.shutdown(Duration::from_secs(5)).await;
+        assert!(sink.resource().contains(&("service.name".to_owned(), expected.to_owned())));
+    }
     let unnamed = through(&[]).await.resource();
     let name = unnamed.into_iter().find(|(key, _)| key == "service.name").unwrap().1;
     assert!(name.starts_with("unknown_service:"), "{name}");
@@ -219,10 +229,26 @@ async fn a_further_endpoint_takes_the_default_ones_place_and_stands_beside_a_nam
     assert_eq!((first.spans().len(), second.spans().len()), (1, 2));
 }
 
+#[tokio::test]
+async fn a_key_that_is_set_twice_arrives_once_with_its_last_value() {
+    let sink = Sink::start();
+    let belvedere = start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.base())]).unwrap();
+    let service = service_fn(|_: Request<()>| async {
+        belvedere::exchange::Annotations::current().insert("url.path", "by the handler");
+        Ok::<_, Infallible>(Response::new(Script::new().last()))
+    });
+    drop(belvedere.layer().layer(service).oneshot(Request::new(())).await);
+    belvedere.shutdown(Duration::from_secs(5)).await;
+    let span = sink.spans().remove(0);
+    let paths: Vec<_> = span.attributes.into_iter().filter(|pair| pair.key == "url.path").collect();
+    assert_eq!(paths.len(), 1);
+    assert_eq!(text(paths[0].value.clone().unwrap().value), "by the handler");
+}
+
 #[test]
 fn a_honeycomb_key_alone_is_enough() {
     assert!(setup(&[("HONEYCOMB_API_KEY", "hcaik_x")]).is_told());
-    start(&[("HONEYCOMB_API_KEY", "hcaik_x")]).unwrap();
+    drop(start(&[("HONEYCOMB_API_KEY", "hcaik_x")]).unwrap());
 }
 
 #[tokio::test]
@@ -253,7 +279,7 @@ fn a_protocol_that_is_not_spoken_is_an_error_that_names_it() {
             let message = refusal(&[(name, value)]);
             assert!(message.contains(name) && message.contains(value), "{message}");
         }
-        start(&[(name, "http/protobuf")]).unwrap();
+        drop(start(&[(name, "http/protobuf")]).unwrap());
     }
 }
 

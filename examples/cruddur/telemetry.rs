@@ -1,5 +1,3 @@
-use std::env;
-
 use axum::BoxError;
 use belvedere::{Belvedere, Setup, console::Console};
 
@@ -14,7 +12,7 @@ pub(crate) struct Telemetry {
 impl Telemetry {
     /// Sends to where the environment says; to a console of its own if it says nothing, or if it is to get `both`.
     pub(crate) fn start(service: &'static str, both: bool) -> Result<Self, BoxError> {
-        let mut setup = setup(service);
+        let mut setup = Setup::from_env().service_name(service);
         let wanted = both || !setup.is_told();
         let console = wanted.then(console).flatten();
         if let Some(console) = &console {
@@ -32,14 +30,6 @@ impl Telemetry {
     pub(crate) fn also(&self) -> Option<String> {
         self.console.as_ref().map(Console::otlp_endpoint)
     }
-}
-
-/// The environment, with a name for the service where it has none.
-pub(crate) fn setup(service: &'static str) -> Setup {
-    Setup::lookup(move |name| {
-        let text = env::var(name).ok().filter(|text| !text.trim().is_empty());
-        text.or_else(|| (name == "OTEL_SERVICE_NAME").then(|| service.to_owned()))
-    })
 }
 
 /// A service starts without its console, too.

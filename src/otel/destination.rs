@@ -73,6 +73,13 @@ impl Otlp {
         self
     }
 
+    /// Sends what there is after a tenth of a second: more requests, for somebody who is watching.
+    #[must_use]
+    pub fn prompt(mut self) -> Self {
+        self.limits = self.limits.age(Duration::from_millis(100));
+        self
+    }
+
     /// How the lane batches, holds and retries.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
@@ -125,11 +132,25 @@ impl Destination for Endpoint {
 impl Endpoint {
     fn encode(&self, batch: &Batch<SpanData>) -> Bytes {
         let resource = self.resource.get().map(|resource| ResourceAttributesWithSchema::from(&resource));
-        let spans = batch.iter().cloned().collect();
+        let spans = batch.iter().cloned().map(unique).collect();
         let resource_spans = group_spans_by_resource_and_scope(spans, &resource.unwrap_or_default());
         let plain = ExportTraceServiceRequest { resource_spans }.encode_to_vec();
         if self.otlp.gzip { gzip(&plain) } else { plain.into() }
     }
+}
+
+/// OTLP wants each key once; the SDK keeps all. The last value counts.
+fn unique(mut span: SpanData) -> SpanData {
+    let mut index = 0;
+    while index < span.attributes.len() {
+        let (pair, later) = span.attributes[index..].split_first().expect("the index is within");
+        if later.iter().any(|other| other.key == pair.key) {
+            span.attributes.remove(index);
+        } else {
+            index += 1;
+        }
+    }
+    span
 }
 
 /// What an answer means for a batch.

@@ -15,6 +15,7 @@ use crate::{
 pub struct Setup {
     env: Env,
     also: Vec<String>,
+    name: Option<String>,
     global: bool,
 }
 
@@ -35,11 +36,18 @@ impl Setup {
 
     /// Looks variables up with a function.
     pub fn lookup(lookup: impl Fn(&str) -> Option<String> + 'static) -> Self {
-        Self { env: Env::new(lookup), also: Vec::new(), global: true }
+        Self { env: Env::new(lookup), also: Vec::new(), name: None, global: true }
+    }
+
+    /// The service's name where `OTEL_SERVICE_NAME` gives none. Default: `unknown_service:<program>`.
+    pub fn service_name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
     }
 
     /// Sends spans to a further OTLP endpoint, a base URL such as that of a local console: beside the one that the
-    /// environment names, in place of the default one if it names none.
+    /// environment names, in place of the default one if it names none. Somebody is waiting there: spans go out within
+    /// a tenth of a second, not within one.
     pub fn otlp(mut self, base: impl Into<String>) -> Self {
         self.also.push(base.into());
         self
@@ -84,7 +92,7 @@ impl Setup {
         let mut builder = SdkTracerProvider::builder()
             .with_id_generator(Ids)
             .with_sampler(sampler(&self.env))
-            .with_resource(resource(&self.env));
+            .with_resource(resource(&self.env, self.name.as_deref()));
         for otlp in destinations.otlp {
             tracing::info!(target: "belvedere::setup", endpoint = %otlp.uri(), "spans: by OTLP");
             builder = builder.with_span_processor(SpanLane::otlp(outbox, otlp)?);
@@ -103,7 +111,7 @@ impl Setup {
             otlp.push(otlp::otlp(&self.env)?);
         }
         for base in &self.also {
-            otlp.push(Otlp::new(otlp::below("endpoint", base)?));
+            otlp.push(Otlp::new(otlp::below("endpoint", base)?).prompt());
         }
         Ok(Destinations { otlp, console: exporters.contains(&Exporter::Console) })
     }

@@ -4,7 +4,7 @@ use opentelemetry_sdk::Resource;
 use super::{env::Env, pairs::pairs};
 
 /// What the service says of itself: its name, the attributes it was given, and the SDK's.
-pub(super) fn resource(env: &Env) -> Resource {
+pub(super) fn resource(env: &Env, default: Option<&str>) -> Resource {
     let attributes = env.text("OTEL_RESOURCE_ATTRIBUTES");
     let given = attributes.map(|text| pairs(env, "OTEL_RESOURCE_ATTRIBUTES", &text)).unwrap_or_default();
     let named = given.iter().any(|(key, value)| key == SERVICE_NAME && !value.is_empty());
@@ -14,7 +14,8 @@ pub(super) fn resource(env: &Env) -> Resource {
     if let Some(name) = env.text("OTEL_SERVICE_NAME") {
         builder = builder.with_attribute(KeyValue::new(SERVICE_NAME, name));
     } else if !named {
-        builder = builder.with_attribute(KeyValue::new(SERVICE_NAME, unknown()));
+        builder =
+            builder.with_attribute(KeyValue::new(SERVICE_NAME, default.map_or_else(unknown, str::to_owned)));
     }
     builder.build()
 }

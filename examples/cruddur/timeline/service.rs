@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use axum::{BoxError, Json, Router, routing::post};
+use belvedere::Setup;
 use futures_util::FutureExt as _;
 use opentelemetry::{
     KeyValue, global,
@@ -14,12 +15,11 @@ use crate::{
     error::Error,
     extract::{Path, Payload},
     serve,
-    telemetry::setup,
 };
 
 /// Runs the service until standard input ends. `otlp` is where traces go beside what the environment says.
 pub(crate) async fn run(otlp: Option<String>) -> Result<(), BoxError> {
-    let belvedere = otlp.into_iter().fold(setup("timeline"), belvedere::Setup::otlp).start()?;
+    let belvedere = otlp.into_iter().fold(Setup::from_env().service_name("timeline"), Setup::otlp).start()?;
     let listener = serve::listen("127.0.0.1", 0).await?;
     println!("{}", listener.local_addr()?);
     let router = Router::new().route("/timelines/{timeline}", post(rank)).layer(belvedere.layer());
