@@ -101,12 +101,13 @@ fn summary(runtime: &Runtime) {
     let mut one = Some(request());
     let layered_allocations =
         allocated(&mut || runtime.block_on(exchange(&mut layered, one.take().unwrap())));
-    println!("\n| one exchange | bare | with spans | over bare |\n|---|--:|--:|--:|");
+    println!("\n| one exchange | bare | with spans | over bare | ratio |\n|---|--:|--:|--:|--:|");
     let nanos = |time: Duration| time.as_nanos() / u128::from(EXCHANGES);
     let (bare, layered) = (nanos(bare_time), nanos(layered_time));
-    println!("| ns | {bare} | {layered} | {} |", layered.saturating_sub(bare));
+    let ratio = layered as f64 / bare as f64;
+    println!("| ns | {bare} | {layered} | {} | {ratio:.1} |", layered.saturating_sub(bare));
     let more = layered_allocations - bare_allocations;
-    println!("| allocations | {bare_allocations} | {layered_allocations} | {more} |\n");
+    println!("| allocations | {bare_allocations} | {layered_allocations} | {more} | |\n");
 }
 
 #[expect(clippy::disallowed_types, reason = "here the real clock is the point")]
