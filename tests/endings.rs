@@ -161,13 +161,14 @@ async fn trailers_end_it_complete_and_are_handed_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn grpc_trailers_are_awaited_past_any_length() {
+async fn over_http2_trailers_are_awaited_past_any_length() {
     let answer = || {
         let body = Script::new().data("abc").wait(10).trailers(&[("grpc-status", "5")]).exact(3);
-        Response::builder().header("content-type", "application/grpc").body(body).unwrap()
+        Response::builder().header("content-length", "3").body(body).unwrap()
     };
-    let ended = read_all(get(), answer).await;
-    assert_eq!(ended.end, "complete with trailers");
+    let request = Request::builder().version(http::Version::HTTP_2).body(()).unwrap();
+    let ended = read_all(request, answer).await;
+    assert_eq!((ended.end.as_str(), ended.duration), ("complete with trailers", Duration::from_millis(10)));
     assert_eq!(ended.trailers.unwrap()["grpc-status"], "5");
 }
 
@@ -371,6 +372,38 @@ async fn stacked_layers_and_one_pass_give_the_same_records() {
     assert_eq!(stacked, fused);
     assert_eq!(stacked.len(), 2);
     assert_eq!(stacked[0].6, [("cart".to_owned(), "17".to_owned())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_dropped_with_a_handler_or_a_body_still_runs_in_its_exchange() {
+    struct Guard(&'static str);
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            belvedere::exchange::Annotations::current().insert(self.0, true);
+        }
+    }
+    let recorder = Recorder::new();
+    let service = service_fn(|_: Request<()>| async {
+        let _guard = Guard("handler");
+        poll_fn(|_| Poll::<()>::Pending).await;
+        Ok::<_, Infallible>(Response::new(Script::new()))
+    });
+    timeout(Duration::from_millis(5), Observe::new(service, recorder.clone()).oneshot(get()))
+        .await
+        .unwrap_err();
+
+    let service = service_fn(|_: Request<()>| async {
+        let guard = Guard("body");
+        let frames = futures_util::stream::once(async move {
+            let _guard = guard;
+            poll_fn(|_| Poll::<Result<http_body::Frame<bytes::Bytes>, Infallible>>::Pending).await
+        });
+        Ok::<_, Infallible>(Response::new(http_body_util::StreamBody::new(frames)))
+    });
+    drop(Observe::new(service, recorder.clone()).oneshot(get()).await.unwrap());
+    let said: Vec<_> = recorder.seen().into_iter().flat_map(|ended| ended.annotations).collect();
+    let pair = |key: &str| (key.to_owned(), "true".to_owned());
+    assert_eq!(said, [pair("handler"), pair("body")]);
 }
 
 #[tokio::test(start_paused = true)]

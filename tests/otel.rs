@@ -188,10 +188,181 @@ async fn a_body_that_fails_is_an_error_beside_its_good_status() {
 
 fn grpc(path: &str) -> Request<()> {
     Request::post(path)
+        .version(http::Version::HTTP_2)
         .header("content-type", "application/grpc")
         .header("host", "shop:50051")
         .body(())
         .unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_cannot_name_a_span_by_a_content_type() {
+    let request =
+        || Request::get("/users/random-8231").header("content-type", "application/grpc").body(()).unwrap();
+    let span = span_of(request(), answer(200)).await;
+    assert_eq!((span.name.as_ref(), status(&span).as_str()), ("GET", "unset"));
+
+    let span = span_of(grpc("/users/random-8231"), answer(200)).await;
+    assert_eq!((span.name.as_ref(), status(&span).as_str()), ("POST", "unset"));
+    assert_eq!(attribute(&span, "rpc.method").as_deref(), Some("_OTHER"));
+    assert_eq!(attribute(&span, "url.path").as_deref(), Some("/users/random-8231"));
+    assert_eq!(attribute(&span, "http.response.status_code").as_deref(), Some("200"));
+
+    let span = span_of(grpc("/users/random-8231"), answer(503)).await;
+    assert_eq!(attribute(&span, "error.type").as_deref(), Some("503"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn known_grpc_methods_keep_their_names_and_all_others_have_none() {
+    let spans = Spans::new();
+    let layer = OtelLayer::new().tracer_provider(&spans.provider).rpc_methods(["shop.Carts/Get"]);
+    let unimplemented = || grpc_answer(Script::new().trailers(&[("grpc-status", "12")]));
+    exchange(&layer, grpc("/shop.Carts/Get"), unimplemented()).await;
+    exchange(&layer, grpc("/by.A/Stranger"), grpc_answer(Script::new().trailers(&[("grpc-status", "16")])))
+        .await;
+    let names: Vec<_> = spans.all().into_iter().map(|span| span.name).collect();
+    assert_eq!(names, ["shop.Carts/Get", "grpc"]);
+    let stranger = spans.named("grpc");
+    assert_eq!(attribute(&stranger, "rpc.method").as_deref(), Some("_OTHER"));
+    assert_eq!(attribute(&stranger, "rpc.method_original").as_deref(), Some("by.A/Stranger"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_given_name_survives_whatever_the_answer_is() {
+    let spans = Spans::new();
+    let layer = OtelLayer::new().tracer_provider(&spans.provider).span_name(|_| Some("mine"));
+    exchange(&layer, grpc("/a.B/C"), grpc_answer(Script::new().trailers(&[("grpc-status", "12")]))).await;
+    exchange(&layer, grpc("/a.B/C"), answer(200)).await;
+    assert!(spans.all().into_iter().all(|span| span.name == "mine"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_stranger_or_an_error_writes_is_cut() {
+    let long = "x".repeat(100_000);
+    let request = Request::builder()
+        .method(&*long)
+        .uri(format!("http://{}/{}?{}=1", &long[..60_000], &long[..2_000], &long[..3_000]))
+        .header("user-agent", &long)
+        .body(());
+    let span =
+        span_of(request.unwrap(), Response::new(Script::new().fail(Box::leak(long.into_boxed_str())))).await;
+    for pair in span.attributes.iter().chain(&span.events[0].attributes) {
+        assert!(pair.value.to_string().len() <= 4096, "{}", pair.key);
+    }
+    assert!(status(&span).len() <= 4096 + 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_many_annotations_as_there_may_be_leave_the_error_its_type() {
+    let spans = Spans::new();
+    let service = service_fn(|_: Request<()>| async {
+        (0..1_000).for_each(|n| Annotations::current().insert(n.to_string(), n));
+        Ok::<_, Infallible>(answer(500))
+    });
+    let service = OtelLayer::new().tracer_provider(&spans.provider).layer(service);
+    drop(service.oneshot(get("/")).await.unwrap().into_body().collect().await);
+    let span = spans.only();
+    assert_eq!(attribute(&span, "error.type").as_deref(), Some("500"));
+    assert_eq!((attribute(&span, "63").as_deref(), span.dropped_attributes_count), (Some("63"), 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_decision_without_a_parent_is_honoured() {
+    let propagation = Propagation::new([Propagator::XRay]);
+    let root = "Root=1-5759e988-bd862e3fe1be46a994272793";
+    for (root_sampler, header, expected) in [
+        (Sampler::AlwaysOn, format!("{root};Sampled=0"), 0),
+        (Sampler::AlwaysOn, "Sampled=0".to_owned(), 0),
+        (
+            Sampler::AlwaysOn,
+            "Root=1-00000000-000000000000000000000000;Parent=0000000000000000;Sampled=0".to_owned(),
+            0,
+        ),
+        (Sampler::AlwaysOff, format!("{root};Sampled=1"), 1),
+        (Sampler::AlwaysOff, root.to_owned(), 0),
+    ] {
+        let spans = Spans::sampled(Sampler::ParentBased(Box::new(root_sampler)));
+        let layer = OtelLayer::new().tracer_provider(&spans.provider).propagation(propagation.clone());
+        let request = Request::get("/").header("x-amzn-trace-id", &header).body(()).unwrap();
+        exchange(&layer, request, answer(200)).await;
+        assert_eq!(spans.all().len(), expected, "{header}");
+        assert!(spans.all().iter().all(|span| span.parent_span_id.to_string() == "0000000000000000"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_provider_nobody_downstream_is_told_not_to_record() {
+    let provider = opentelemetry::trace::noop::NoopTracerProvider::new();
+    let layer = OtelClientLayer::new().tracer_provider(&provider);
+    let headers = call(layer.clone(), get("http://api.example/"), || Ok(answer(200))).await;
+    assert!(headers.is_empty(), "{headers:?}");
+
+    let sent = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let seen = sent.clone();
+    let service = service_fn(move |_: Request<()>| {
+        let (layer, seen) = (layer.clone(), seen.clone());
+        async move {
+            *seen.lock().unwrap() = Some(call(layer, get("http://api.example/"), || Ok(answer(200))).await);
+            Ok::<_, Infallible>(answer(200))
+        }
+    });
+    let service = OtelLayer::new().tracer_provider(&provider).layer(service);
+    drop(service.oneshot(get("/")).await.unwrap().into_body().collect().await);
+    let headers = sent.lock().unwrap().take().unwrap();
+    assert!(headers.is_empty(), "{headers:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn trust_and_propagation_may_be_set_in_either_order() {
+    let propagation = || Propagation::new([Propagator::TraceContext]);
+    for layer in [
+        OtelLayer::new().trust(TrustIncoming::None).propagation(propagation()),
+        OtelLayer::new().propagation(propagation()).trust(TrustIncoming::None),
+    ] {
+        let spans = Spans::new();
+        let request = Request::get("/").header("traceparent", TRACEPARENT).body(()).unwrap();
+        exchange(&layer.tracer_provider(&spans.provider), request, answer(200)).await;
+        assert_eq!(spans.only().links.len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ids_alone_are_recorded_by_a_provider_that_knows_nothing_of_us() {
+    let exporter = opentelemetry_sdk::trace::InMemorySpanExporter::default();
+    let provider =
+        opentelemetry_sdk::trace::SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
+    let layer = OtelLayer::new().tracer_provider(&provider).trust(TrustIncoming::Ids);
+    let request =
+        Request::get("/").header("traceparent", TRACEPARENT.replace("-01", "-00")).body(()).unwrap();
+    exchange(&layer, request, answer(200)).await;
+    assert_eq!(exporter.get_finished_spans().unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_says_nothing_of_a_root_that_is_not_our_trace() {
+    let spans = Spans::new();
+    let layer = OtelLayer::new()
+        .tracer_provider(&spans.provider)
+        .propagation(Propagation::new([Propagator::TraceContext, Propagator::XRay]));
+    let root = "Root=1-5759e988-bd862e3fe1be46a994272793";
+    let request = Request::get("/")
+        .header("traceparent", TRACEPARENT)
+        .header("x-amzn-trace-id", format!("{root};Sampled=?"))
+        .body(())
+        .unwrap();
+    assert_eq!(exchange(&layer, request, answer(200)).await.headers()["x-amzn-trace-id"], root);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_is_not_trusted_passes_nothing_on() {
+    let propagation = Propagation::new([Propagator::XRay]).trust(TrustIncoming::None);
+    let headers = http::HeaderMap::from_iter([(
+        http::HeaderName::from_static("x-amzn-trace-id"),
+        "Lineage=a:1;evil=1".parse().unwrap(),
+    )]);
+    let mut sent = http::HeaderMap::new();
+    propagation.inject(&propagation.identify(&headers, None), &mut sent);
+    assert!(!sent["x-amzn-trace-id"].to_str().unwrap().contains("evil"));
 }
 
 fn grpc_answer(body: Script) -> Response<Script> {
@@ -542,6 +713,46 @@ async fn a_client_that_drops_the_body_is_no_error() {
     let span = spans.only();
     assert_eq!(status(&span), "unset");
     assert_eq!(attribute(&span, "error.type"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_drops_the_body_of_a_500_is_an_error_all_the_same() {
+    let spans = Spans::new();
+    let service = service_fn(|_: Request<()>| async {
+        Ok::<_, Infallible>(Response::builder().status(500).body(Script::new().hang()).unwrap())
+    });
+    let layer = OtelClientLayer::new().tracer_provider(&spans.provider);
+    drop(layer.layer(service).oneshot(get("http://api.example/")).await.unwrap());
+    let span = spans.only();
+    assert_eq!(attribute(&span, "error.type").as_deref(), Some("500"));
+    assert_eq!(status(&span), "error: ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_drops_a_grpc_stream_is_no_error() {
+    let spans = Spans::new();
+    let service =
+        service_fn(|_: Request<()>| async { Ok::<_, Infallible>(grpc_answer(Script::new().hang())) });
+    let layer = OtelClientLayer::new().tracer_provider(&spans.provider);
+    drop(layer.layer(service).oneshot(grpc("/a.B/C")).await.unwrap());
+    let span = spans.only();
+    assert_eq!((status(&span).as_str(), attribute(&span, "error.type")), ("unset", None));
+    assert_eq!(attribute(&span, "rpc.status_code").as_deref(), Some("CANCELLED"));
+}
+
+#[tokio::test]
+async fn a_client_error_says_why() {
+    use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+    let spans = Spans::new();
+    let client = Client::builder(TokioExecutor::new()).build_http::<http_body_util::Empty<bytes::Bytes>>();
+    let layer = OtelClientLayer::new().tracer_provider(&spans.provider);
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("http://{}/", socket.local_addr().unwrap());
+    drop(socket);
+    let request = Request::get(uri).body(http_body_util::Empty::new()).unwrap();
+    layer.layer(client).oneshot(request).await.unwrap_err();
+    let said = spans.only().events[0].attributes[1].value.to_string();
+    assert!(said.to_lowercase().contains("connection refused"), "{said}");
 }
 
 #[tokio::test(start_paused = true)]

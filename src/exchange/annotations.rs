@@ -12,7 +12,7 @@ use crate::trace::Scope;
 /// [`Scope`], or with [`current`](Self::current) from anywhere in scope. Clones share one list. An annotation may be
 /// added until the exchange ends, so also while its body is streamed; what comes later is not recorded.
 ///
-/// At most 128 keys are kept, further ones are dropped; a second value for a key replaces the first.
+/// At most 64 keys are kept, further ones are dropped; a second value for a key replaces the first.
 ///
 /// ```
 /// use belvedere::exchange::Annotations;
@@ -163,7 +163,7 @@ macro_rules! ints {
 
 ints!(i8, i16, i32, i64, u8, u16, u32, u64, usize);
 
-const LIMIT: usize = 128;
+const LIMIT: usize = 64;
 
 #[cfg(test)]
 mod tests {

@@ -33,7 +33,8 @@ pub enum End<'a> {
 /// An error that ended an exchange, whatever its type.
 ///
 /// Services and bodies give errors of any type, so this tells what can be told of all of them, and the chain of causes
-/// where the type is known to be an [`Error`](error::Error): boxed errors, [`io::Error`], axum's error.
+/// where the type is known to be an [`Error`](error::Error): boxed errors, [`io::Error`], and those of axum, hyper and
+/// hyper-util.
 #[derive(Clone, Copy)]
 pub struct Failure<'a> {
     told: &'a dyn Told,
@@ -57,6 +58,17 @@ impl<'a> Failure<'a> {
     /// What the error says at its own level.
     pub fn message(&self) -> String {
         self.told.message()
+    }
+
+    /// What the error and its causes say, outermost first, without what one of them repeats of the next.
+    pub fn messages(&self) -> String {
+        let mut all = self.message();
+        for cause in self.chain().skip(1).map(ToString::to_string) {
+            if !all.contains(&cause) {
+                all += &format!(": {cause}");
+            }
+        }
+        all
     }
 
     /// A name with few values: the error's type where it is known, else `_OTHER`.
@@ -122,6 +134,14 @@ fn boxed(error: &dyn Any) -> Option<&(dyn error::Error + 'static)> {
 fn known(error: &dyn Any) -> Option<&(dyn error::Error + 'static)> {
     #[cfg(feature = "axum")]
     if let Some(error) = error.downcast_ref::<axum::Error>() {
+        return Some(error);
+    }
+    #[cfg(feature = "otel")]
+    if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
+        return Some(error);
+    }
+    #[cfg(feature = "otel")]
+    if let Some(error) = error.downcast_ref::<hyper::Error>() {
         return Some(error);
     }
     error.downcast_ref::<io::Error>().map(|error| error as _)

@@ -2,32 +2,52 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, HeaderName};
 
-/// How many proxies in front of the service are trusted to say who the client is. None, unless told.
+/// How many proxies in front of the service are trusted to say who the client is, and in which headers they say it. None,
+/// unless told.
 ///
-/// Each proxy appends what it saw to `Forwarded` ([RFC 7239](https://www.rfc-editor.org/rfc/rfc7239)) or to
-/// `X-Forwarded-For`, so that with `n` trusted proxies the client is the `n`th entry from the right; everything left of
-/// it is the client's own claim and is never read. Where both are there, `Forwarded` counts. With 0 hops the headers
-/// are not looked at.
+/// Each proxy appends what it saw to a list, so that with `n` trusted proxies the client is the `n`th entry from the
+/// right; everything left of it is the client's own claim and is never read. The headers of the other family are not
+/// looked at: a proxy that does not write them passes on whatever a client wrote. The proxies must write all headers of
+/// their family, or drop those that they do not write.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Hops(pub usize);
+pub struct Hops {
+    count: usize,
+    standard: bool,
+}
 
 // ===== impl Hops =====
 
 impl Hops {
+    /// Nobody is trusted.
+    pub const NONE: Self = Self { count: 0, standard: false };
+
+    /// Proxies that write `X-Forwarded-For`, `X-Forwarded-Host` and `X-Forwarded-Proto`, as most do.
+    pub const fn x_forwarded(count: usize) -> Self {
+        Self { count, standard: false }
+    }
+
+    /// Proxies that write `Forwarded`, [RFC 7239](https://www.rfc-editor.org/rfc/rfc7239).
+    pub const fn forwarded(count: usize) -> Self {
+        Self { count, standard: true }
+    }
+
     /// The client's address, and its port if the proxy wrote one.
     pub fn client(self, headers: &HeaderMap) -> Option<(IpAddr, Option<u16>)> {
-        let entry = self.pair(headers, "for").or_else(|| self.entry(headers, &X_FORWARDED_FOR))?;
-        address(entry)
+        address(self.read(headers, "for", &X_FORWARDED_FOR)?)
     }
 
     /// The host that the client asked for, perhaps with a port.
     pub fn host(self, headers: &HeaderMap) -> Option<&str> {
-        self.pair(headers, "host").or_else(|| self.entry(headers, &X_FORWARDED_HOST))
+        self.read(headers, "host", &X_FORWARDED_HOST)
     }
 
     /// The scheme that the client used.
     pub fn scheme(self, headers: &HeaderMap) -> Option<&str> {
-        self.pair(headers, "proto").or_else(|| self.entry(headers, &X_FORWARDED_PROTO))
+        self.read(headers, "proto", &X_FORWARDED_PROTO)
+    }
+
+    fn read<'a>(self, headers: &'a HeaderMap, pair: &str, name: &HeaderName) -> Option<&'a str> {
+        if self.standard { self.pair(headers, pair) } else { self.entry(headers, name) }
     }
 
     /// One parameter of the `Forwarded` element that counts.
@@ -41,11 +61,17 @@ impl Hops {
 
     /// The entry that counts in a list that every proxy appends to, across repeated headers.
     fn entry<'a>(self, headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-        let last = self.0.checked_sub(1)?;
+        let last = self.count.checked_sub(1)?;
         let lines = || headers.get_all(name).iter().rev().filter_map(|line| line.to_str().ok());
         let entries = || lines().flat_map(|line| split(line, ',').rev()).map(str::trim);
         // A shorter list than the proxies should have made: the first of them is as far as one can see.
         entries().nth(last).or_else(|| entries().next_back()).filter(|entry| !entry.is_empty())
+    }
+}
+
+impl From<usize> for Hops {
+    fn from(count: usize) -> Self {
+        Self::x_forwarded(count)
     }
 }
 
@@ -88,7 +114,11 @@ mod tests {
     }
 
     fn client(hops: usize, lines: &[(&'static str, &'static str)]) -> Option<String> {
-        Hops(hops).client(&headers(lines)).map(|(address, port)| match port {
+        told(Hops::from(hops).client(&headers(lines)))
+    }
+
+    fn told(client: Option<(IpAddr, Option<u16>)>) -> Option<String> {
+        client.map(|(address, port)| match port {
             Some(port) => format!("{address} {port}"),
             None => address.to_string(),
         })
@@ -97,7 +127,7 @@ mod tests {
     #[test]
     fn without_trusted_hops_nothing_is_believed() {
         assert_eq!(client(0, &[("x-forwarded-for", "192.0.2.1")]), None);
-        assert_eq!(Hops(0).host(&headers(&[("x-forwarded-host", "evil.example")])), None);
+        assert_eq!(Hops::NONE.host(&headers(&[("x-forwarded-host", "evil.example")])), None);
     }
 
     #[test]
@@ -119,14 +149,22 @@ mod tests {
     }
 
     #[test]
-    fn the_standard_header_comes_first_with_ports_and_ipv6() {
-        let lines = [
-            ("forwarded", r#"for="[2001:db8::1]:4711";proto=https;host="shop.example:8443""#),
-            ("x-forwarded-for", "192.0.2.1"),
-        ];
-        assert_eq!(client(1, &lines).as_deref(), Some("2001:db8::1 4711"));
-        assert_eq!(Hops(1).scheme(&headers(&lines)), Some("https"));
-        assert_eq!(Hops(1).host(&headers(&lines)), Some("shop.example:8443"));
+    fn the_standard_header_is_read_with_ports_and_ipv6() {
+        let lines =
+            headers(&[("forwarded", r#"for="[2001:db8::1]:4711";proto=https;host="shop.example:8443""#)]);
+        let hops = Hops::forwarded(1);
+        assert_eq!(told(hops.client(&lines)).as_deref(), Some("2001:db8::1 4711"));
+        assert_eq!(hops.scheme(&lines), Some("https"));
+        assert_eq!(hops.host(&lines), Some("shop.example:8443"));
+    }
+
+    #[test]
+    fn the_family_that_the_proxies_do_not_write_is_the_clients_own_claim() {
+        let lines = headers(&[("forwarded", "for=6.6.6.6"), ("x-forwarded-for", "192.0.2.1")]);
+        assert_eq!(told(Hops::x_forwarded(1).client(&lines)).as_deref(), Some("192.0.2.1"));
+        assert_eq!(told(Hops::forwarded(1).client(&lines)).as_deref(), Some("6.6.6.6"));
+        let lines = headers(&[("forwarded", "for=6.6.6.6")]);
+        assert_eq!(Hops::x_forwarded(1).client(&lines), None);
     }
 
     #[test]

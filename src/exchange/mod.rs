@@ -23,6 +23,6 @@ pub use end::{End, Failure};
 pub use forwarded::Hops;
 pub use headers::HeaderNames;
 pub use query::Query;
-pub use request::{Host, Peer, host, is_grpc, method, peer, scheme, version};
+pub use request::{Host, Peer, host, is_grpc, may_be_grpc, method, peer, scheme, version};
 pub use status::Code;
 pub use tally::Tally;

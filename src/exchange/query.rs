@@ -26,17 +26,21 @@ impl Query {
     /// The query as it may be shown. A part without `=` is a key if its name is allowed, and otherwise a value.
     pub fn redact(&self, query: &str) -> String {
         let mut shown = String::with_capacity(query.len());
+        let alone = !query.contains('&');
         for (index, part) in query.split('&').enumerate() {
             if index > 0 {
                 shown.push('&');
             }
-            self.push(&mut shown, part);
+            self.push(&mut shown, part, alone);
         }
         shown
     }
 
-    fn push(&self, shown: &mut String, part: &str) {
-        let Some((key, value)) = part.split_once('=') else {
+    fn push(&self, shown: &mut String, part: &str, alone: bool) {
+        // A token of its own may end in the padding of base64.
+        let padded = |value: &str| value.bytes().all(|byte| byte == b'=') && (alone || !value.is_empty());
+        let pair = part.split_once('=').filter(|(key, value)| !padded(value) || self.allows(key));
+        let Some((key, value)) = pair else {
             shown.push_str(if part.is_empty() || self.allows(part) { part } else { REDACTED });
             return;
         };
@@ -81,6 +85,9 @@ mod tests {
 
     #[test]
     fn a_bare_token_is_a_value() {
+        assert_eq!(Query::default().redact("c2VjcmV0LXRva2Vu=="), "REDACTED");
+        assert_eq!(Query::default().redact("c2VjcmV0LXRva2U="), "REDACTED");
+        assert_eq!(Query::default().redact("page=1&c2VjcmV0LXRva2Vu=="), "page=REDACTED&REDACTED");
         assert_eq!(Query::default().redact("eyJhbGciOi"), "REDACTED");
         assert_eq!(Query::default().redact("a=b=c&&d"), "a=REDACTED&&REDACTED");
     }

@@ -37,7 +37,13 @@ pub fn version(version: Version) -> Option<&'static str> {
     }
 }
 
-/// Whether the request is a gRPC call, by its content type.
+/// Whether the request is a gRPC call: a `POST` over HTTP/2 with gRPC's content type. Anybody can send one of these; it
+/// is a call for sure when the [answer](is_grpc) is one.
+pub fn may_be_grpc(request: &request::Parts) -> bool {
+    request.method == Method::POST && request.version >= Version::HTTP_2 && is_grpc(&request.headers)
+}
+
+/// Whether these headers are those of gRPC, by their content type.
 pub fn is_grpc(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return false };
     match value.as_bytes().strip_prefix(b"application/grpc") {

@@ -13,8 +13,15 @@ pin_project! {
     /// A response body that is watched to its end. It is otherwise the body that it wraps.
     pub struct Body<B, O: Observation> {
         #[pin]
-        inner: B,
+        inner: Option<B>,
         watch: Watch<O>,
+    }
+
+    impl<B, O: Observation> PinnedDrop for Body<B, O> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            this.watch.last(|| this.inner.set(None));
+        }
     }
 }
 
@@ -22,7 +29,11 @@ pin_project! {
 
 impl<B, O: Observation> Body<B, O> {
     pub(super) const fn new(inner: B, watch: Watch<O>) -> Self {
-        Self { inner, watch }
+        Self { inner: Some(inner), watch }
+    }
+
+    fn inner(&self) -> &B {
+        self.inner.as_ref().expect(DROPPED)
     }
 }
 
@@ -39,20 +50,20 @@ where
         self: Pin<&mut Self>,
         task: &mut Task<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let mut this = self.project();
-        let inner = this.inner.as_mut();
-        let frame = ready!(this.watch.run(|| inner.poll_frame(task)));
-        let last = this.inner.is_end_stream();
+        let this = self.project();
+        let mut inner = this.inner.as_pin_mut().expect(DROPPED);
+        let frame = ready!(this.watch.run(|| inner.as_mut().poll_frame(task)));
+        let last = inner.is_end_stream();
         this.watch.frame(frame.as_ref().map(Result::as_ref), last);
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner().is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.inner().size_hint()
     }
 }
 
@@ -68,3 +79,5 @@ impl<B, O: Observation> fmt::Debug for Body<B, O> {
         f.debug_struct("Body").field("watch", &self.watch).finish_non_exhaustive()
     }
 }
+
+const DROPPED: &str = "it is dropped with the body alone";

@@ -13,10 +13,17 @@ use crate::exchange::{End, Failure};
 pin_project! {
     /// The response of a watched service, on its way.
     pub struct Future<F, O: Observation> {
-        // Dropped first, so that what the handler began ends before its exchange does.
         #[pin]
-        inner: F,
+        inner: Option<F>,
         watch: Watch<O>,
+    }
+
+    impl<F, O: Observation> PinnedDrop for Future<F, O> {
+        // First and in scope, so that what the handler began ends before its exchange does, and as a part of it.
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            this.watch.last(|| this.inner.set(None));
+        }
     }
 }
 
@@ -24,7 +31,7 @@ pin_project! {
 
 impl<F, O: Observation> Future<F, O> {
     pub(super) const fn new(inner: F, watch: Watch<O>) -> Self {
-        Self { inner, watch }
+        Self { inner: Some(inner), watch }
     }
 }
 
@@ -39,7 +46,7 @@ where
 
     fn poll(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let inner = this.inner;
+        let inner = this.inner.as_pin_mut().expect("it is dropped with the future alone");
         let result = ready!(this.watch.run(|| inner.poll(task)));
         let mut watch = this.watch.take();
         match result {

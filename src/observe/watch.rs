@@ -4,7 +4,7 @@ use std::{
 };
 
 use bytes::Buf;
-use http::{Method, Response, StatusCode, header, request, response};
+use http::{Method, Response, StatusCode, Version, header, request, response};
 use http_body::Frame;
 use opentelemetry::Context;
 use tokio::time::Instant;
@@ -14,7 +14,7 @@ use super::{
     quiet::{message, quietly},
 };
 use crate::{
-    exchange::{End, Failure, Tally, is_grpc},
+    exchange::{End, Failure, Tally},
     trace::Scope,
 };
 
@@ -29,6 +29,8 @@ struct Live<O> {
     began: Instant,
     tally: Tally,
     method: Bodies,
+    /// Whether a body may be over when its length is reached, as in HTTP/1.
+    counted: bool,
     /// How many bytes the body will have, where that is known and nothing can follow them.
     length: Option<u64>,
 }
@@ -47,8 +49,9 @@ impl<O: Observation> Watch<O> {
     pub(super) fn new(observation: O, scope: Scope, request: &mut request::Parts) -> Self {
         let (began, tally) = (scope.began(), Tally::new(scope.started()));
         let (method, length) = (Bodies::of(&request.method), None);
+        let counted = request.version < Version::HTTP_2;
         let context = scope.finish(&mut request.extensions);
-        Self(Some(Live { observation, context, began, tally, method, length }))
+        Self(Some(Live { observation, context, began, tally, method, counted, length }))
     }
 
     pub(super) const fn none() -> Self {
@@ -89,7 +92,8 @@ impl<O: Observation> Watch<O> {
         let Some(live) = &mut self.0 else { return false };
         live.tally.head = Some(live.began.elapsed());
         quietly(|| live.observation.on_response(parts));
-        live.length = length(parts, body);
+        live.length =
+            (live.counted && parts.version < Version::HTTP_2).then(|| length(parts, body)).flatten();
         live.length == Some(0) || body.is_end_stream() || live.method.forbids(parts.status)
     }
 
@@ -108,10 +112,16 @@ impl<O: Observation> Watch<O> {
             return self.end(End::Complete { trailers: Some(trailers) });
         }
         live.tally.bytes += frame.data_ref().map_or(0, |data| data.remaining() as u64);
-        // hyper stops polling once an exact length is sent; end here or never.
+        // Over HTTP/1 hyper stops polling once an exact length is sent; end here or never.
         if last || live.length.is_some_and(|length| live.tally.bytes >= length) {
             self.end(End::Complete { trailers: None });
         }
+    }
+
+    /// Drops what ran in this exchange while it still runs in it.
+    pub(super) fn last(&self, drop: impl FnOnce()) {
+        let _guard = self.0.as_ref().map(|live| live.context.clone().attach());
+        drop();
     }
 
     pub(super) fn end(&mut self, end: End<'_>) {
@@ -156,11 +166,8 @@ impl Bodies {
     }
 }
 
-/// The length that the head promises, by its header or by what the body knows. gRPC's trailers come after any length.
+/// The length that the head promises, by its header or by what the body knows.
 fn length<B: http_body::Body>(parts: &response::Parts, body: &B) -> Option<u64> {
-    if is_grpc(&parts.headers) {
-        return None;
-    }
     let header =
         parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     header.or_else(|| body.size_hint().exact())

@@ -66,7 +66,7 @@ impl Attributes {
 
     pub(super) fn server(&mut self, host: Option<Host<'_>>) {
         let Some(Host { name, port }) = host else { return };
-        self.push("server.address", name.to_owned());
+        self.push("server.address", cut(name, HOST).to_owned());
         self.maybe("server.port", port.map(i64::from));
     }
 
@@ -93,13 +93,13 @@ impl Attributes {
     /// The target of a request that arrived.
     pub(super) fn target(&mut self, request: &request::Parts, hops: Hops, query: &Query) {
         self.push("url.scheme", exchange::scheme(request, hops));
-        self.push("url.path", request.uri.path().to_owned());
-        self.maybe("url.query", request.uri.query().map(|text| query.redact(text)));
+        self.push("url.path", cut(request.uri.path(), TEXT).to_owned());
+        self.maybe("url.query", request.uri.query().map(|text| cut(&query.redact(text), TEXT).to_owned()));
     }
 
     /// The target of a request that leaves.
     pub(super) fn full(&mut self, uri: &Uri, host: Option<Host<'_>>, query: &Query) {
-        self.push("url.full", full(uri, host, query));
+        self.push("url.full", cut(&full(uri, host, query), TEXT).to_owned());
     }
 
     /// The headers of an allow-list, as arrays of strings.
@@ -148,6 +148,10 @@ pub(super) fn default_port(uri: &Uri) -> u16 {
 /// What a stranger may make a method as long as.
 pub(super) const METHOD: usize = 256;
 const USER_AGENT: usize = 1024;
+const HOST: usize = 255;
+
+/// How long a path, a query or a message may be.
+pub(super) const TEXT: usize = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -156,7 +160,7 @@ mod tests {
     fn shown(uri: &'static str) -> String {
         let uri = Uri::from_static(uri);
         let headers = HeaderMap::new();
-        full(&uri, exchange::host(&uri, &headers, Hops(0)), &Query::default())
+        full(&uri, exchange::host(&uri, &headers, Hops::NONE), &Query::default())
     }
 
     #[test]

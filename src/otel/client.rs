@@ -16,7 +16,7 @@ use super::{
     span::{Spans, builder},
 };
 use crate::{
-    exchange::{self, Code, End, Hops, Host, Query, Tally, is_grpc},
+    exchange::{self, Code, End, Hops, Host, Query, Tally, may_be_grpc},
     observe::{Observation, Observe, Observer},
     trace::{Identity, Propagation, Scope},
 };
@@ -152,7 +152,7 @@ impl ClientSpan {
         let surrounding = scope.surrounding();
         let identity = identity(active, surrounding.as_ref());
 
-        let grpc = is_grpc(&request.headers);
+        let grpc = may_be_grpc(request);
         let (name, attributes) =
             if grpc { grpc_facts(options, request) } else { http_facts(options, request) };
         let name = options.span_name(request).unwrap_or(name);
@@ -171,7 +171,7 @@ impl ClientSpan {
         let code = match end {
             End::Complete { trailers } => Some(Code::of(self.status?, self.code, trailers)),
             End::Canceled => Some(Code::CANCELLED),
-            _ => None,
+            End::Failed { .. } | End::Panicked { .. } => Some(Code::UNKNOWN),
         }?;
         let span = self.context.span();
         span.set_attributes(attributes::RPC_STATUS.map(|key| KeyValue::new(key, code.name())));
@@ -215,7 +215,7 @@ fn identity(active: Option<Identity>, surrounding: Option<&Identity>) -> Identit
 }
 
 fn http_facts(options: &Options, request: &request::Parts) -> (Cow<'static, str>, Attributes) {
-    let host = exchange::host(&request.uri, &request.headers, Hops(0));
+    let host = exchange::host(&request.uri, &request.headers, Hops::NONE);
     let mut attributes = Attributes::new();
     attributes.method(&request.method);
     attributes.full(&request.uri, host, &options.query);
@@ -226,7 +226,7 @@ fn http_facts(options: &Options, request: &request::Parts) -> (Cow<'static, str>
 
 fn grpc_facts(options: &Options, request: &request::Parts) -> (Cow<'static, str>, Attributes) {
     let method = request.uri.path().trim_start_matches('/').to_owned();
-    let host = exchange::host(&request.uri, &request.headers, Hops(0));
+    let host = exchange::host(&request.uri, &request.headers, Hops::NONE);
     let mut attributes = Attributes::new();
     attributes.push("rpc.system.name", "grpc");
     attributes.push(attributes::RPC_METHOD, method.clone());

@@ -46,7 +46,11 @@ impl OtelLayer {
     /// Which headers carry the trace. Default: `tracecontext,baggage`.
     #[must_use]
     pub fn propagation(mut self, propagation: Propagation) -> Self {
-        self.options_mut().propagation = propagation;
+        let options = self.options_mut();
+        options.propagation = match options.trust {
+            Some(trust) => propagation.trust(trust),
+            None => propagation,
+        };
         self
     }
 
@@ -54,19 +58,20 @@ impl OtelLayer {
     #[must_use]
     pub fn trust(mut self, trust: TrustIncoming) -> Self {
         let options = self.options_mut();
+        options.trust = Some(trust);
         options.propagation = std::mem::take(&mut options.propagation).trust(trust);
         self
     }
 
-    /// How many proxies may say who the client is, and by which host and scheme it came. Default: none; `client.address`
-    /// is then the other end of the socket.
+    /// How many proxies may say who the client is, and by which host and scheme it came; a number stands for proxies that
+    /// write `X-Forwarded-*`. Default: none; `client.address` is then the other end of the socket.
     #[must_use]
-    pub fn trusted_hops(mut self, hops: usize) -> Self {
-        self.options_mut().hops = Hops(hops);
+    pub fn trusted_hops(mut self, hops: impl Into<Hops>) -> Self {
+        self.options_mut().hops = hops.into();
         self
     }
 
-    /// Leaves requests alone: no span, no headers, one branch. Default: none.
+    /// Leaves requests alone: no span, no headers. Default: none.
     #[must_use]
     pub fn skip(mut self, skip: impl Fn(&request::Parts) -> bool + Send + Sync + 'static) -> Self {
         self.options_mut().skip = Some(Arc::new(skip));
@@ -92,6 +97,15 @@ impl OtelLayer {
         R: Into<String>,
     {
         self.options_mut().route = Some(Arc::new(move |request| route(request).map(Into::into)));
+        self
+    }
+
+    /// The gRPC methods that exist here, as `package.Service/Method`; calls to others are named `grpc`, with the method
+    /// `_OTHER`. Default: all are believed but those that the service answers with `UNIMPLEMENTED`, and those that are
+    /// not answered by gRPC at all.
+    #[must_use]
+    pub fn rpc_methods<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.options_mut().rpc_methods = Some(names.into_iter().map(Into::into).collect());
         self
     }
 

@@ -1,6 +1,6 @@
 use std::{borrow::Cow, sync::Arc};
 
-use http::{HeaderName, HeaderValue, StatusCode, request, response};
+use http::{HeaderName, HeaderValue, Method, StatusCode, request, response};
 use opentelemetry::{
     Context, KeyValue, Value,
     trace::{Link, SpanContext, SpanKind, TraceContextExt as _, TraceFlags, TraceState},
@@ -16,7 +16,7 @@ use super::{
     span::builder,
 };
 use crate::{
-    exchange::{self, Annotations, Code, End, Hops, Tally, is_grpc},
+    exchange::{self, Annotations, Code, End, Hops, Tally, is_grpc, may_be_grpc},
     observe::{Observation, Observer},
     trace::{Identity, Other, Scope, amzn},
 };
@@ -27,11 +27,22 @@ pub struct ServerSpan {
     options: Arc<Options>,
     context: Context,
     annotations: Annotations,
-    /// The method of a gRPC call.
-    grpc: Option<String>,
+    grpc: Option<Call>,
+    named: bool,
     status: Option<StatusCode>,
     code: Option<Code>,
     answer: Option<(HeaderName, HeaderValue)>,
+}
+
+/// What may turn out to be a gRPC call.
+#[derive(Debug)]
+struct Call {
+    /// As the caller wrote it.
+    method: String,
+    /// Whether the user has said that the method exists, or that it does not.
+    exists: Option<bool>,
+    /// The route, in case that the answer is none of gRPC.
+    route: Option<String>,
 }
 
 /// Tells a second layer that the exchange has its span, and what that one need not add.
@@ -63,15 +74,20 @@ impl Observer for OtelLayer {
     }
 }
 
-/// The outer layer may stand before the router; only here the route is known.
+/// The outer layer may stand before the router; only here the route is known. What else this one was told to add from the
+/// request goes onto the same span.
 fn contribute_route(served: Served, options: &Options, request: &request::Parts, scope: &Scope) {
-    if served.routed || is_grpc(&request.headers) {
+    let span = scope.context().span();
+    let mut attributes = Attributes::new();
+    attributes.headers("http.request.header.", &options.request_headers, &request.headers);
+    attributes.extend(options.request_attributes(request));
+    span.set_attributes(attributes.finish());
+    if served.routed || may_be_grpc(request) {
         return;
     }
     let Some(route) = options.route(request) else { return };
-    let span = scope.context().span();
     if !served.named {
-        span.update_name(http_name(request, Some(&route)));
+        span.update_name(http_name(&request.method, Some(&route)));
     }
     span.set_attribute(KeyValue::new(attributes::HTTP_ROUTE, route));
 }
@@ -86,13 +102,16 @@ impl ServerSpan {
         let identity =
             scope.identify(|| propagation.identify(&request.headers, surrounding.as_ref())).clone();
 
-        let grpc = is_grpc(&request.headers).then(|| grpc_method(request));
-        let route = if grpc.is_none() { options.route(request) } else { None };
+        let route = options.route(request);
         let given = options.span_name(request);
-        scope.insert(Served { named: given.is_some(), routed: route.is_some() });
-        let (name, mut attributes) = match &grpc {
-            Some(method) => grpc_facts(options, request, method),
-            None => http_facts(options, request, route),
+        let named = given.is_some();
+        scope.insert(Served { named, routed: route.is_some() });
+        let (grpc, (name, mut attributes)) = if may_be_grpc(request) {
+            let call = Call::new(options, request, route);
+            let facts = grpc_facts(options, request, &call);
+            (Some(call), facts)
+        } else {
+            (None, http_facts(options, request, route))
         };
         let name = given.unwrap_or(name);
         let links = links(identity.other(), &mut attributes);
@@ -107,6 +126,7 @@ impl ServerSpan {
             answer: scope.identity().and_then(answer),
             annotations: scope.annotations().clone(),
             grpc,
+            named,
             status: None,
             code: None,
         }
@@ -129,14 +149,36 @@ impl ServerSpan {
         }
     }
 
-    /// A method that is not implemented may be any text that a stranger wrote.
-    fn record_call(&self, method: &str, code: Code) {
+    /// The answer is none of gRPC: whatever the caller wrote into its content type, this is plain HTTP.
+    fn demote(&mut self, call: &Call) {
+        let Call { method, route, .. } = call;
+        let mut attributes = Attributes::new();
+        attributes.method(&Method::POST);
+        attributes.push("url.path", format!("/{method}"));
+        attributes.maybe(attributes::HTTP_ROUTE, route.clone());
+        self.rename(http_name(&Method::POST, route.as_deref()));
+        self.context.span().set_attributes(attributes.finish());
+        self.unknown(method);
+    }
+
+    fn record_call(&self, call: &Call, code: Code) {
+        self.context.span().set_attributes(attributes::RPC_STATUS.map(|key| KeyValue::new(key, code.name())));
+        if call.exists.is_none() && code == Code::UNIMPLEMENTED {
+            self.rename(GRPC);
+            self.unknown(&call.method);
+        }
+    }
+
+    /// The method may be any text that a stranger wrote.
+    fn unknown(&self, method: &str) {
         let span = self.context.span();
-        span.set_attributes(attributes::RPC_STATUS.map(|key| KeyValue::new(key, code.name())));
-        if code == Code::UNIMPLEMENTED {
-            span.update_name("grpc");
-            span.set_attribute(KeyValue::new(attributes::RPC_METHOD, attributes::OTHER));
-            span.set_attribute(KeyValue::new(attributes::RPC_METHOD_ORIGINAL, method.to_owned()));
+        span.set_attribute(KeyValue::new(attributes::RPC_METHOD, attributes::OTHER));
+        span.set_attribute(KeyValue::new(attributes::RPC_METHOD_ORIGINAL, method.to_owned()));
+    }
+
+    fn rename(&self, name: impl Into<Cow<'static, str>>) {
+        if !self.named {
+            self.context.span().update_name(name);
         }
     }
 }
@@ -144,8 +186,12 @@ impl ServerSpan {
 impl Observation for ServerSpan {
     fn on_response(&mut self, response: &mut response::Parts) {
         self.status = Some(response.status);
+        self.code = Code::read(&response.headers);
+        let is_call = self.code.is_some() || is_grpc(&response.headers);
+        if !is_call && let Some(call) = self.grpc.take() {
+            self.demote(&call);
+        }
         let grpc = self.grpc.is_some();
-        self.code = grpc.then(|| Code::read(&response.headers)).flatten();
         if let Some((name, value)) = self.answer.take() {
             response.headers.insert(name, value);
         }
@@ -161,11 +207,12 @@ impl Observation for ServerSpan {
 
     fn on_end(self, end: End<'_>, tally: &Tally) {
         let span = self.context.span();
-        if let (Some(method), Some(code)) = (&self.grpc, self.call(end)) {
-            self.record_call(method, code);
+        if let (Some(call), Some(code)) = (&self.grpc, self.call(end)) {
+            self.record_call(call, code);
         }
-        self.annotations.visit(|key, value| span.set_attribute(KeyValue::new(key.clone(), told(value))));
+        // Before the annotations, since the SDK keeps a limited number of attributes.
         self.outcome(end).record(&span, tally.ended());
+        self.annotations.visit(|key, value| span.set_attribute(KeyValue::new(key.clone(), told(value))));
         span.end_with_timestamp(tally.ended());
     }
 }
@@ -186,32 +233,46 @@ fn http_facts(
     attributes.version(request.version);
     attributes.user_agent(&request.headers);
     attributes.headers("http.request.header.", &options.request_headers, &request.headers);
-    let name = http_name(request, route.as_deref());
+    let name = http_name(&request.method, route.as_deref());
     attributes.maybe(attributes::HTTP_ROUTE, route);
     attributes.extend(options.request_attributes(request));
     (name, attributes)
 }
 
 /// `{method} {route}`, or the method alone: never the path.
-fn http_name(request: &request::Parts, route: Option<&str>) -> Cow<'static, str> {
-    let method = exchange::method(&request.method).unwrap_or("HTTP");
+fn http_name(method: &Method, route: Option<&str>) -> Cow<'static, str> {
+    let method = exchange::method(method).unwrap_or("HTTP");
     route.map_or(Cow::Borrowed(method), |route| Cow::Owned(format!("{method} {route}")))
 }
 
-/// `package.Service/Method`, as far as a stranger may make it long.
-fn grpc_method(request: &request::Parts) -> String {
-    attributes::cut(request.uri.path().trim_start_matches('/'), attributes::METHOD).to_owned()
-}
-
-fn grpc_facts(options: &Options, request: &request::Parts, method: &str) -> (Cow<'static, str>, Attributes) {
+fn grpc_facts(options: &Options, request: &request::Parts, call: &Call) -> (Cow<'static, str>, Attributes) {
+    let Call { method, exists, .. } = call;
     let mut attributes = Attributes::new();
-    attributes.push("rpc.system.name", "grpc");
-    attributes.push(attributes::RPC_METHOD, method.to_owned());
-    attributes.server(exchange::host(&request.uri, &request.headers, Hops(0)));
+    attributes.push("rpc.system.name", GRPC);
+    let name = if *exists == Some(false) {
+        attributes.push(attributes::RPC_METHOD, attributes::OTHER);
+        attributes.push(attributes::RPC_METHOD_ORIGINAL, method.clone());
+        Cow::Borrowed(GRPC)
+    } else {
+        attributes.push(attributes::RPC_METHOD, method.clone());
+        Cow::Owned(method.clone())
+    };
+    attributes.server(exchange::host(&request.uri, &request.headers, Hops::NONE));
     attributes.peer(options.peer(request));
     attributes.headers("rpc.request.metadata.", &options.request_headers, &request.headers);
     attributes.extend(options.request_attributes(request));
-    (method.to_owned().into(), attributes)
+    (name, attributes)
+}
+
+// ===== impl Call =====
+
+impl Call {
+    fn new(options: &Options, request: &request::Parts, route: Option<String>) -> Self {
+        let path = request.uri.path().trim_start_matches('/');
+        let method = attributes::cut(path, attributes::METHOD).to_owned();
+        let exists = options.rpc_methods.as_ref().map(|known| known.contains(&method));
+        Self { method, exists, route }
+    }
 }
 
 /// A second trace is a link, or an attribute where it names no span that could be linked.
@@ -227,7 +288,11 @@ fn links(other: Option<Other>, attributes: &mut Attributes) -> Vec<Link> {
 
 /// What a caller that sent `X-Amzn-Trace-Id` is told.
 fn answer(identity: &Identity) -> Option<(HeaderName, HeaderValue)> {
-    let header = identity.amzn()?;
+    let mut header = identity.amzn()?.clone();
+    // What was decided here was decided for our trace, which may be another one.
+    if header.root.is_some_and(|root| root != identity.trace_id()) {
+        header.sampled = None;
+    }
     Some((amzn::NAME.clone(), header.answer(identity.trace_id(), identity.sampled() == Some(true))))
 }
 
@@ -240,3 +305,5 @@ fn told(value: &exchange::Value) -> Value {
         exchange::Value::Bool(bool) => Value::Bool(*bool),
     }
 }
+
+const GRPC: &str = "grpc";

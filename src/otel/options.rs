@@ -6,7 +6,7 @@ use opentelemetry::KeyValue;
 use super::span::Spans;
 use crate::{
     exchange::{HeaderNames, Hops, Query},
-    trace::Propagation,
+    trace::{Propagation, TrustIncoming},
 };
 
 /// What a user has set. Shared by a layer and all the services it made.
@@ -14,9 +14,11 @@ use crate::{
 pub(super) struct Options {
     pub(super) spans: Spans,
     pub(super) propagation: Propagation,
+    pub(super) trust: Option<TrustIncoming>,
     pub(super) skip: Option<OfRequest<bool>>,
     pub(super) span_name: Option<OfRequest<Option<Cow<'static, str>>>>,
     pub(super) route: Option<OfRequest<Option<String>>>,
+    pub(super) rpc_methods: Option<Arc<[String]>>,
     pub(super) peer: Option<OfRequest<Option<SocketAddr>>>,
     pub(super) request_attributes: Option<OfRequest<Vec<KeyValue>>>,
     pub(super) response_attributes: Option<OfResponse<Vec<KeyValue>>>,

@@ -6,7 +6,7 @@ use opentelemetry::{
     trace::{SpanRef, Status},
 };
 
-use super::attributes::{ERROR_TYPE, EXCEPTION_MESSAGE, EXCEPTION_TYPE};
+use super::attributes::{ERROR_TYPE, EXCEPTION_MESSAGE, EXCEPTION_TYPE, TEXT, cut};
 use crate::exchange::{Code, End, Failure};
 
 /// What an end means for a span: its status, its `error.type`, and the exception that caused it.
@@ -30,7 +30,7 @@ impl Outcome {
         match end {
             End::Failed { error } => Self::failed(error),
             End::Panicked { message } => Self::panicked(message),
-            End::Canceled => Self::canceled(side),
+            End::Canceled => Self::canceled(side, status),
             End::Complete { .. } => status.map_or_else(Self::good, |status| Self::status(side, status)),
         }
     }
@@ -40,6 +40,7 @@ impl Outcome {
         match (end, code) {
             (End::Failed { error }, _) => Self::failed(error),
             (End::Panicked { message }, _) => Self::panicked(message),
+            (End::Canceled, _) if side == Side::Client => Self::good(),
             (_, Some(code)) if side.counts(code) => Self::error(code.name(), ""),
             _ => Self::good(),
         }
@@ -76,22 +77,29 @@ impl Outcome {
     }
 
     fn failed(error: Failure<'_>) -> Self {
-        let (kind, message) = (error.type_name(), error.message());
-        Self { exception: Some((kind, message.clone())), ..Self::error(kind, message) }
+        let (kind, message) = (error.type_name(), cut(&error.message(), TEXT).to_owned());
+        Self {
+            exception: Some((kind, cut(&error.messages(), TEXT).to_owned())),
+            ..Self::error(kind, message)
+        }
     }
 
     fn panicked(message: &str) -> Self {
+        let message = cut(message, TEXT);
         Self {
             exception: Some((PANIC, message.to_owned())),
             ..Self::error(PANIC, format!("panicked: {message}"))
         }
     }
 
-    /// On a server the client left, which is an error of the exchange; on a client it was our own wish.
-    fn canceled(side: Side) -> Self {
-        match side {
-            Side::Server => Self::error("canceled", "the client left before the response was over"),
-            Side::Client => Self::good(),
+    /// On a server the client left, which is an error of the exchange; on a client it was our own wish. A status that is
+    /// an error stays one.
+    fn canceled(side: Side, status: Option<StatusCode>) -> Self {
+        let judged = status.map_or_else(Self::good, |status| Self::status(side, status));
+        match (side, judged.error) {
+            (Side::Server, None) => Self::error("canceled", LEFT),
+            (Side::Server, Some((kind, _))) => Self::error(kind, LEFT),
+            (Side::Client, error) => Self { error, exception: None },
         }
     }
 }
@@ -108,3 +116,4 @@ impl Side {
 }
 
 const PANIC: &str = "panic";
+const LEFT: &str = "the client left before the response was over";

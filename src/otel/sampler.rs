@@ -1,19 +1,30 @@
 use opentelemetry::{
     Context, KeyValue,
-    trace::{Link, SpanKind, TraceContextExt as _, TraceId},
+    trace::{Link, SpanContext, SpanKind, TraceContextExt as _, TraceFlags, TraceId, TraceState},
 };
 use opentelemetry_sdk::trace::{SamplingResult, ShouldSample};
 
-/// A sampler that lets the inner one decide where a caller named a trace but did not decide whether it is recorded.
+use crate::trace::SpanId;
+
+/// A sampler around another one, for what a caller can say and a parent span cannot.
 ///
-/// `X-Amzn-Trace-Id` may leave the decision open, and [`TrustIncoming::Ids`](crate::trace::TrustIncoming::Ids) does not
-/// let the caller make it. A parent-based sampler would read both as *not recorded*; this asks it as if there were no
-/// parent.
+/// `X-Amzn-Trace-Id` may name a trace and leave it open whether it is recorded, and
+/// [`TrustIncoming::Ids`](crate::trace::TrustIncoming::Ids) does not let the caller decide it: the inner sampler is then
+/// asked as if there were no parent. It may also decide without naming a parent: the inner sampler is then asked as if
+/// there were one that decided so.
 #[derive(Clone, Debug)]
 pub struct Undecided<S>(pub S);
 
-/// Marks the context of a parent that has not decided.
-pub(super) struct Mark;
+/// Marks the context of a span whose parent does not say what the caller said.
+#[derive(Clone, Copy)]
+pub(super) enum Mark {
+    /// There is a parent, and nobody has decided.
+    Open,
+    /// There is no parent, and it is decided.
+    Decided(bool),
+}
+
+// ===== impl Undecided =====
 
 impl<S: ShouldSample + Clone + 'static> ShouldSample for Undecided<S> {
     fn should_sample(
@@ -25,14 +36,26 @@ impl<S: ShouldSample + Clone + 'static> ShouldSample for Undecided<S> {
         attributes: &[KeyValue],
         links: &[Link],
     ) -> SamplingResult {
-        let Some(undecided) = parent.filter(|parent| parent.get::<Mark>().is_some()) else {
-            return self.0.should_sample(parent, trace_id, name, kind, attributes, links);
+        let ask = |parent| self.0.should_sample(parent, trace_id, name, kind, attributes, links);
+        let Some((parent, mark)) = parent.and_then(|parent| Some((parent, *parent.get::<Mark>()?))) else {
+            return ask(parent);
         };
-        let root = Context::new();
-        let mut result = self.0.should_sample(Some(&root), trace_id, name, kind, attributes, links);
+        let mut result = ask(Some(&mark.context(trace_id)));
         if result.trace_state.header().is_empty() {
-            result.trace_state = undecided.span().span_context().trace_state().clone();
+            result.trace_state = parent.span().span_context().trace_state().clone();
         }
         result
+    }
+}
+
+// ===== impl Mark =====
+
+impl Mark {
+    /// What the inner sampler is to believe.
+    fn context(self, trace_id: TraceId) -> Context {
+        let Self::Decided(sampled) = self else { return Context::new() };
+        let (flags, state) = (TraceFlags::default().with_sampled(sampled), TraceState::default());
+        let span = SpanContext::new(trace_id, SpanId::generate().into(), flags, true, state);
+        Context::new().with_remote_span_context(span)
     }
 }

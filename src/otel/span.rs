@@ -9,7 +9,7 @@ use opentelemetry::{
 };
 
 use super::{Ids, sampler::Mark};
-use crate::trace::{Identity, Scope, Tracestate};
+use crate::trace::{Identity, Scope, SpanId, Tracestate};
 
 /// Where spans come from: a provider that was given, or the global one as it is when the first span is wanted.
 #[derive(Clone, Default)]
@@ -71,17 +71,22 @@ impl<T: Tracer<Span: Send + Sync + 'static> + Send + Sync> Starts for T {
 fn parent(base: &Context, identity: &Identity) -> Context {
     let Some(parent_id) = identity.parent_id() else {
         // A trace of its own must not become a child of whatever is active here.
-        return if base.has_active_span() { Context::new() } else { base.clone() };
+        let root = if base.has_active_span() { Context::new() } else { base.clone() };
+        return identity.sampled().map(|sampled| root.with_value(Mark::Decided(sampled))).unwrap_or(root);
     };
     if !identity.is_remote() && base.span().span_context().trace_id() == identity.trace_id().into() {
         return base.clone();
     }
-    let flags = TraceFlags::from(identity.flags());
+    let parent = base.with_remote_span_context(remote(identity, parent_id));
+    if identity.sampled().is_none() { parent.with_value(Mark::Open) } else { parent }
+}
+
+/// The parent as the SDK knows it. An open decision reads as yes, for samplers that are not wrapped in `Undecided`.
+fn remote(identity: &Identity, parent_id: SpanId) -> SpanContext {
+    let flags = identity.flags().sampled(identity.sampled() != Some(false));
     let state = identity.state().and_then(Tracestate::to_otel).unwrap_or_default();
-    let span =
-        SpanContext::new(identity.trace_id().into(), parent_id.into(), flags, identity.is_remote(), state);
-    let context = base.with_remote_span_context(span);
-    if identity.sampled().is_none() { context.with_value(Mark) } else { context }
+    let (trace_id, is_remote) = (identity.trace_id().into(), identity.is_remote());
+    SpanContext::new(trace_id, parent_id.into(), TraceFlags::from(flags), is_remote, state)
 }
 
 fn instrumentation() -> InstrumentationScope {

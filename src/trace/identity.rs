@@ -68,6 +68,10 @@ impl Identity {
     #[must_use]
     pub fn as_span(&self, span: &SpanContext) -> Self {
         let Some(made) = Self::of_span(span) else { return self.clone() };
+        if Some(made.span_id) == self.parent_id {
+            // No span was made: what is sent on is the parent, and what it says about sampling.
+            return Self { span_id: made.span_id, ..self.clone() };
+        }
         let Self { trace_id, span_id, sampled, .. } = made;
         // The caller's own spelling is passed on, unless a sampler or a processor has changed its meaning.
         let callers = self.state.as_ref().and_then(Tracestate::to_otel);

@@ -76,6 +76,7 @@ impl Propagation {
             amzn.as_ref().and_then(|header| header.sampled?.is_sampled()).filter(|_| self.passes_on());
         match (self.trust, first) {
             (_, None) if decided.is_some() => begin().sample(decided).and_amzn(amzn),
+            (TrustIncoming::None, None) => begin(),
             (_, None) => begin().and_amzn(amzn),
             (TrustIncoming::None, Some(first)) => begin().and_other(Some(&first)),
             (TrustIncoming::Ids, Some(first)) => first.sample(None).and_other(second.as_ref()).and_amzn(amzn),
@@ -119,7 +120,11 @@ impl Default for Propagation {
     }
 }
 
+/// `traceparent` cannot leave the decision open, and "not recorded" would forbid it to everybody downstream.
 fn inject_w3c(identity: &Identity, headers: &mut HeaderMap) {
+    if identity.sampled().is_none() {
+        return;
+    }
     let (trace_id, parent_id) = (identity.trace_id(), identity.span_id());
     let traceparent = w3c::Traceparent { trace_id, parent_id, flags: identity.flags() };
     w3c::inject(headers, traceparent, identity.state());
