@@ -273,6 +273,58 @@ fn a_bad_endpoint_is_an_error_that_names_it() {
 }
 
 #[test]
+fn an_endpoint_never_holds_credentials_and_an_error_never_shows_them() {
+    for (name, value) in [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:canary@collector:4318"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://canary@collector/v1/traces"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector?token=canary"),
+    ] {
+        let message = refusal(&[(name, value)]);
+        assert!(message.contains(name) && !message.contains("canary"), "{message}");
+    }
+}
+
+#[test]
+fn an_endpoint_that_is_no_whole_url_is_refused_when_the_lane_is_made() {
+    let outbox = belvedere::outbox::Outbox::builder().start().unwrap();
+    let otlp = belvedere::otel::Otlp::new(http::Uri::from_static("/v1/traces"));
+    let error = belvedere::otel::SpanLane::otlp(&outbox, otlp).unwrap_err();
+    assert!(error.is_invalid() && error.to_string().contains("/v1/traces"), "{error}");
+}
+
+#[test]
+fn the_headers_of_an_endpoint_are_never_printed() {
+    let otlp = belvedere::otel::Otlp::new(http::Uri::from_static("http://collector/v1/traces"))
+        .header(http::HeaderName::from_static("x-key"), "canary".parse().unwrap());
+    assert!(!format!("{otlp:?}").contains("canary"));
+}
+
+#[tokio::test]
+async fn a_list_without_a_word_that_is_understood_is_the_default_one() {
+    for value in ["jaeger", ",", "zipkin, prometheus"] {
+        let sink = Sink::start();
+        let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", &*sink.base()), ("OTEL_TRACES_EXPORTER", value)];
+        let belvedere = start(&variables).unwrap();
+        assert!(belvedere.warnings()[0].contains("using otlp"), "{:?}", belvedere.warnings());
+        serve(&belvedere, Request::new(())).await;
+        belvedere.shutdown(Duration::from_secs(5)).await;
+        assert_eq!(sink.spans().len(), 1, "{value}");
+    }
+    assert!(warnings(&[("OTEL_PROPAGATORS", "b3")])[0].contains("using tracecontext,baggage"));
+}
+
+#[test]
+fn an_sdk_that_is_disabled_starts_whatever_the_rest_says() {
+    drop(start(&[("OTEL_SDK_DISABLED", "true"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).unwrap());
+}
+
+#[test]
+fn a_key_that_is_not_sent_is_told() {
+    let variables = [("HONEYCOMB_API_KEY", "hcaik_x"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")];
+    assert!(warnings(&variables)[0].contains("HONEYCOMB_API_KEY"));
+}
+
+#[test]
 fn a_protocol_that_is_not_spoken_is_an_error_that_names_it() {
     for name in ["OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] {
         for value in ["grpc", "http/json", "carrier pigeon"] {
@@ -312,6 +364,7 @@ fn a_warning_never_shows_what_may_be_a_secret() {
         ("OTEL_EXPORTER_OTLP_HEADERS", "canary"),
         ("HONEYCOMB_API_KEY", "canary\u{7f}"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=canary\u{1}"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "Authorization: Basic canary=="),
     ] {
         let warnings = warnings(&[(name, value)]);
         assert!(!warnings.is_empty() && !warnings.concat().contains("canary"), "{warnings:?}");

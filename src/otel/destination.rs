@@ -4,7 +4,9 @@ use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use opentelemetry_proto::{
-    tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse},
+    tonic::collector::trace::v1::{
+        ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+    },
     transform::{
         common::tonic::ResourceAttributesWithSchema, trace::tonic::group_spans_by_resource_and_scope,
     },
@@ -51,9 +53,10 @@ impl Otlp {
         Self { uri, headers, timeout: Duration::from_secs(10), gzip: true, limits }
     }
 
-    /// Sends a further header, for example the key of a backend.
+    /// Sends a further header, for example the key of a backend. It is marked as sensitive.
     #[must_use]
-    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    pub fn header(mut self, name: HeaderName, mut value: HeaderValue) -> Self {
+        value.set_sensitive(true);
         self.headers.insert(name, value);
         self
     }
@@ -96,6 +99,10 @@ impl Otlp {
         mut self,
         resource: SharedResource,
     ) -> Result<impl Destination<Record = SpanData>, Error> {
+        if self.uri.host().is_none() {
+            let advice = "give a whole URL, such as http://localhost:4318/v1/traces";
+            return Err(Error::invalid("endpoint", &self.uri.to_string(), advice));
+        }
         if self.gzip {
             self.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
@@ -165,13 +172,15 @@ fn judge(answer: &Answer, batch: Batch<SpanData>) -> Result<(), SendError<SpanDa
     Err(SendError::Reject { lost: batch.len(), reason })
 }
 
-/// A success may be a partial one.
+/// A success may be a partial one, or a warning.
 fn accepted(answer: &Answer) -> Result<(), SendError<SpanData>> {
     let response = ExportTraceServiceResponse::decode(answer.body.clone()).unwrap_or_default();
-    let Some(partial) = response.partial_success.filter(|partial| partial.rejected_spans > 0) else {
+    let told =
+        |partial: &ExportTracePartialSuccess| partial.rejected_spans > 0 || !partial.error_message.is_empty();
+    let Some(partial) = response.partial_success.filter(told) else {
         return Ok(());
     };
-    let lost = usize::try_from(partial.rejected_spans).unwrap_or(usize::MAX);
+    let lost = usize::try_from(partial.rejected_spans).unwrap_or(0);
     Err(SendError::Reject { lost, reason: Reason::new("partial success").detail(partial.error_message) })
 }
 

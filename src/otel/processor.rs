@@ -48,14 +48,15 @@ pub(super) struct SharedResource(Arc<OnceLock<Mutex<Resource>>>);
 // ===== impl SpanLane =====
 
 impl SpanLane {
-    /// A lane to an OTLP endpoint.
+    /// A lane to an OTLP endpoint, named after it: `otlp localhost:4318`.
     ///
     /// # Errors
     ///
-    /// When the transport cannot be built.
+    /// When the endpoint is no whole URL, or the transport cannot be built.
     pub fn otlp(outbox: &Outbox, otlp: Otlp) -> Result<Self, Error> {
         let resource = SharedResource::default();
-        let lane = outbox.lane("otlp", otlp.destination(resource.clone())?);
+        let name = format!("otlp {}", otlp.uri().authority().map_or("", |authority| authority.as_str()));
+        let lane = outbox.lane(name, otlp.destination(resource.clone())?);
         Ok(Self { lane, resource })
     }
 

@@ -71,37 +71,35 @@ impl Setup {
     /// When an endpoint is no URL, a protocol is not spoken, or the system gives no thread.
     pub fn start(self) -> Result<Belvedere, Error> {
         let propagation = propagation(&self.env);
-        let destinations = self.destinations()?;
+        let disabled = self.env.flag("OTEL_SDK_DISABLED");
+        let destinations = if disabled { None } else { Some(self.destinations()?) };
         let outbox = Outbox::builder().start()?;
-        let provider = self.provider(&outbox, destinations)?;
-        if let (true, Some(provider)) = (self.global, &provider) {
-            global::set_tracer_provider(provider.clone());
+        let provider = destinations.map(|to| self.provider(&outbox, to)).transpose()?;
+        match &provider {
+            Some(provider) if self.global => global::set_tracer_provider(provider.clone()),
+            Some(_) => {}
+            None => tracing::info!(target: TARGET, "spans: off, because OTEL_SDK_DISABLED is true"),
         }
         Ok(Belvedere::new(outbox, provider, propagation, self.env.into_warnings()))
     }
 
-    fn provider(
-        &self,
-        outbox: &Outbox,
-        destinations: Destinations,
-    ) -> Result<Option<SdkTracerProvider>, Error> {
-        if self.env.flag("OTEL_SDK_DISABLED") {
-            tracing::info!(target: "belvedere::setup", "spans: off, because OTEL_SDK_DISABLED is true");
-            return Ok(None);
-        }
+    fn provider(&self, outbox: &Outbox, to: Destinations) -> Result<SdkTracerProvider, Error> {
         let mut builder = SdkTracerProvider::builder()
             .with_id_generator(Ids)
             .with_sampler(sampler(&self.env))
             .with_resource(resource(&self.env, self.name.as_deref()));
-        for otlp in destinations.otlp {
-            tracing::info!(target: "belvedere::setup", endpoint = %otlp.uri(), "spans: by OTLP");
+        if to.otlp.is_empty() && !to.console {
+            tracing::info!(target: TARGET, "spans: not sent, because OTEL_TRACES_EXPORTER names no exporter");
+        }
+        for otlp in to.otlp {
+            tracing::info!(target: TARGET, endpoint = %otlp.uri(), "spans: by OTLP");
             builder = builder.with_span_processor(SpanLane::otlp(outbox, otlp)?);
         }
-        if destinations.console {
-            tracing::info!(target: "belvedere::setup", "spans: printed as they end");
+        if to.console {
+            tracing::info!(target: TARGET, "spans: printed as they end");
             builder = builder.with_span_processor(SpanLane::new(outbox, "console", Print::stdout()));
         }
-        Ok(Some(builder.build()))
+        Ok(builder.build())
     }
 
     fn destinations(&self) -> Result<Destinations, Error> {
@@ -123,33 +121,24 @@ struct Destinations {
 }
 
 fn exporters(env: &Env) -> Vec<Exporter> {
-    let Some(words) = env.words(EXPORTER) else { return vec![Exporter::Otlp] };
-    let exporter = |word: &String| match word.as_str() {
+    let exporter = |word: &str| match word {
         "otlp" => Some(Exporter::Otlp),
         "console" => Some(Exporter::Console),
-        "none" => None,
-        _ => {
-            env.warn(EXPORTER, word, "the rest of the list");
-            None
-        }
+        _ => None,
     };
-    words.iter().filter_map(exporter).collect()
+    env.list(EXPORTER, "otlp", exporter)
 }
 
 fn propagation(env: &Env) -> Propagation {
-    let Some(words) = env.words(PROPAGATORS) else { return Propagation::default() };
-    let propagator = |word: &String| match word.as_str() {
+    let propagator = |word: &str| match word {
         "tracecontext" => Some(Propagator::TraceContext),
         "baggage" => Some(Propagator::Baggage),
         "xray" => Some(Propagator::XRay),
-        "none" => None,
-        _ => {
-            env.warn(PROPAGATORS, word, "the rest of the list");
-            None
-        }
+        _ => None,
     };
-    Propagation::new(words.iter().filter_map(propagator))
+    Propagation::new(env.list(PROPAGATORS, "tracecontext,baggage", propagator))
 }
 
+const TARGET: &str = "belvedere::setup";
 const EXPORTER: &str = "OTEL_TRACES_EXPORTER";
 const PROPAGATORS: &str = "OTEL_PROPAGATORS";

@@ -36,16 +36,30 @@ impl Env {
         text.eq_ignore_ascii_case("true")
     }
 
-    /// The words of a comma list, in lower case, without repetitions.
-    pub(super) fn words(&self, name: &str) -> Option<Vec<String>> {
-        let text = self.text(name)?;
-        let mut words = Vec::new();
-        for word in text.split(',').map(|word| word.trim().to_ascii_lowercase()) {
-            if !word.is_empty() && !words.contains(&word) {
-                words.push(word);
+    /// What the words of a comma list name, in any case and without repetitions. `none` names nothing. A word that is not
+    /// understood is left out; a list without any that is understood is the default one.
+    pub(super) fn list<T: PartialEq>(
+        &self,
+        name: &str,
+        default: &str,
+        named: impl Fn(&str) -> Option<T>,
+    ) -> Vec<T> {
+        let text = self.text(name).unwrap_or_else(|| default.to_owned());
+        let words = || text.split(',').map(|word| word.trim().to_ascii_lowercase());
+        let mut things = Vec::new();
+        for thing in words().filter_map(|word| named(&word)) {
+            if !things.contains(&thing) {
+                things.push(thing);
             }
         }
-        Some(words)
+        if things.is_empty() && !words().any(|word| word == NONE) {
+            self.warn(name, &text, default);
+            return default.split(',').filter_map(named).collect();
+        }
+        for word in words().filter(|word| !word.is_empty() && word != NONE && named(word).is_none()) {
+            self.warn(name, &word, "the rest of the list");
+        }
+        things
     }
 
     /// Notes that a variable's value is not used, and what is used instead.
@@ -68,3 +82,5 @@ impl fmt::Debug for Env {
         f.debug_struct("Env").field("warnings", &self.warnings).finish_non_exhaustive()
     }
 }
+
+const NONE: &str = "none";

@@ -15,8 +15,10 @@ pub(super) fn otlp(env: &Env) -> Result<Otlp, Error> {
     for (name, value) in headers(env) {
         otlp = otlp.header(name, value);
     }
-    if let (true, Some(value)) = (honeycomb, key.and_then(|key| secret(env, &key))) {
-        otlp = otlp.header(TEAM, value);
+    match (honeycomb, key.and_then(|key| secret(env, &key))) {
+        (true, Some(value)) => otlp = otlp.header(TEAM, value),
+        (false, Some(_)) => env.note(format!("{KEY} is not sent, because the endpoint is not Honeycomb's")),
+        _ => {}
     }
     Ok(otlp)
 }
@@ -28,7 +30,9 @@ pub(super) fn is_told(env: &Env) -> bool {
 
 /// The traces endpoint below a base URL.
 pub(super) fn below(name: &str, base: &str) -> Result<Uri, Error> {
-    parse(name, base)?;
+    if parse(name, base)?.query().is_some() {
+        return Err(Error::invalid(name, "a URL with a query", "give one without, to append a path to"));
+    }
     parse(name, &format!("{}/v1/traces", base.trim_end_matches('/')))
 }
 
@@ -45,9 +49,12 @@ fn endpoint(env: &Env, honeycomb: bool) -> Result<Uri, Error> {
 fn parse(name: &str, text: &str) -> Result<Uri, Error> {
     let uri = text.parse::<Uri>().ok();
     let usable = |uri: &Uri| uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https"));
-    uri.filter(usable).ok_or_else(|| {
-        Error::invalid(name, text, "give a URL such as http://localhost:4318 or https://api.honeycomb.io")
-    })
+    let shown = if text.contains('@') { "a URL with credentials" } else { text };
+    let uri = uri.filter(usable).ok_or_else(|| Error::invalid(name, shown, ADVICE))?;
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err(Error::invalid(name, shown, "put them into OTEL_EXPORTER_OTLP_HEADERS"));
+    }
+    Ok(uri)
 }
 
 fn speaks(env: &Env) -> Result<(), Error> {
@@ -85,7 +92,8 @@ fn headers(env: &Env) -> Vec<(HeaderName, HeaderValue)> {
     let header = |(name, value): (String, String)| {
         let parsed = name.parse::<HeaderName>().ok().zip(HeaderValue::try_from(value).ok());
         if parsed.is_none() {
-            env.note(format!("{variable}: {name:?} is no header with a value: using the rest without it"));
+            // Neither part is shown: what is no name may be a piece of a secret.
+            env.note(format!("{variable}: a pair is no header with a value: using the rest without it"));
         }
         parsed
     };
@@ -106,6 +114,7 @@ fn is_honeycomb(uri: &Uri) -> bool {
     host == "honeycomb.io" || host.ends_with(".honeycomb.io")
 }
 
+const ADVICE: &str = "give a URL such as http://localhost:4318 or https://api.honeycomb.io";
 const TEAM: HeaderName = HeaderName::from_static("x-honeycomb-team");
 const KEY: &str = "HONEYCOMB_API_KEY";
 const HONEYCOMB: &str = "https://api.honeycomb.io";
