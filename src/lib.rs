@@ -14,7 +14,8 @@
 //! let app: Router = Router::new().route("/", get(|| async { "hello" })).layer(belvedere.layer());
 //!
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-//! axum::serve(listener, app).await?;
+//! let interrupted = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
+//! axum::serve(listener, app).with_graceful_shutdown(interrupted).await?;
 //! belvedere.shutdown(Duration::from_secs(5)).await;
 //! # Ok(())
 //! # }
@@ -48,7 +49,8 @@
 //! - **It never fails a request.** Building may fail, with a message that says what to do; after that, whatever goes
 //!   wrong becomes a count and an event.
 //! - **It never blocks.** Records go into bounded queues; what does not fit is counted under a reason.
-//! - **It leaks nothing by default**: no header's value, no value of a query, no body.
+//! - **It leaks nothing by default**: no value of a query, no body, of the headers only what the conventions name (the
+//!   host and the user agent).
 //! - **A client cannot tell** that it is there.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

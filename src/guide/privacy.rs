@@ -22,4 +22,6 @@
 //! [`TrustIncoming`](crate::trace::TrustIncoming) says what they may decide; whatever it says, ids that break a rule are
 //! as if they were not there.
 //!
+//! Text that strangers write is cut: a path, a query and a message at 4096 bytes, a user agent at 1024, a host at 255.
+//!
 //! Addresses in forwarding headers are believed as far as [`Hops`](crate::exchange::Hops) says: not at all, by default.

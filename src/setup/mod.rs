@@ -8,7 +8,8 @@
 //! let belvedere = belvedere::from_env()?;
 //! let app: Router = Router::new().route("/", get(|| async { "hello" })).layer(belvedere.layer());
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-//! axum::serve(listener, app).await?;
+//! let interrupted = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
+//! axum::serve(listener, app).with_graceful_shutdown(interrupted).await?;
 //! belvedere.shutdown(Duration::from_secs(5)).await;
 //! # Ok(())
 //! # }
