@@ -67,10 +67,8 @@ impl Propagation {
 
     /// Who a request that arrives is: what its headers say, else a part of the exchange that it is made in, else new.
     pub fn identify(&self, headers: &HeaderMap, surrounding: Option<&Identity>) -> Identity {
-        let (named, amzn) = self.read(headers);
+        let (first, second, amzn) = self.read(headers);
         let begin = || surrounding.map_or_else(Identity::root, Identity::child);
-        let mut named = named.into_iter();
-        let (first, second) = (named.next(), named.next());
         // A header without a root may still say whether to record.
         let decided =
             amzn.as_ref().and_then(|header| header.sampled?.is_sampled()).filter(|_| self.passes_on());
@@ -95,21 +93,24 @@ impl Propagation {
         }
     }
 
-    fn read(&self, headers: &HeaderMap) -> (Vec<Identity>, Option<amzn::Header>) {
-        let (mut named, mut amzn) = (Vec::new(), None);
+    /// The first two identities that the headers name, in the order of the propagators.
+    fn read(&self, headers: &HeaderMap) -> (Option<Identity>, Option<Identity>, Option<amzn::Header>) {
+        let (mut first, mut second, mut amzn) = (None, None, None);
         for propagator in &self.propagators {
-            match propagator {
-                Propagator::TraceContext => named.extend(
-                    w3c::extract(headers).map(|(traceparent, state)| Identity::of_w3c(traceparent, state)),
-                ),
+            let named = match propagator {
+                Propagator::TraceContext => {
+                    w3c::extract(headers).map(|(traceparent, state)| Identity::of_w3c(traceparent, state))
+                }
                 Propagator::XRay => {
                     amzn = amzn::Header::read(headers);
-                    named.extend(amzn.as_ref().and_then(Identity::of_amzn));
+                    amzn.as_ref().and_then(Identity::of_amzn)
                 }
-                Propagator::Baggage => {}
-            }
+                Propagator::Baggage => None,
+            };
+            let place = if first.is_none() { &mut first } else { &mut second };
+            *place = named.or(place.take());
         }
-        (named, amzn)
+        (first, second, amzn)
     }
 }
 
