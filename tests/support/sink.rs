@@ -1,10 +1,11 @@
 use std::{
     collections::VecDeque,
     convert::Infallible,
+    future::pending,
     io::Read as _,
     net::SocketAddr,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
     common::v1::any_value::Value,
-    trace::v1::{Span, TracesData},
+    trace::v1::{ScopeSpans, Span, TracesData},
 };
 use prost::Message as _;
 
@@ -30,12 +31,14 @@ pub struct Sink {
 #[derive(Default)]
 struct State {
     received: Vec<Received>,
-    answers: VecDeque<Response<Full<Bytes>>>,
+    /// `None` is no answer.
+    answers: VecDeque<Option<Response<Full<Bytes>>>>,
 }
 
 /// One request, decompressed.
 #[derive(Clone, Debug)]
 pub struct Received {
+    pub at: SystemTime,
     pub path: String,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
@@ -65,7 +68,14 @@ impl Sink {
         for (name, value) in headers {
             response = response.header(*name, *value);
         }
-        self.state.lock().unwrap().answers.push_back(response.body(Full::new(body.into())).unwrap());
+        let response = response.body(Full::new(body.into())).unwrap();
+        self.state.lock().unwrap().answers.push_back(Some(response));
+        self
+    }
+
+    /// The next request is taken, and never answered.
+    pub fn silence(&self) -> &Self {
+        self.state.lock().unwrap().answers.push_back(None);
         self
     }
 
@@ -84,9 +94,14 @@ impl Sink {
 
     /// All spans that arrived.
     pub fn spans(&self) -> Vec<Span> {
+        self.scopes().into_iter().flat_map(|scope| scope.spans).collect()
+    }
+
+    /// All spans that arrived, below the scopes that made them.
+    pub fn scopes(&self) -> Vec<ScopeSpans> {
         let decode = |received: Received| ExportTraceServiceRequest::decode(&*received.body).unwrap();
         let resources = self.received().into_iter().flat_map(move |received| decode(received).resource_spans);
-        resources.flat_map(|resource| resource.scope_spans).flat_map(|scope| scope.spans).collect()
+        resources.flat_map(|resource| resource.scope_spans).collect()
     }
 
     /// The attributes of the resource that sent the first span.
@@ -127,9 +142,17 @@ impl Sink {
             Some(other) => panic!("content-encoding {other}"),
             None => body.extend_from_slice(&sent),
         }
+        let (path, headers, at) = (parts.uri.to_string(), parts.headers, SystemTime::now());
+        match self.note(Received { at, path, headers, body }) {
+            Some(answer) => Ok(answer),
+            None => pending().await,
+        }
+    }
+
+    fn note(&self, received: Received) -> Option<Response<Full<Bytes>>> {
         let mut state = self.state.lock().unwrap();
-        state.received.push(Received { path: parts.uri.to_string(), headers: parts.headers, body });
-        Ok(state.answers.pop_front().unwrap_or_default())
+        state.received.push(received);
+        state.answers.pop_front().unwrap_or_else(|| Some(Response::default()))
     }
 }
 
