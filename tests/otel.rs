@@ -746,9 +746,9 @@ async fn a_client_error_says_why() {
     let spans = Spans::new();
     let client = Client::builder(TokioExecutor::new()).build_http::<http_body_util::Empty<bytes::Bytes>>();
     let layer = OtelClientLayer::new().tracer_provider(&spans.provider);
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let uri = format!("http://{}/", socket.local_addr().unwrap());
-    drop(socket);
     let request = Request::get(uri).body(http_body_util::Empty::new()).unwrap();
     layer.layer(client).oneshot(request).await.unwrap_err();
     let said = spans.only().events[0].attributes[1].value.to_string();

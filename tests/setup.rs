@@ -405,9 +405,10 @@ async fn nothing_leaves_the_process_that_was_not_asked_for() {
 
 #[tokio::test]
 async fn an_endpoint_on_a_dead_port_changes_nothing_for_clients_and_the_loss_is_told_exactly() {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    // Bound but not listening, so that nobody else gets the port meanwhile.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let dead = format!("http://{}", socket.local_addr().unwrap());
-    drop(socket);
     let belvedere = start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &dead)]).unwrap();
     for _ in 0..1_000 {
         let response = serve(&belvedere, Request::new(())).await;

@@ -95,6 +95,12 @@ impl Otlp {
         &self.uri
     }
 
+    /// What a test cannot ask a backend that is not there.
+    #[cfg(test)]
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
     pub(super) fn destination(
         mut self,
         resource: SharedResource,

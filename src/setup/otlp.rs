@@ -130,3 +130,42 @@ const COMPRESSION: &str = "OTEL_EXPORTER_OTLP_COMPRESSION";
 const TRACES_COMPRESSION: &str = "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION";
 const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
 const TRACES_PROTOCOL: &str = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn team(variables: &'static [(&'static str, &'static str)]) -> Option<HeaderValue> {
+        let lookup = |name: &str| variables.iter().find(|pair| pair.0 == name).map(|pair| pair.1.to_owned());
+        otlp(&Env::new(lookup)).unwrap().headers().get(TEAM).cloned()
+    }
+
+    #[test]
+    fn honeycombs_hosts_get_the_key_and_it_is_marked_as_a_secret() {
+        for variables in [
+            &[(KEY, "hcaik_x")][..],
+            &[(KEY, "hcaik_x"), (ENDPOINT, "https://api.eu1.honeycomb.io")],
+            &[(KEY, "hcaik_x"), (TRACES_ENDPOINT, "https://API.Honeycomb.IO/v1/traces")],
+        ] {
+            let value = team(variables).unwrap();
+            assert!(value == "hcaik_x" && value.is_sensitive());
+        }
+    }
+
+    #[test]
+    fn nobody_elses_host_gets_the_key() {
+        for variables in [
+            &[(KEY, "hcaik_x"), (ENDPOINT, "https://honeycomb.io.example")][..],
+            &[(KEY, "hcaik_x"), (ENDPOINT, "https://nothoneycomb.io")],
+            &[(KEY, "hcaik_x"), (ENDPOINT, "http://localhost:4318")],
+        ] {
+            assert_eq!(team(variables), None);
+        }
+    }
+
+    #[test]
+    fn the_key_alone_leads_to_honeycomb() {
+        let lookup = |name: &str| (name == KEY).then(|| "hcaik_x".to_owned());
+        assert_eq!(*otlp(&Env::new(lookup)).unwrap().uri(), "https://api.honeycomb.io/v1/traces");
+    }
+}
