@@ -3,7 +3,7 @@ use std::{borrow::Cow, sync::Arc};
 use http::{StatusCode, request, response};
 use opentelemetry::{
     Context, KeyValue,
-    trace::{SpanKind, TraceContextExt as _, Tracer, TracerProvider},
+    trace::{SpanKind, TraceContextExt as _},
 };
 use tower_layer::Layer;
 
@@ -13,12 +13,12 @@ use super::{
     observe::Served,
     options::Options,
     outcome::{Outcome, Side},
-    span::{Spans, builder},
+    span::builder,
 };
 use crate::{
-    exchange::{self, Code, End, Hops, Host, Query, Tally, may_be_grpc},
+    exchange::{self, Code, End, Hops, Host, Tally, may_be_grpc},
     observe::{Observation, Observe, Observer},
-    trace::{Identity, Propagation, Scope},
+    trace::{Identity, Scope},
 };
 
 /// A layer that makes one `CLIENT` span of every outgoing request and writes the trace into its headers.
@@ -53,71 +53,7 @@ impl OtelClientLayer {
         Self::default()
     }
 
-    /// Takes spans from this provider. Default: the global one.
-    #[must_use]
-    pub fn tracer_provider<P>(mut self, provider: &P) -> Self
-    where
-        P: TracerProvider,
-        P::Tracer: Tracer<Span: Send + Sync + 'static> + Send + Sync + 'static,
-    {
-        self.options_mut().spans = Spans::given(provider);
-        self
-    }
-
-    /// Which headers carry the trace. Default: `tracecontext,baggage`.
-    #[must_use]
-    pub fn propagation(mut self, propagation: Propagation) -> Self {
-        self.options_mut().propagation = propagation;
-        self
-    }
-
-    /// Leaves requests alone: no span, no headers. Default: none.
-    #[must_use]
-    pub fn skip(mut self, skip: impl Fn(&request::Parts) -> bool + Send + Sync + 'static) -> Self {
-        self.options_mut().skip = Some(Arc::new(skip));
-        self
-    }
-
-    /// Names the span; where it gives `None`, the name is the method.
-    #[must_use]
-    pub fn span_name<N>(mut self, name: impl Fn(&request::Parts) -> Option<N> + Send + Sync + 'static) -> Self
-    where
-        N: Into<Cow<'static, str>>,
-    {
-        self.options_mut().span_name = Some(Arc::new(move |request| name(request).map(Into::into)));
-        self
-    }
-
-    /// Further attributes, from the request. Default: none.
-    #[must_use]
-    pub fn request_attributes(
-        mut self,
-        attributes: impl Fn(&request::Parts) -> Vec<KeyValue> + Send + Sync + 'static,
-    ) -> Self {
-        self.options_mut().request_attributes = Some(Arc::new(attributes));
-        self
-    }
-
-    /// Further attributes, from the response's head. Default: none.
-    #[must_use]
-    pub fn response_attributes(
-        mut self,
-        attributes: impl Fn(&response::Parts) -> Vec<KeyValue> + Send + Sync + 'static,
-    ) -> Self {
-        self.options_mut().response_attributes = Some(Arc::new(attributes));
-        self
-    }
-
-    /// What of a query string may leave the process. Default: its keys, no value.
-    #[must_use]
-    pub fn query(mut self, query: Query) -> Self {
-        self.options_mut().query = query;
-        self
-    }
-
-    fn options_mut(&mut self) -> &mut Options {
-        Arc::make_mut(&mut self.options)
-    }
+    super::setters::shared_setters!();
 }
 
 impl<S> Layer<S> for OtelClientLayer {

@@ -1,18 +1,14 @@
-use std::{borrow::Cow, net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
-use http::{request, response};
-use opentelemetry::{
-    KeyValue,
-    trace::{Tracer, TracerProvider},
-};
+use http::request;
 use tower_layer::Layer;
 
-use super::{options::Options, span::Spans};
+use super::options::Options;
 use crate::{
     Error,
-    exchange::{HeaderNames, Hops, Query},
+    exchange::{HeaderNames, Hops},
     observe::Observe,
-    trace::{Propagation, TrustIncoming},
+    trace::TrustIncoming,
 };
 
 /// A layer that makes one `SERVER` span of every exchange.
@@ -32,27 +28,7 @@ impl OtelLayer {
         Self::default()
     }
 
-    /// Takes spans from this provider. Default: the global one.
-    #[must_use]
-    pub fn tracer_provider<P>(mut self, provider: &P) -> Self
-    where
-        P: TracerProvider,
-        P::Tracer: Tracer<Span: Send + Sync + 'static> + Send + Sync + 'static,
-    {
-        self.options_mut().spans = Spans::given(provider);
-        self
-    }
-
-    /// Which headers carry the trace. Default: `tracecontext,baggage`.
-    #[must_use]
-    pub fn propagation(mut self, propagation: Propagation) -> Self {
-        let options = self.options_mut();
-        options.propagation = match options.trust {
-            Some(trust) => propagation.trust(trust),
-            None => propagation,
-        };
-        self
-    }
+    super::setters::shared_setters!();
 
     /// What a caller may decide about the trace. Default: all, as in every tracing library.
     #[must_use]
@@ -68,25 +44,6 @@ impl OtelLayer {
     #[must_use]
     pub fn trusted_hops(mut self, hops: impl Into<Hops>) -> Self {
         self.options_mut().hops = hops.into();
-        self
-    }
-
-    /// Leaves requests alone: no span, no headers. Default: none.
-    #[must_use]
-    pub fn skip(mut self, skip: impl Fn(&request::Parts) -> bool + Send + Sync + 'static) -> Self {
-        self.options_mut().skip = Some(Arc::new(skip));
-        self
-    }
-
-    /// Names the span; where it gives `None`, the name is by the conventions: `GET /carts/{id}`, `GET`.
-    ///
-    /// A name should have few values: never the path.
-    #[must_use]
-    pub fn span_name<N>(mut self, name: impl Fn(&request::Parts) -> Option<N> + Send + Sync + 'static) -> Self
-    where
-        N: Into<Cow<'static, str>>,
-    {
-        self.options_mut().span_name = Some(Arc::new(move |request| name(request).map(Into::into)));
         self
     }
 
@@ -120,26 +77,6 @@ impl OtelLayer {
         self
     }
 
-    /// Further attributes, from the request. Samplers see them. Default: none.
-    #[must_use]
-    pub fn request_attributes(
-        mut self,
-        attributes: impl Fn(&request::Parts) -> Vec<KeyValue> + Send + Sync + 'static,
-    ) -> Self {
-        self.options_mut().request_attributes = Some(Arc::new(attributes));
-        self
-    }
-
-    /// Further attributes, from the response's head. Default: none.
-    #[must_use]
-    pub fn response_attributes(
-        mut self,
-        attributes: impl Fn(&response::Parts) -> Vec<KeyValue> + Send + Sync + 'static,
-    ) -> Self {
-        self.options_mut().response_attributes = Some(Arc::new(attributes));
-        self
-    }
-
     /// The request headers whose values may leave the process, as `http.request.header.<name>`. Default: none.
     ///
     /// # Errors
@@ -160,19 +97,8 @@ impl OtelLayer {
         Ok(self)
     }
 
-    /// What of a query string may leave the process. Default: its keys, no value.
-    #[must_use]
-    pub fn query(mut self, query: Query) -> Self {
-        self.options_mut().query = query;
-        self
-    }
-
     pub(super) fn options(&self) -> &Arc<Options> {
         &self.options
-    }
-
-    fn options_mut(&mut self) -> &mut Options {
-        Arc::make_mut(&mut self.options)
     }
 }
 

@@ -49,6 +49,7 @@ mod outcome;
 mod print;
 mod processor;
 mod sampler;
+mod setters;
 mod size;
 mod span;
 

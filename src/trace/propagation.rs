@@ -108,7 +108,7 @@ impl Propagation {
                 Propagator::Baggage => None,
             };
             let place = if first.is_none() { &mut first } else { &mut second };
-            *place = named.or(place.take());
+            *place = named.or_else(|| place.take());
         }
         (first, second, amzn)
     }

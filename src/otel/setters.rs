@@ -1,0 +1,82 @@
+/// What can be set on the server's layer and on the client's alike.
+macro_rules! shared_setters {
+    () => {
+        /// Takes spans from this provider. Default: the global one.
+        #[must_use]
+        pub fn tracer_provider<P>(mut self, provider: &P) -> Self
+        where
+            P: opentelemetry::trace::TracerProvider,
+            P::Tracer: opentelemetry::trace::Tracer<Span: Send + Sync + 'static> + Send + Sync + 'static,
+        {
+            self.options_mut().spans = super::span::Spans::given(provider);
+            self
+        }
+
+        /// Which headers carry the trace. Default: `tracecontext,baggage`.
+        #[must_use]
+        pub fn propagation(mut self, propagation: crate::trace::Propagation) -> Self {
+            let options = self.options_mut();
+            options.propagation = match options.trust {
+                Some(trust) => propagation.trust(trust),
+                None => propagation,
+            };
+            self
+        }
+
+        /// Leaves requests alone: no span, no headers. Default: none.
+        #[must_use]
+        pub fn skip(mut self, skip: impl Fn(&http::request::Parts) -> bool + Send + Sync + 'static) -> Self {
+            self.options_mut().skip = Some(std::sync::Arc::new(skip));
+            self
+        }
+
+        /// Names the span; where it gives `None`, the name is by the conventions: `GET /carts/{id}`,
+        /// `GET`, a method of gRPC.
+        ///
+        /// A name should have few values: never the path.
+        #[must_use]
+        pub fn span_name<N>(
+            mut self,
+            name: impl Fn(&http::request::Parts) -> Option<N> + Send + Sync + 'static,
+        ) -> Self
+        where
+            N: Into<std::borrow::Cow<'static, str>>,
+        {
+            self.options_mut().span_name = Some(std::sync::Arc::new(move |request| name(request).map(Into::into)));
+            self
+        }
+
+        /// Further attributes, from the request. Samplers see them. Default: none.
+        #[must_use]
+        pub fn request_attributes(
+            mut self,
+            attributes: impl Fn(&http::request::Parts) -> Vec<opentelemetry::KeyValue> + Send + Sync + 'static,
+        ) -> Self {
+            self.options_mut().request_attributes = Some(std::sync::Arc::new(attributes));
+            self
+        }
+
+        /// Further attributes, from the response's head. Default: none.
+        #[must_use]
+        pub fn response_attributes(
+            mut self,
+            attributes: impl Fn(&http::response::Parts) -> Vec<opentelemetry::KeyValue> + Send + Sync + 'static,
+        ) -> Self {
+            self.options_mut().response_attributes = Some(std::sync::Arc::new(attributes));
+            self
+        }
+
+        /// What of a query string may leave the process. Default: its keys, no value.
+        #[must_use]
+        pub fn query(mut self, query: crate::exchange::Query) -> Self {
+            self.options_mut().query = query;
+            self
+        }
+
+        fn options_mut(&mut self) -> &mut super::options::Options {
+            std::sync::Arc::make_mut(&mut self.options)
+        }
+    };
+}
+
+pub(super) use shared_setters;
