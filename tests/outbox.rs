@@ -712,6 +712,22 @@ async fn every_fate_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_rejection_of_none_is_told_as_a_warning() {
+    let (told, warnings) = (Told::default(), Warnings::default());
+    let _guard = tracing::subscriber::set_default(warnings.subscriber());
+    let outbox = Outbox::builder().runtime(Handle::current()).events(told.listener()).start().unwrap();
+    let lane = outbox.lane("spans", Scripted::always(Play::Reject(0, "deprecated")));
+    for number in 0..3 {
+        push(&lane, number..number + 1);
+        assert!(outbox.flush(seconds(1)).await);
+    }
+    let told_once = ["the backend warns: deprecated", "sent 1 records"];
+    assert_eq!(told.words(), told_once.repeat(3), "a flush returns when all is told");
+    assert_eq!(warnings.folded(), [0]);
+    assert_end(&outbox, 3, &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn overflow_is_told_once_a_second_and_adds_up() {
     let told = Overflow::default();
     let outbox = Outbox::builder().runtime(Handle::current()).events(told.listener()).start().unwrap();

@@ -48,7 +48,7 @@ pub enum SendError<R> {
     /// Trying again would give the same answer: a bad key, a document that is not understood.
     Reject {
         /// How many records are lost. Fewer than the batch had means that the others were accepted, as in a partial
-        /// success of OTLP; more than that counts as all of them.
+        /// success of OTLP; more than that counts as all of them. Zero says that all were accepted, with a warning.
         lost: usize,
         /// Why. Its phrase is what they are counted under.
         reason: Reason,
