@@ -147,6 +147,7 @@ impl<D: Destination> Flight<D> {
         self.records -= records;
         if is_aloft {
             self.lane.tell(event);
+            self.lane.queue().told(self.first);
             self.lane.settle();
         }
     }
@@ -154,7 +155,9 @@ impl<D: Destination> Flight<D> {
 
 impl<D: Destination> Drop for Flight<D> {
     fn drop(&mut self) {
-        if self.lane.queue().lose(self.first, self.records, Cow::Borrowed(SHUTDOWN)) {
+        let is_aloft = self.lane.queue().lose(self.first, self.records, Cow::Borrowed(SHUTDOWN));
+        if is_aloft {
+            self.lane.queue().told(self.first);
             self.lane.settle();
         }
     }
