@@ -12,7 +12,7 @@ use std::{
     collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, mpsc},
     task::{self, Poll, Wake, Waker},
     thread,
     time::Duration,
@@ -607,7 +607,7 @@ async fn dropping_the_last_handle_on_a_runtime_of_the_users_leaves_the_rest_to_t
 fn the_last_handle_may_be_dropped_on_the_thread_of_the_outbox() {
     let outbox = Outbox::builder().start().unwrap();
     let last = Arc::new(Mutex::new(None));
-    let (tell, told) = std::sync::mpsc::channel();
+    let (tell, told) = mpsc::channel();
     let builder = Outbox::builder().events({
         let last = last.clone();
         move |event| {
@@ -621,32 +621,6 @@ fn the_last_handle_may_be_dropped_on_the_thread_of_the_outbox() {
     *last.lock().unwrap() = Some(outbox);
     push(&lane, 0..1);
     assert_eq!(told.recv_timeout(seconds(60)).unwrap(), "sent 1 records");
-}
-
-#[test]
-fn a_destination_that_blocks_its_thread_does_not_move_the_limit() {
-    struct Blocker;
-    impl Destination for Blocker {
-        type Record = Record;
-        fn size(&self, _: &Record) -> usize {
-            1
-        }
-        async fn send(&self, _: Batch<Record>) -> Result<(), SendError<Record>> {
-            thread::sleep(Duration::from_millis(1500));
-            Ok(())
-        }
-    }
-    let outbox = Outbox::builder().start().unwrap();
-    let lane = outbox.lane("spans", Blocker);
-    push(&lane, 0..600);
-    thread::sleep(Duration::from_millis(100));
-    let start = std::time::Instant::now();
-    let report = outbox.shutdown_blocking(Duration::from_millis(200));
-    assert!(start.elapsed() < seconds(1));
-    assert_report(&report, 0, &[("shutdown", 600)]);
-    push(&lane, 600..601);
-    thread::sleep(seconds(2));
-    assert_report(&outbox.report(), 0, &[("closed", 1), ("shutdown", 600)]);
 }
 
 #[test]
@@ -669,6 +643,114 @@ async fn a_blocking_shutdown_on_the_runtime_of_the_lanes_waits_in_vain_and_balan
     push(&lane, 0..3);
     assert!(!outbox.flush_blocking(Duration::from_millis(20)));
     assert_report(&outbox.shutdown_blocking(Duration::from_millis(20)), 0, &[("shutdown", 3)]);
+}
+
+// ===== a thread that is blocked =====
+
+#[test]
+fn a_shutdown_keeps_its_limit_while_a_destination_blocks_the_thread() {
+    for executor in EXECUTORS {
+        let blocked = Blocked::open(600);
+        let (outbox, limit) = (blocked.outbox.clone(), LIMIT);
+        let start = std::time::Instant::now();
+        let report = executor.block_on(async move { outbox.shutdown(limit).await });
+        assert!((LIMIT..LONG).contains(&start.elapsed()), "{executor:?}: {:?}", start.elapsed());
+        assert_report(&report, 0, &[("shutdown", 600)]);
+        push(&blocked.lane, 600..601);
+        let outbox = blocked.release();
+        assert_report(&outbox.report(), 0, &[("closed", 1), ("shutdown", 600)]);
+    }
+}
+
+#[test]
+fn a_flush_keeps_its_limit_while_a_destination_blocks_the_thread() {
+    for executor in EXECUTORS {
+        let blocked = Blocked::open(600);
+        let (outbox, limit) = (blocked.outbox.clone(), LIMIT);
+        let start = std::time::Instant::now();
+        assert!(!executor.block_on(async move { outbox.flush(limit).await }));
+        assert!((LIMIT..LONG).contains(&start.elapsed()), "{executor:?}: {:?}", start.elapsed());
+        assert_eq!(report_of(&blocked.outbox.report()).waiting, 600);
+        let outbox = blocked.release();
+        assert_report(&outbox.shutdown_blocking(seconds(60)), 600, &[]);
+    }
+}
+
+#[test]
+fn a_blocking_call_keeps_its_limit_while_a_destination_blocks_the_thread() {
+    for executor in EXECUTORS {
+        let blocked = Blocked::open(600);
+        let (outbox, start) = (blocked.outbox.clone(), std::time::Instant::now());
+        let report = executor.block_on(async move {
+            assert!(!outbox.flush_blocking(LIMIT));
+            outbox.shutdown_blocking(LIMIT)
+        });
+        assert!((LIMIT * 2..LONG).contains(&start.elapsed()), "{executor:?}: {:?}", start.elapsed());
+        assert_report(&report, 0, &[("shutdown", 600)]);
+        let outbox = blocked.release();
+        assert_report(&outbox.report(), 0, &[("shutdown", 600)]);
+    }
+}
+
+#[test]
+fn dropping_the_last_handle_keeps_its_limit_while_a_destination_blocks_the_thread() {
+    for executor in EXECUTORS {
+        let blocked = Blocked::open(600);
+        let Blocked { outbox, lane, log, held } = blocked;
+        let start = std::time::Instant::now();
+        executor.block_on(async move { drop(outbox) });
+        assert!((LIMIT..LONG).contains(&start.elapsed()), "{executor:?}: {:?}", start.elapsed());
+        drop(lane);
+        drop(held);
+        assert_eq!(log.batches().len(), 1, "what was given up is not sent");
+    }
+}
+
+#[test]
+fn the_last_handle_keeps_its_limit_when_it_is_dropped_on_the_thread_that_blocks() {
+    let last = Arc::new(Mutex::new(None));
+    let (tell, told) = mpsc::channel();
+    let (held, until) = mpsc::channel::<()>();
+    let (until, letting_go) = (Mutex::new(until), last.clone());
+    let outbox = Outbox::builder().drop_limit(LIMIT).events(move |event| {
+        tell.send(event.to_string()).unwrap();
+        if let OutboxEvent::Sent { .. } = event {
+            drop(letting_go.lock().unwrap().take());
+            let _ = until.lock().unwrap().recv_timeout(LONG * 2);
+        }
+    });
+    let outbox = outbox.start().unwrap();
+    let lane = outbox.lane("spans", Scripted::new([]).limits(Limits::default().records(1)));
+    let mut guard = last.lock().unwrap();
+    push(&lane, 0..2);
+    *guard = Some(outbox);
+    drop(guard);
+    assert_eq!(told.recv_timeout(LONG).unwrap(), "sent 1 records");
+    assert_eq!(told.recv_timeout(LONG).unwrap(), "lost 1 records, the shutdown did not wait longer");
+    drop(held);
+}
+
+#[test]
+fn of_two_shutdowns_at_once_the_shorter_limit_ends_both_while_the_thread_is_blocked() {
+    let blocked = Blocked::open(600);
+    let (outbox, start) = (blocked.outbox.clone(), std::time::Instant::now());
+    let long = thread::spawn(move || outbox.shutdown_blocking(LONG));
+    let outbox = blocked.outbox.clone();
+    let longer = thread::spawn(move || block_on(outbox.shutdown(LONG)));
+    let short = block_on(blocked.outbox.shutdown(LIMIT));
+    assert_report(&short, 0, &[("shutdown", 600)]);
+    assert_eq!((long.join().unwrap(), longer.join().unwrap()), (short.clone(), short));
+    assert!(start.elapsed() < LONG);
+}
+
+#[test]
+fn a_shutdown_that_is_no_longer_awaited_goes_on_while_the_thread_is_blocked() {
+    let blocked = Blocked::open(600);
+    let mut shutdown = Box::pin(blocked.outbox.shutdown(LIMIT));
+    assert!(shutdown.as_mut().poll(&mut task::Context::from_waker(Waker::noop())).is_pending());
+    drop(shutdown);
+    assert!(block_on(blocked.outbox.flush(LONG)), "the shutdown gives up what is left");
+    assert_report(&blocked.outbox.report(), 0, &[("shutdown", 600)]);
 }
 
 // ===== events =====
@@ -712,6 +794,22 @@ async fn every_fate_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_rejection_of_none_is_told_as_a_warning() {
+    let (told, warnings) = (Told::default(), Warnings::default());
+    let _guard = tracing::subscriber::set_default(warnings.subscriber());
+    let outbox = Outbox::builder().runtime(Handle::current()).events(told.listener()).start().unwrap();
+    let lane = outbox.lane("spans", Scripted::always(Play::Reject(0, "deprecated")));
+    for number in 0..3 {
+        push(&lane, number..number + 1);
+        assert!(outbox.flush(seconds(1)).await);
+    }
+    let told_once = ["the backend warns: deprecated", "sent 1 records"];
+    assert_eq!(told.words(), told_once.repeat(3), "a flush returns when all is told");
+    assert_eq!(warnings.folded(), [0]);
+    assert_end(&outbox, 3, &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn overflow_is_told_once_a_second_and_adds_up() {
     let told = Overflow::default();
     let outbox = Outbox::builder().runtime(Handle::current()).events(told.listener()).start().unwrap();
@@ -739,6 +837,27 @@ async fn a_listener_that_panics_does_no_harm() {
     );
     push(&lane, 0..6);
     assert_end(&outbox, 5, &[("no", 1)]).await;
+}
+
+#[test]
+fn a_flush_returns_after_all_that_it_waits_for_was_told() {
+    let told = Told::default();
+    let listener = told.listener();
+    let outbox = Outbox::builder().events(move |event| {
+        thread::sleep(Duration::from_millis(50));
+        listener(event);
+    });
+    let outbox = outbox.start().unwrap();
+    let lane = outbox.lane("spans", Scripted::new([]));
+    push(&lane, 0..1);
+    assert!(block_on(outbox.flush(LONG)));
+    assert_eq!(told.words(), ["sent 1 records"]);
+    push(&lane, 1..2);
+    assert!(outbox.flush_blocking(LONG));
+    assert_eq!(told.words().len(), 2);
+    push(&lane, 2..3);
+    assert_report(&block_on(outbox.shutdown(LONG)), 3, &[]);
+    assert_eq!(told.words().len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -1076,6 +1195,68 @@ fn block_on<F: Future>(future: F) -> F::Output {
         }
     }
 }
+
+/// An outbox whose own thread is blocked by a destination until it is released.
+struct Blocked {
+    outbox: Outbox,
+    lane: Lane<Record>,
+    log: Log,
+    held: mpsc::Sender<()>,
+}
+
+impl Blocked {
+    fn open(records: u64) -> Self {
+        let (held, until) = mpsc::channel();
+        let scripted = Scripted::new([Play::Block(Arc::new(Mutex::new(until)))]);
+        let (outbox, log) = (Outbox::builder().drop_limit(LIMIT).start().unwrap(), scripted.log());
+        let lane = outbox.lane("spans", scripted);
+        push(&lane, 0..records);
+        while log.arrivals().is_empty() {
+            thread::yield_now();
+        }
+        Self { outbox, lane, log, held }
+    }
+
+    /// Lets the destination go on, and waits until the thread has seen it.
+    fn release(self) -> Outbox {
+        let Self { outbox, lane: _, log, held } = self;
+        drop(held);
+        while log.taken().is_empty() {
+            thread::yield_now();
+        }
+        outbox
+    }
+}
+
+/// What polls the futures of an outbox.
+#[derive(Clone, Copy, Debug)]
+enum Executor {
+    CurrentThread,
+    MultiThread,
+    NotTokio,
+}
+
+impl Executor {
+    fn block_on<T: Send + 'static>(self, future: impl Future<Output = T> + Send + 'static) -> T {
+        use tokio::runtime::Builder;
+        match self {
+            Self::CurrentThread => Builder::new_current_thread().build().unwrap().block_on(future),
+            Self::MultiThread => {
+                let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+                runtime.block_on(runtime.spawn(future)).unwrap()
+            }
+            Self::NotTokio => block_on(future),
+        }
+    }
+}
+
+const EXECUTORS: [Executor; 3] = [Executor::CurrentThread, Executor::MultiThread, Executor::NotTokio];
+
+/// What a call may take while the thread is blocked.
+const LIMIT: Duration = Duration::from_millis(100);
+
+/// What it takes only if it hangs.
+const LONG: Duration = Duration::from_secs(8);
 
 /// The events, in words.
 #[derive(Clone, Default)]

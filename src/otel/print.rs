@@ -1,26 +1,35 @@
 use std::{
     fmt,
     io::{self, Write},
-    sync::{Mutex, PoisonError},
+    thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use opentelemetry::{
-    Array, KeyValue, Value,
+    Array, Context, KeyValue, Value,
     trace::{Event, Link, SpanId, Status},
 };
 use opentelemetry_sdk::trace::SpanData;
 use serde::Serialize;
 use serde_json::{Map, json};
+use tokio::sync::{mpsc, oneshot};
 
 use super::size::size;
 use crate::outbox::{Batch, Destination, Limits, Reason, SendError};
 
 /// A destination that prints each span as a JSON object as soon as it ends: `OTEL_TRACES_EXPORTER=console`.
 ///
-/// The printing is done by the outbox's thread, so that a slow terminal slows no request.
+/// The printing is done by a thread of its own, `belvedere-print`, so that a slow terminal slows no request and holds
+/// no other backend back. Each span is one write, the line break included. Dropping it ends the thread, as soon as a
+/// write that is under way returns; it does not wait for that.
 pub struct Print {
-    out: Mutex<Box<dyn Write + Send>>,
+    sheets: mpsc::Sender<Sheet>,
+}
+
+/// What the thread is to print, and whom it tells what became of it.
+struct Sheet {
+    spans: Batch<SpanData>,
+    done: oneshot::Sender<Result<(), SendError<SpanData>>>,
 }
 
 // ===== impl Print =====
@@ -31,16 +40,12 @@ impl Print {
         Self::new(io::stdout())
     }
 
-    /// Prints to `out`.
+    /// Prints to `out`. Where the system refuses the thread, everything is rejected.
     pub fn new(out: impl Write + Send + 'static) -> Self {
-        Self { out: Mutex::new(Box::new(out)) }
-    }
-
-    fn print(&self, span: &SpanData) -> io::Result<()> {
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        serde_json::to_writer_pretty(&mut *out, &Printed::new(span))?;
-        out.write_all(b"\n")?;
-        out.flush()
+        let (sheets, taken) = mpsc::channel(1);
+        // A refusal drops `taken`, and is seen by every `send`.
+        let _ = thread::Builder::new().name(NAME.into()).spawn(move || run(taken, out));
+        Self { sheets }
     }
 }
 
@@ -55,14 +60,11 @@ impl Destination for Print {
         size(span)
     }
 
-    async fn send(&self, batch: Batch<SpanData>) -> Result<(), SendError<SpanData>> {
-        for (printed, span) in batch.iter().enumerate() {
-            if let Err(error) = self.print(span) {
-                let reason = Reason::new("output").detail(error.to_string());
-                return Err(SendError::Reject { lost: batch.len() - printed, reason });
-            }
-        }
-        Ok(())
+    async fn send(&self, spans: Batch<SpanData>) -> Result<(), SendError<SpanData>> {
+        let lost = spans.len();
+        let (done, printed) = oneshot::channel();
+        let _ = self.sheets.send(Sheet { spans, done }).await;
+        printed.await.unwrap_or_else(|_| Err(rejected(lost, "its thread has ended")))
     }
 }
 
@@ -70,6 +72,44 @@ impl fmt::Debug for Print {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Print").finish_non_exhaustive()
     }
+}
+
+// ===== impl Sheet =====
+
+impl Sheet {
+    fn print(self, out: &mut impl Write) {
+        let Self { spans, done } = self;
+        let mut left = spans.len();
+        for span in &spans {
+            // Given up in the books: it must not be printed after that.
+            if done.is_closed() {
+                return;
+            }
+            if let Err(error) = print(span, out) {
+                return drop(done.send(Err(rejected(left, error.to_string()))));
+            }
+            left -= 1;
+        }
+        let _ = done.send(Ok(()));
+    }
+}
+
+fn run(mut sheets: mpsc::Receiver<Sheet>, mut out: impl Write) {
+    let _untraced = Context::enter_telemetry_suppressed_scope();
+    while let Some(sheet) = sheets.blocking_recv() {
+        sheet.print(&mut out);
+    }
+}
+
+fn print(span: &SpanData, out: &mut impl Write) -> io::Result<()> {
+    let mut text = serde_json::to_vec_pretty(&Printed::new(span))?;
+    text.push(b'\n');
+    out.write_all(&text)?;
+    out.flush()
+}
+
+fn rejected(lost: usize, why: impl Into<String>) -> SendError<SpanData> {
+    SendError::Reject { lost, reason: Reason::new("output").detail(why) }
 }
 
 /// A span as it is printed, in the order in which one reads it.
@@ -154,22 +194,35 @@ fn nanos(time: SystemTime) -> u128 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos())
 }
 
+const NAME: &str = "belvedere-print";
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    #![allow(clippy::disallowed_types, reason = "what blocks is measured by the real clock")]
+
+    use std::{
+        sync::{Arc, Mutex, mpsc},
+        task::{self, Waker},
+        time::Instant,
+    };
 
     use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
-    use opentelemetry_sdk::trace::SdkTracerProvider;
+    use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
 
     use super::*;
-    use crate::{otel::SpanLane, outbox::Outbox};
+    use crate::{
+        otel::SpanLane,
+        outbox::{LaneReport, Outbox},
+    };
 
+    /// Keeps each write apart.
     #[derive(Clone, Default)]
-    struct Shared(Arc<Mutex<Vec<u8>>>);
+    struct Kept(Arc<Mutex<Vec<Vec<u8>>>>);
 
-    impl Write for Shared {
+    impl Write for Kept {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
+            self.0.lock().unwrap().push(bytes.to_vec());
+            Ok(bytes.len())
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -177,19 +230,129 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_span_is_printed_as_one_json_object_with_its_types() {
-        let (out, outbox) = (Shared::default(), Outbox::builder().start().unwrap());
-        let lane = SpanLane::new(&outbox, "console", Print::new(out.clone()));
-        let provider = SdkTracerProvider::builder().with_span_processor(lane).build();
-        let mut span = provider.tracer("app").start("home-activities-mock-data");
+    /// Says that a write has begun, and stalls until the other end is gone; for a minute at most.
+    struct Stalled(mpsc::Sender<()>, mpsc::Receiver<()>);
+
+    impl Write for Stalled {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.0.send(());
+            let _ = self.1.recv_timeout(LONG);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    struct Broken;
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// An outbox with a lane to each of `outs`, and a provider that makes spans for all of them.
+    fn open(outs: impl IntoIterator<Item = (&'static str, Print)>) -> (Outbox, SdkTracerProvider) {
+        let outbox = Outbox::builder().start().unwrap();
+        let provider = outs.into_iter().fold(SdkTracerProvider::builder(), |provider, (name, print)| {
+            provider.with_span_processor(SpanLane::new(&outbox, name, print))
+        });
+        (outbox, provider.build())
+    }
+
+    fn span(provider: &SdkTracerProvider, name: &'static str) {
+        let mut span = provider.tracer("app").start(name);
         span.set_attribute(KeyValue::new("app.result_length", 3));
         span.end();
-        outbox.shutdown_blocking(Duration::from_secs(5));
-        let printed: serde_json::Value = serde_json::from_slice(&out.0.lock().unwrap()).unwrap();
+    }
+
+    fn lost(lane: &LaneReport) -> Vec<(&str, u64)> {
+        assert_eq!(lane.accepted, lane.delivered + lane.lost() + lane.waiting, "{lane}");
+        lane.lost.iter().map(|(reason, spans)| (&**reason, *spans)).collect()
+    }
+
+    #[test]
+    fn a_span_is_printed_as_one_json_object_with_its_types_in_one_write() {
+        let out = Kept::default();
+        let (outbox, provider) = open([("console", Print::new(out.clone()))]);
+        span(&provider, "home-activities-mock-data");
+        span(&provider, "home-activities-mock-data");
+        outbox.shutdown_blocking(LONG);
+        let writes = out.0.lock().unwrap();
+        assert_eq!(writes.len(), 2);
+        assert!(writes[0].ends_with(b"}\n"));
+        let printed: serde_json::Value = serde_json::from_slice(&writes[0]).unwrap();
         assert_eq!(printed["name"], "home-activities-mock-data");
         assert_eq!(printed["kind"], "INTERNAL");
         assert_eq!(printed["attributes"]["app.result_length"], 3);
         assert_eq!(printed["scope"], "app");
     }
+
+    #[test]
+    fn a_writer_that_stalls_holds_no_other_lane_back_and_does_not_move_the_limit() {
+        let (tell, told) = mpsc::channel();
+        let (held, until) = mpsc::channel();
+        let (stalled, out) = (Print::new(Stalled(tell, until)), Kept::default());
+        let (outbox, provider) = open([("stalled", stalled), ("kept", Print::new(out.clone()))]);
+        span(&provider, "first");
+        told.recv_timeout(LONG).unwrap();
+        span(&provider, "second");
+        let start = Instant::now();
+        while out.0.lock().unwrap().len() < 2 && start.elapsed() < LONG / 6 {
+            thread::yield_now();
+        }
+
+        let start = Instant::now();
+        let limit = Duration::from_millis(500);
+        let report = outbox.shutdown_blocking(limit);
+        assert!((limit..LONG / 2).contains(&start.elapsed()), "{:?}", start.elapsed());
+        assert_eq!(lost(report.lane("kept").unwrap()), []);
+        assert_eq!(lost(report.lane("stalled").unwrap()), [("shutdown", 2)]);
+        drop(held);
+    }
+
+    #[test]
+    fn what_was_given_up_is_not_printed() {
+        let spans = InMemorySpanExporter::default();
+        let provider = SdkTracerProvider::builder().with_simple_exporter(spans.clone()).build();
+        (0..3).for_each(|_| span(&provider, "first"));
+        let (tell, told) = mpsc::channel();
+        let (held, until) = mpsc::channel();
+        let print = Print::new(Stalled(tell, until));
+        let mut sending = Box::pin(print.send(spans.get_finished_spans().unwrap().into()));
+        assert!(sending.as_mut().poll(&mut task::Context::from_waker(Waker::noop())).is_pending());
+        told.recv_timeout(LONG).unwrap();
+        drop(sending);
+        drop((held, print));
+        assert_eq!(told.recv_timeout(LONG), Err(mpsc::RecvTimeoutError::Disconnected));
+    }
+
+    #[test]
+    fn a_broken_pipe_is_a_rejection_with_a_reason() {
+        let (outbox, provider) = open([("console", Print::new(Broken))]);
+        span(&provider, "first");
+        assert!(outbox.flush_blocking(LONG));
+        span(&provider, "second");
+        let report = outbox.shutdown_blocking(LONG);
+        assert_eq!(lost(&report.lanes[0]), [("output", 2)]);
+    }
+
+    #[test]
+    fn the_thread_ends_with_the_destination() {
+        let (tell, told) = mpsc::channel();
+        let (_held, until) = mpsc::channel();
+        let print = Print::new(Stalled(tell, until));
+        assert_eq!(told.try_recv(), Err(mpsc::TryRecvError::Empty));
+        drop(print);
+        assert_eq!(told.recv_timeout(LONG), Err(mpsc::RecvTimeoutError::Disconnected));
+    }
+
+    /// What nothing here takes, unless it hangs.
+    const LONG: Duration = Duration::from_secs(60);
 }

@@ -51,7 +51,8 @@ impl Builder {
 
     /// Calls `events` with everything that happens to records. Default: only the log is told.
     ///
-    /// It runs on the outbox's thread, between requests: it must not block. A panic in it is caught and has no
+    /// It runs on the outbox's thread, between requests, and for what a shutdown gives up, on the one that counts its
+    /// limit: it must not block. A panic in it is caught and has no
     /// effect. It must not hold an [`Outbox`], which would then keep itself alive.
     pub fn events(mut self, events: impl Fn(&OutboxEvent) + Send + Sync + 'static) -> Self {
         self.events = Some(Arc::new(events));

@@ -27,6 +27,19 @@ pub trait Destination: Send + Sync + 'static {
     /// Sends a batch, once. Retrying is the lane's business.
     ///
     /// `Ok` says that the backend has every record. A panic is caught, and the batch is lost as `panic`.
+    ///
+    /// # What shares the thread
+    ///
+    /// Between two awaits it has the outbox's thread to itself, and these wait for it: every other request of every lane,
+    /// the connections and timers below them, the workers that cut batches, and the closure of
+    /// [`Builder::events`](super::Builder::events). These do not: [`Lane::push`](super::Lane::push), which goes on until
+    /// the lane is full, and the limits of a flush and a shutdown.
+    ///
+    /// Encoding and compressing a batch belong here as long as they take a few milliseconds;
+    /// [`Limits::bytes`] and [`Limits::records`] bound them. What takes longer, and what blocks (a file, a terminal, a
+    /// lock that is held for long), must go to a thread of the destination's own, to be awaited here. Tokio's
+    /// `spawn_blocking` will do where it ends by itself; on [a runtime of the user's](super#on-a-runtime-of-yours) it
+    /// holds up that runtime's end.
     fn send(
         &self,
         batch: Batch<Self::Record>,
@@ -48,7 +61,7 @@ pub enum SendError<R> {
     /// Trying again would give the same answer: a bad key, a document that is not understood.
     Reject {
         /// How many records are lost. Fewer than the batch had means that the others were accepted, as in a partial
-        /// success of OTLP; more than that counts as all of them.
+        /// success of OTLP; more than that counts as all of them. Zero says that all were accepted, with a warning.
         lost: usize,
         /// Why. Its phrase is what they are counted under.
         reason: Reason,

@@ -39,12 +39,12 @@ pub enum OutboxEvent {
         /// Why it did not arrive.
         reason: Reason,
     },
-    /// The backend refused records for good. They are lost.
+    /// The backend refused records for good, and they are lost; or it took all of them and warns.
     #[non_exhaustive]
     Rejected {
         /// The name of the lane.
         lane: Arc<str>,
-        /// How many are lost. Zero is a warning from a backend that took them all.
+        /// How many are lost. Zero is a warning; that the records were sent is told after it.
         records: usize,
         /// Why.
         reason: Reason,
@@ -128,6 +128,7 @@ impl fmt::Display for OutboxEvent {
             Self::Retrying { records, wait, reason, .. } => {
                 write!(f, "trying {records} records again in {} ms: {reason}", wait.as_millis())
             }
+            Self::Rejected { records: 0, reason, .. } => write!(f, "the backend warns: {reason}"),
             Self::Rejected { records, reason, .. } => write!(f, "lost {records} records, rejected: {reason}"),
             Self::Overflowed { records, .. } => write!(f, "lost {records} records, the lane was full"),
             Self::Expired { records, reason, .. } => {

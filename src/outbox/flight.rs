@@ -106,9 +106,21 @@ impl<D: Destination> Flight<D> {
 
     fn rejected(&mut self, lost: usize, reason: Reason) {
         let records = lost.min(self.records);
+        if records == 0 {
+            return self.warned(reason);
+        }
         self.delivered(self.records - records);
         let is_aloft = self.lane.queue().lose(self.first, records, reason.count_under());
         self.landed(records, is_aloft, |lane| OutboxEvent::Rejected { lane, records, reason });
+    }
+
+    /// The backend took all, and has something to say. It is told while the flight is still in the air: one that has
+    /// landed says nothing.
+    fn warned(&mut self, reason: Reason) {
+        if self.lane.queue().is_aloft(self.first) {
+            self.lane.tell(|lane| OutboxEvent::Rejected { lane, records: 0, reason });
+        }
+        self.delivered(self.records);
     }
 
     fn expired(&mut self, reason: Reason) {
@@ -135,6 +147,7 @@ impl<D: Destination> Flight<D> {
         self.records -= records;
         if is_aloft {
             self.lane.tell(event);
+            self.lane.queue().told(self.first);
             self.lane.settle();
         }
     }
@@ -142,7 +155,9 @@ impl<D: Destination> Flight<D> {
 
 impl<D: Destination> Drop for Flight<D> {
     fn drop(&mut self) {
-        if self.lane.queue().lose(self.first, self.records, Cow::Borrowed(SHUTDOWN)) {
+        let is_aloft = self.lane.queue().lose(self.first, self.records, Cow::Borrowed(SHUTDOWN));
+        if is_aloft {
+            self.lane.queue().told(self.first);
             self.lane.settle();
         }
     }

@@ -91,7 +91,9 @@
 //! keep its outbox alive. An exit of the process without either loses what is waiting.
 //!
 //! The async calls block no runtime and need none. The blocking ones work on any thread, also inside a current-thread
-//! runtime, and also while unwinding.
+//! runtime, and also while unwinding. No limit depends on the outbox's thread, which a destination may block against its
+//! obligation: a blocking call counts the time itself, and an async one that has something to wait for leaves it to a
+//! thread, `belvedere-limit`, that ends with the call.
 //!
 //! # On a runtime of yours
 //!
@@ -100,11 +102,13 @@
 //! - A blocking call on the thread that drives a current-thread runtime keeps its lanes from running: it waits for its
 //!   whole limit, in vain. [`Outbox::flush_blocking`] returns `false` then, and [`Outbox::shutdown_blocking`] gives up
 //!   what is left. Use the async calls there.
+//! - The limits of the async calls are timers of that runtime, so they stand still with it.
 //! - Dropping the last handle does not block: it closes the lanes and leaves the rest, with its limit, to the runtime.
 //! - When the runtime ends, so do the lanes: what is left counts as `shutdown`, what comes later as `closed`.
 
 mod batch;
 mod builder;
+mod deadline;
 mod destination;
 mod event;
 mod flight;

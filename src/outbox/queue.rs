@@ -26,6 +26,8 @@ pub(super) struct Queue<R> {
     queued: VecDeque<(R, usize)>,
     queued_bytes: usize,
     flights: Vec<Aloft>,
+    /// Flights that have landed, and of which nobody has heard yet.
+    landing: Vec<u64>,
     next: u64,
     /// Records numbered below it are not to wait for company.
     hurry: u64,
@@ -79,6 +81,7 @@ impl<R> Queue<R> {
             queued: VecDeque::new(),
             queued_bytes: 0,
             flights: Vec::new(),
+            landing: Vec::new(),
             next: 0,
             hurry: 0,
             untold: 0,
@@ -138,18 +141,25 @@ impl<R> Queue<R> {
         Some(Taken { first, records })
     }
 
-    /// Books `records` of a flight as delivered. `false`: that flight is no more.
+    /// Books `records` of a flight as delivered. `false`: that flight is no more. Whoever waits for it goes on waiting
+    /// until it is [`told`](Self::told).
     pub(super) fn deliver(&mut self, first: u64, records: usize) -> bool {
         let landed = self.land(first, records);
         self.ledger.deliver(landed.unwrap_or(0));
         landed.is_some()
     }
 
-    /// Books `records` of a flight as lost. `false`: that flight is no more.
+    /// Books `records` of a flight as lost. `false`: that flight is no more. Whoever waits for it goes on waiting until
+    /// it is [`told`](Self::told).
     pub(super) fn lose(&mut self, first: u64, records: usize, reason: Cow<'static, str>) -> bool {
         let landed = self.land(first, records);
         self.ledger.lose(landed.unwrap_or(0), reason);
         landed.is_some()
+    }
+
+    /// What has landed of a flight was told.
+    pub(super) fn told(&mut self, first: u64) {
+        self.landing.retain(|landing| *landing != first);
     }
 
     /// Whether a flight has not landed yet.
@@ -171,9 +181,9 @@ impl<R> Queue<R> {
         self.next
     }
 
-    /// Whether every record numbered below `number` has left, one way or the other.
+    /// Whether every record numbered below `number` has left, one way or the other, and its flight was told.
     pub(super) fn is_past(&self, number: u64) -> bool {
-        let aloft = self.flights.iter().map(|flight| flight.first).min();
+        let aloft = self.flights.iter().map(|flight| flight.first).chain(self.landing.iter().copied()).min();
         aloft.unwrap_or(u64::MAX).min(self.front()) >= number
     }
 
@@ -189,6 +199,7 @@ impl<R> Queue<R> {
         let left = self.waiting();
         self.phase = Phase::Closed;
         self.flights.clear();
+        self.landing.clear();
         self.queued_bytes = 0;
         self.ledger.lose(left, Cow::Borrowed(SHUTDOWN));
         (left, mem::take(&mut self.queued))
@@ -288,6 +299,7 @@ impl<R> Queue<R> {
         flight.records -= landed;
         if flight.records == 0 {
             self.flights.swap_remove(place);
+            self.landing.push(first);
         }
         Some(landed)
     }

@@ -1,16 +1,17 @@
 //! Waiting for lanes to empty, and ending them.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     thread,
     time::Duration,
 };
 
-use tokio::{runtime::Handle, sync::oneshot, time::timeout};
+use tokio::{runtime::Handle, sync::oneshot};
 
 use super::{
     Destination, Lane, Report,
     builder::Thread,
+    deadline::{Deadline, block_on, either},
     event::Events,
     lane::{AnyLane, Shared},
     worker::{Worker, untraced},
@@ -19,7 +20,8 @@ use super::{
 /// All lanes of an outbox, and what they run on.
 ///
 /// **S1, a limit is a limit.** What ends a shutdown is an entry in the books, made by whoever waits: it does not need
-/// a worker, a destination or a thread that still answers.
+/// a worker, a destination or a thread that still answers. So nobody waits on the thread of the lanes; only on a runtime
+/// of the user's, which has no other thread and perhaps a clock of its own, everything is waited for there.
 ///
 /// **S2, one last report.** The first one to end the shutdown writes it; everyone gets the same.
 ///
@@ -72,9 +74,13 @@ impl Core {
 
     pub(super) async fn flush(&self, limit: Duration) -> bool {
         let marks = self.marks();
-        let (tell, told) = oneshot::channel();
-        self.once_past(marks.clone(), limit, move || tell.send(()));
-        let _ = told.await;
+        if !are_past(&marks) {
+            let (mut tell, told) = oneshot::channel::<()>();
+            let past = past(marks.clone());
+            // Whoever no longer waits is not waited for.
+            self.keep(async move { either(past, tell.closed()).await }, limit, || ());
+            let _ = told.await;
+        }
         are_past(&marks)
     }
 
@@ -88,9 +94,13 @@ impl Core {
         if let Some(last) = self.last.get() {
             return last.clone();
         }
+        let marks = self.close();
+        if are_past(&marks) {
+            return self.end();
+        }
         let (tell, told) = oneshot::channel();
         let core = self.clone();
-        self.once_past(self.close(), limit, move || tell.send(core.end()));
+        self.keep(past(marks), limit, move || drop(tell.send(core.end())));
         told.await.unwrap_or_else(|_| self.end())
     }
 
@@ -109,7 +119,7 @@ impl Core {
             self.shutdown_blocking(limit);
         } else if self.last.get().is_none() {
             let core = self.clone();
-            self.once_past(self.close(), limit, move || core.end());
+            self.keep(past(self.close()), limit, move || drop(core.end()));
         }
     }
 
@@ -135,23 +145,24 @@ impl Core {
         self.lanes().open.iter().map(|lane| (lane.clone(), lane.hurry())).collect()
     }
 
-    /// Calls `then` on the runtime of the lanes once they are past their marks, or at the limit. If that runtime is
-    /// gone, `then` is dropped.
-    fn once_past<T>(&self, marks: Vec<Mark>, limit: Duration, then: impl FnOnce() -> T + Send + 'static) {
-        self.runtime.spawn(untraced(async move {
-            let _ = timeout(limit, past(marks)).await;
-            then();
-        }));
+    /// Calls `then` after `until`, or at the limit (invariant S1).
+    fn keep<F, T>(&self, until: F, limit: Duration, then: T)
+    where
+        F: Future<Output = ()> + Send + 'static,
+        T: FnOnce() + Send + 'static,
+    {
+        let deadline = Deadline { until, limit, then };
+        match self.id {
+            Some(_) => deadline.keep_on_a_thread(&self.runtime),
+            None => deadline.keep_on(&self.runtime),
+        }
     }
 
     fn block_until_past(&self, marks: Vec<Mark>, limit: Duration) {
         // The lanes run on this very thread: they get nowhere while it waits.
-        if self.is_here() {
-            return;
+        if !self.is_here() {
+            block_on(past(marks), limit);
         }
-        let (tell, told) = mpsc::sync_channel(1);
-        self.once_past(marks, limit, move || tell.send(()));
-        let _ = told.recv_timeout(limit);
     }
 
     fn is_here(&self) -> bool {

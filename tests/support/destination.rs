@@ -5,7 +5,7 @@
 use std::{
     collections::VecDeque,
     future::pending,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, mpsc},
     time::Duration,
 };
 
@@ -32,6 +32,8 @@ pub(crate) enum Play {
     /// Refuses so many, and takes the others.
     Reject(usize, &'static str),
     Hang,
+    /// Blocks the thread that it is called on until the sender is gone, for ten seconds at most.
+    Block(Arc<Mutex<mpsc::Receiver<()>>>),
     Panic,
 }
 
@@ -126,12 +128,16 @@ impl Destination for Scripted {
                 return Err(SendError::Reject { lost, reason: reason.into() });
             }
             Play::Hang => pending().await,
+            Play::Block(until) => drop(until.lock().unwrap().recv_timeout(LONGEST_BLOCK)),
             Play::Panic => panic!("the script says so"),
         }
         self.log.take(&batch);
         Ok(())
     }
 }
+
+/// A test that would hang fails instead.
+const LONGEST_BLOCK: Duration = Duration::from_secs(10);
 
 /// Measuring a record of this size panics.
 pub(crate) const UNMEASURABLE: usize = usize::MAX;
