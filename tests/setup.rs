@@ -472,6 +472,18 @@ fn a_plain_thread_needs_no_runtime() {
     assert_eq!((report.lanes[0].delivered, sink.spans()[0].name.as_str()), (1, "by hand"));
 }
 
+#[tokio::test]
+async fn a_flush_sends_what_there_is_whoever_asks_for_it() {
+    let sink = Sink::start();
+    let belvedere = start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.base())]).unwrap();
+    serve(&belvedere, Request::new(())).await;
+    assert!(belvedere.flush(Duration::from_secs(5)).await);
+    assert_eq!(sink.spans().len(), 1);
+    serve(&belvedere, Request::new(())).await;
+    belvedere.tracer_provider().unwrap().force_flush().unwrap();
+    assert_eq!(sink.spans().len(), 2);
+}
+
 #[tokio::test(flavor = "current_thread")]
 async fn dropping_the_guard_in_a_current_thread_runtime_sends_what_is_left() {
     let sink = Sink::start();

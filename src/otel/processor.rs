@@ -6,20 +6,20 @@ use std::{
 use opentelemetry::Context;
 use opentelemetry_sdk::{
     Resource,
-    error::OTelSdkResult,
+    error::{OTelSdkError, OTelSdkResult},
     trace::{Span, SpanData, SpanProcessor},
 };
 
 use super::Otlp;
 use crate::{
     Error,
-    outbox::{Destination, Lane, Outbox},
+    outbox::{Destination, Lane, Outbox, WeakOutbox},
 };
 
 /// The SDK's span processor that puts ended spans into a lane of the outbox.
 ///
-/// Ending a span never blocks: the lane is bounded, and what does not fit is counted. The outbox flushes and shuts down;
-/// the SDK's own flush and shutdown do nothing here.
+/// Ending a span never blocks: the lane is bounded, and what does not fit is counted. The SDK's own flush and shutdown
+/// flush the outbox, and block meanwhile for at most five seconds or as long as they are told.
 ///
 /// ```no_run
 /// use belvedere::{otel::{Ids, Otlp, SpanLane}, outbox::Outbox};
@@ -38,6 +38,7 @@ use crate::{
 #[derive(Debug)]
 pub struct SpanLane {
     lane: Lane<SpanData>,
+    outbox: WeakOutbox,
     resource: SharedResource,
 }
 
@@ -57,7 +58,7 @@ impl SpanLane {
         let resource = SharedResource::default();
         let name = format!("otlp {}", otlp.uri().authority().map_or("", |authority| authority.as_str()));
         let lane = outbox.lane(name, otlp.destination(resource.clone())?);
-        Ok(Self { lane, resource })
+        Ok(Self { lane, outbox: outbox.downgrade(), resource })
     }
 
     /// A lane to a destination of the user's own.
@@ -66,7 +67,13 @@ impl SpanLane {
         name: &'static str,
         destination: impl Destination<Record = SpanData>,
     ) -> Self {
-        Self { lane: outbox.lane(name, destination), resource: SharedResource::default() }
+        let (lane, resource) = (outbox.lane(name, destination), SharedResource::default());
+        Self { lane, outbox: outbox.downgrade(), resource }
+    }
+
+    fn flush(&self, limit: Duration) -> OTelSdkResult {
+        let done = self.outbox.upgrade().is_none_or(|outbox| outbox.flush_blocking(limit));
+        if done { Ok(()) } else { Err(OTelSdkError::Timeout(limit)) }
     }
 }
 
@@ -81,11 +88,11 @@ impl SpanProcessor for SpanLane {
     }
 
     fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
+        self.flush(FLUSH)
     }
 
-    fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
-        Ok(())
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.flush(timeout)
     }
 
     fn set_resource(&mut self, resource: &Resource) {
@@ -105,3 +112,5 @@ impl SharedResource {
         self.0.get().map(|cell| cell.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 }
+
+const FLUSH: Duration = Duration::from_secs(5);

@@ -1,6 +1,10 @@
 //! The outbox, as its users hold it.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use super::{Builder, Destination, Lane, Report, shutdown::Core};
 
@@ -11,6 +15,12 @@ use super::{Builder, Destination, Lane, Report, shutdown::Core};
 #[must_use = "dropping the last handle shuts the outbox down"]
 pub struct Outbox {
     owner: Arc<Owner>,
+}
+
+/// A handle that does not keep the outbox alive, for what lies at the other end of a lane.
+#[derive(Clone)]
+pub struct WeakOutbox {
+    owner: Weak<Owner>,
 }
 
 /// What all handles share, and nothing else does: it is dropped with the last of them.
@@ -37,6 +47,11 @@ impl Outbox {
     /// shutdown is closed from the start.
     pub fn lane<D: Destination>(&self, name: impl Into<Arc<str>>, destination: D) -> Lane<D::Record> {
         self.owner.core.lane(name.into(), destination)
+    }
+
+    /// A handle that does not keep the outbox alive.
+    pub fn downgrade(&self) -> WeakOutbox {
+        WeakOutbox { owner: Arc::downgrade(&self.owner) }
     }
 
     /// What became of everything so far.
@@ -79,6 +94,21 @@ impl Outbox {
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outbox").field("report", &self.report()).finish_non_exhaustive()
+    }
+}
+
+// ===== impl WeakOutbox =====
+
+impl WeakOutbox {
+    /// The outbox, while somebody else still holds it.
+    pub fn upgrade(&self) -> Option<Outbox> {
+        self.owner.upgrade().map(|owner| Outbox { owner })
+    }
+}
+
+impl fmt::Debug for WeakOutbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakOutbox").finish_non_exhaustive()
     }
 }
 

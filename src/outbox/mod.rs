@@ -126,7 +126,7 @@ pub use batch::Batch;
 pub use builder::Builder;
 pub use destination::{Destination, Reason, SendError};
 pub use event::OutboxEvent;
-pub use handle::Outbox;
+pub use handle::{Outbox, WeakOutbox};
 pub use lane::Lane;
 pub use limits::Limits;
 pub use report::{LaneReport, Report};

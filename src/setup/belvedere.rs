@@ -94,6 +94,11 @@ impl Belvedere {
         &self.warnings
     }
 
+    /// Sends what there is now, for at most `limit`; whether all of it is settled.
+    pub async fn flush(&self, limit: Duration) -> bool {
+        self.outbox.flush(limit).await
+    }
+
     /// Sends what is left, for at most `limit`, and tells what became of everything.
     pub async fn shutdown(self, limit: Duration) -> Report {
         self.outbox.shutdown(limit).await
