@@ -48,7 +48,7 @@ pub enum Value {
 impl Annotations {
     /// The annotations of the exchange that this code runs in; outside of any, a list that nobody reads.
     pub fn current() -> Self {
-        Scope::current().map(|mut scope| scope.annotations().clone()).unwrap_or_default()
+        Scope::current_annotations().unwrap_or_default()
     }
 
     /// Adds a fact, or replaces it.

@@ -32,6 +32,11 @@ impl Attributes {
         Self(Vec::with_capacity(16))
     }
 
+    /// Where there are usually none.
+    pub(super) fn none() -> Self {
+        Self(Vec::new())
+    }
+
     pub(super) fn push(&mut self, key: &'static str, value: impl Into<Value>) {
         self.0.push(KeyValue::new(key, value));
     }

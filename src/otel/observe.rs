@@ -195,14 +195,18 @@ impl Observation for ServerSpan {
         if let Some((name, value)) = self.answer.take() {
             response.headers.insert(name, value);
         }
-        let mut attributes = Attributes::new();
+        let mut attributes = Attributes::none();
         if !grpc {
-            attributes.push(attributes::HTTP_STATUS, i64::from(response.status.as_u16()));
+            let status = i64::from(response.status.as_u16());
+            self.context.span().set_attribute(KeyValue::new(attributes::HTTP_STATUS, status));
         }
         let prefix = if grpc { "rpc.response.metadata." } else { "http.response.header." };
         attributes.headers(prefix, &self.options.response_headers, &response.headers);
         attributes.extend(self.options.response_attributes(response));
-        self.context.span().set_attributes(attributes.finish());
+        let attributes = attributes.finish();
+        if !attributes.is_empty() {
+            self.context.span().set_attributes(attributes);
+        }
     }
 
     fn on_end(self, end: End<'_>, tally: &Tally) {

@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{any::Any, fmt, sync::Arc, time::SystemTime};
 
 use http::Extensions;
 use opentelemetry::Context;
@@ -20,25 +20,19 @@ pub struct Scope {
     shared: Shared,
 }
 
-/// What outlives the building of a scope.
+/// What outlives the building of a scope. The context of the finished one carries it.
 #[derive(Clone)]
 struct Shared {
     started: SystemTime,
     began: Instant,
     identity: Option<Identity>,
     annotations: Option<Annotations>,
-    values: Extensions,
+    values: Vec<Arc<dyn Any + Send + Sync>>,
 }
 
-/// A finished scope, as it lies in the context and in the request's extensions.
+/// The context of a finished scope, as it lies in the request's extensions.
 #[derive(Clone)]
-struct Ambient {
-    shared: Arc<Shared>,
-    context: Context,
-}
-
-/// The part of a finished scope that the context carries; the context itself is the rest.
-struct Carried(Arc<Shared>);
+struct Finished(Context);
 
 // ===== impl Scope =====
 
@@ -56,21 +50,18 @@ impl Scope {
     pub fn child(&self) -> Self {
         let current = Context::current();
         // Also where the request is all that has come along, as in a task of its own.
-        let inside = current.get::<Carried>().is_some();
+        let inside = current.get::<Shared>().is_some();
         Self::begin(if inside { current } else { self.context.clone() })
     }
 
     /// The scope that a request carries in its extensions, if a layer has watched it.
     pub fn of(extensions: &Extensions) -> Option<Self> {
-        let Ambient { shared, context } = extensions.get::<Ambient>()?.clone();
-        Some(Self::finished(shared, context))
+        Self::finished(extensions.get::<Finished>()?.0.clone())
     }
 
     /// The scope that this code runs in, if it runs inside of a watched exchange.
     pub fn current() -> Option<Self> {
-        let context = Context::current();
-        let shared = context.get::<Carried>()?.0.clone();
-        Some(Self::finished(shared, context))
+        Self::finished(Context::current())
     }
 
     /// When the request arrived.
@@ -95,7 +86,7 @@ impl Scope {
 
     /// Who the exchange is that this one was begun in: for an outgoing call, the request that is being served.
     pub fn surrounding(&self) -> Option<Identity> {
-        self.context.get::<Carried>()?.0.identity.clone()
+        self.context.get::<Shared>()?.identity.clone()
     }
 
     /// Decides who this exchange is, unless a layer further out already did.
@@ -113,6 +104,11 @@ impl Scope {
         self.shared.annotations.get_or_insert_default()
     }
 
+    /// The annotations of the exchange that this code runs in, without a copy of its whole scope.
+    pub(crate) fn current_annotations() -> Option<Annotations> {
+        Context::map_current(|context| context.get::<Shared>()?.annotations.clone())
+    }
+
     /// The context that will be current inside of the exchange.
     pub fn context(&self) -> &Context {
         &self.context
@@ -124,21 +120,21 @@ impl Scope {
     }
 
     /// Leaves a value for stacked layers and for code in scope, in place of any earlier one of its type.
-    pub fn insert<T: Clone + Send + Sync + 'static>(&mut self, value: T) {
-        self.shared.values.insert(value);
+    pub fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
+        self.shared.values.retain(|earlier| !earlier.is::<T>());
+        self.shared.values.push(Arc::new(value));
     }
 
     /// A value that an observer left.
-    pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<&T> {
-        self.shared.values.get()
+    pub fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.shared.values.iter().find_map(|value| value.downcast_ref())
     }
 
     /// Ends the building: hands the scope to the request's extensions and gives the context to make current.
     pub(crate) fn finish(mut self, extensions: &mut Extensions) -> Context {
         self.annotations();
-        let shared = Arc::new(self.shared);
-        let context = self.context.with_value(Carried(shared.clone()));
-        extensions.insert(Ambient { shared, context: context.clone() });
+        let context = self.context.with_value(self.shared);
+        extensions.insert(Finished(context.clone()));
         context
     }
 
@@ -146,8 +142,9 @@ impl Scope {
         Self { context, joined: false, shared: Shared::begin() }
     }
 
-    fn finished(shared: Arc<Shared>, context: Context) -> Self {
-        Self { context, joined: true, shared: (*shared).clone() }
+    fn finished(context: Context) -> Option<Self> {
+        let shared = context.get::<Shared>()?.clone();
+        Some(Self { context, joined: true, shared })
     }
 }
 
@@ -170,6 +167,6 @@ impl Shared {
     fn begin() -> Self {
         let (identity, annotations) = (None, None);
         let (started, began) = (SystemTime::now(), Instant::now());
-        Self { started, began, identity, annotations, values: Extensions::new() }
+        Self { started, began, identity, annotations, values: Vec::new() }
     }
 }
