@@ -22,6 +22,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
+use tokio::time::Instant;
 
 #[path = "support/webdriver.rs"]
 mod webdriver;
@@ -105,6 +106,45 @@ async fn what_is_too_large_is_refused() {
     let answer = post(&console, &[PROTOBUF], vec![0; 17 << 20]).await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(Status::decode(answer.body.as_slice()).expect("a google.rpc.Status").code, 8);
+}
+
+#[tokio::test]
+async fn what_is_small_and_becomes_large_is_refused_at_once() {
+    let console = start();
+    let objects = format!(r#"{{"resourceSpans":[{}{{}}]}}"#, "{},".repeat(5 << 20));
+    for (kind, bomb) in [(PROTOBUF, gzip(&b"\x0a\x00".repeat(31 << 20))), (JSON, gzip(objects.as_bytes()))] {
+        assert!(bomb.len() < 100_000);
+        let (began, headers) = (Instant::now(), [kind, GZIP]);
+        let (answer, page) = tokio::join!(post(&console, &headers, bomb), async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let asked = Instant::now();
+            get(&console, "/").await;
+            asked.elapsed()
+        });
+        assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+        assert!(page < Duration::from_secs(1), "pages are answered meanwhile: {page:?}");
+    }
+}
+
+#[tokio::test]
+async fn ten_thousand_spans_at_once_are_taken() {
+    let console = start();
+    let mut request = home(ID, "backend-flask");
+    let span = request.resource_spans[0].scope_spans[0].spans[0].clone();
+    let attributes: Vec<_> = (0..10).map(|number| text(&format!("key.{number}"), "a value")).collect();
+    let spans = (1..=10_000_u64).map(|id| Span {
+        span_id: id.to_be_bytes().to_vec(),
+        attributes: attributes.clone(),
+        ..span.clone()
+    });
+    request.resource_spans[0].scope_spans[0].spans = spans.collect();
+    let json = gzip(&serde_json::to_vec(&request).expect("JSON"));
+    let protobuf = gzip(&request.encode_to_vec());
+    for (kind, body) in [(PROTOBUF, protobuf), (JSON, json)] {
+        assert_eq!(post(&console, &[kind, GZIP], body).await.status, StatusCode::OK);
+        assert!(get(&console, &format!("/r/{ID}")).await.text().contains("10000 spans"));
+    }
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ pub(super) struct Span {
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Source {
     pub(super) service: String,
-    pub(super) resource: Resource,
+    pub(super) resource: Arc<Resource>,
     pub(super) resource_schema: String,
     pub(super) scope: InstrumentationScope,
     pub(super) scope_schema: String,

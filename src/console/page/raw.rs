@@ -29,7 +29,7 @@ fn resource_spans<'a>(source: &Source, spans: impl Iterator<Item = &'a Span>) ->
         schema_url: scope_schema.clone(),
     };
     ResourceSpans {
-        resource: Some(resource.clone()),
+        resource: Some((**resource).clone()),
         scope_spans: vec![spans],
         schema_url: resource_schema.clone(),
     }

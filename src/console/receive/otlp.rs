@@ -16,7 +16,7 @@ use crate::console::attribute;
 use crate::console::guard::Origin;
 use crate::console::id::TraceId;
 use crate::console::receive::refusal::Refusal;
-use crate::console::receive::{body, lenient, trim};
+use crate::console::receive::{body, bound, lenient, trim};
 use crate::console::reply::{self, Reply};
 use crate::console::state::State;
 use crate::console::trace::{Source, Span};
@@ -78,16 +78,30 @@ impl Encoding {
     }
 
     fn decode(self, bytes: &[u8]) -> Result<ExportTraceServiceRequest, Refusal> {
+        if !self.fits(bytes) {
+            return Err(Refusal::TooMany);
+        }
         match self {
             Self::Protobuf => ExportTraceServiceRequest::decode(bytes).map_err(|error| error.to_string()),
             Self::Json => lenient::decode(bytes),
         }
         .map_err(Refusal::Garbage)
     }
+
+    fn fits(self, bytes: &[u8]) -> bool {
+        match self {
+            Self::Protobuf => bound::protobuf_fits(bytes),
+            Self::Json => bound::json_fits(bytes, OBJECTS, ITEMS),
+        }
+    }
 }
 
 /// Answers whatever is asked of an OTLP path.
-pub(in crate::console) async fn receive(state: &State, signal: Signal, request: Request<Incoming>) -> Reply {
+pub(in crate::console) async fn receive(
+    state: &Arc<State>,
+    signal: Signal,
+    request: Request<Incoming>,
+) -> Reply {
     let origin = state.guard.origin(request.headers());
     let mut reply = match (&origin, request.method()) {
         (Origin::Refused, _) => reply::text(StatusCode::FORBIDDEN, FOREIGN),
@@ -116,7 +130,7 @@ fn preflight(headers: &HeaderMap) -> Reply {
     reply
 }
 
-async fn post(state: &State, signal: Signal, request: Request<Incoming>) -> Reply {
+async fn post(state: &Arc<State>, signal: Signal, request: Request<Incoming>) -> Reply {
     let encoding = Encoding::of(request.headers());
     let answer = match &encoding {
         Ok(encoding) => take(state, signal, *encoding, request).await,
@@ -135,20 +149,26 @@ async fn post(state: &State, signal: Signal, request: Request<Incoming>) -> Repl
 }
 
 async fn take(
-    state: &State,
+    state: &Arc<State>,
     signal: Signal,
     encoding: Encoding,
     request: Request<Incoming>,
 ) -> Result<Taken, Refusal> {
     let (head, incoming) = request.into_parts();
     let _permit = state.receiving.acquire().await.expect("the semaphore is never closed");
-    let bytes = body::read(&head.headers, incoming).await?;
+    let sent = body::read(&head.headers, incoming).await?;
     if signal == Signal::Ignored {
         state.store().door.ignored += 1;
         return Ok(Taken::default());
     }
-    let request = encoding.decode(&bytes)?;
-    let taken = keep(state, request);
+    // Reading is work: the thread that serves stays free for pages, and one body at a time bounds the memory.
+    let turn = state.reading.clone().acquire_owned().await.expect("the semaphore is never closed");
+    let reader = state.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        encoding.decode(&sent.unpack()?).map(|request| keep(&reader, request))
+    });
+    let taken = read.await.unwrap_or_else(|error| Err(Refusal::Broken(error.to_string())))?;
     state.announce();
     Ok(taken)
 }
@@ -179,6 +199,7 @@ fn unpack(resource_spans: ResourceSpans, into: &mut Vec<(TraceId, Span)>) -> usi
     let ResourceSpans { resource, scope_spans, schema_url: resource_schema } = resource_spans;
     let mut resource = resource.unwrap_or_default();
     trim::resource(&mut resource);
+    let resource = Arc::new(resource);
     let service =
         attribute::text(&resource.attributes, &["service.name"]).unwrap_or("unknown_service").to_owned();
     let mut rejected = 0;
@@ -225,5 +246,7 @@ fn accepted(encoding: Encoding, taken: &Taken) -> Reply {
     reply::full(StatusCode::OK, encoding.content_type(), bytes)
 }
 
+const OBJECTS: usize = 1 << 19;
+const ITEMS: usize = 1 << 22;
 const FOREIGN: &str = "Pages of this origin may not post here. If the origin is yours, allow its host: \
     Console::builder().host(\"that-host\").";
