@@ -372,6 +372,20 @@ async fn a_head_request_gets_the_head_alone() {
     }
 }
 
+#[tokio::test]
+async fn a_span_until_the_end_of_time_is_shown() {
+    let console = start();
+    let mut request = home(ID, "backend-flask");
+    let spans = &mut request.resource_spans[0].scope_spans[0].spans;
+    (spans[0].start_time_unix_nano, spans[0].end_time_unix_nano) = (1, u64::MAX);
+    spans[1].start_time_unix_nano = u64::MAX;
+    spans[1].end_time_unix_nano = 0;
+    post(&console, &[PROTOBUF], request.encode_to_vec()).await;
+    for path in ["/".to_owned(), format!("/r/{ID}"), format!("/r/{ID}.json")] {
+        assert_eq!(get(&console, &path).await.status, StatusCode::OK, "{path}");
+    }
+}
+
 // ===== what is told =====
 
 #[tokio::test]
@@ -399,6 +413,19 @@ async fn what_was_missed_is_told_again() {
 
     let mut stranger = Events::listen(&console, "/events?after=1-1", &[]).await;
     stranger.next("reset").await;
+}
+
+#[tokio::test]
+async fn a_page_that_claims_to_have_seen_the_future_is_told_nothing() {
+    let console = start();
+    post(&console, &[PROTOBUF], home(ID, "backend-flask").encode_to_vec()).await;
+    let page = get(&console, "/").await.text();
+    let (_, rest) = page.split_once("after=").expect("an address to listen at");
+    let (epoch, _) = rest.split_once('-').expect("an event's id");
+    let future = format!("/events?after={epoch}-{}", u64::MAX);
+    let mut events = Events::listen(&console, &future, &[]).await;
+    post(&console, &[PROTOBUF], home(&"c".repeat(32), "backend-flask").encode_to_vec()).await;
+    assert!(events.next("rows").await.contains(&"c".repeat(32)), "it goes on from now");
 }
 
 #[tokio::test]

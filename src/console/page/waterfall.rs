@@ -57,7 +57,7 @@ impl Axis {
         let magnitude = 10_u64.pow(self.length.ilog10().saturating_sub(1));
         let fits = |step: &u64| self.length / step <= 6;
         let step = [1, 2, 5, 10, 20, 50]
-            .map(|factor| factor * magnitude)
+            .map(|factor: u64| factor.saturating_mul(magnitude))
             .into_iter()
             .find(fits)
             .unwrap_or(self.length);
