@@ -148,6 +148,28 @@ async fn ten_thousand_spans_at_once_are_taken() {
 }
 
 #[tokio::test]
+async fn ten_thousand_resources_in_one_trace_take_no_time() {
+    let console = start();
+    let mut request = home(ID, "backend-flask");
+    let one = request.resource_spans.remove(0);
+    let shared: Vec<_> = (0..20).map(|number| text(&format!("host.fact.{number}"), "a value")).collect();
+    request.resource_spans = (1..=10_000_u64)
+        .map(|id| {
+            let mut one = one.clone();
+            let attributes = &mut one.resource.as_mut().expect("a resource").attributes;
+            attributes.extend(shared.iter().cloned().chain([text("pod", &id.to_string())]));
+            one.scope_spans[0].spans.truncate(1);
+            one.scope_spans[0].spans[0].span_id = id.to_be_bytes().to_vec();
+            one
+        })
+        .collect();
+    let (packed, began) = (gzip(&request.encode_to_vec()), Instant::now());
+    assert_eq!(post(&console, &[PROTOBUF, GZIP], packed).await.status, StatusCode::OK);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(get(&console, &format!("/r/{ID}")).await.text().contains("10000 spans"));
+}
+
+#[tokio::test]
 async fn what_is_not_spoken_is_refused() {
     let console = start();
     for headers in [&[][..], &[("content-type", "text/plain")], &[("content-type", "application/grpc")]] {

@@ -11,7 +11,7 @@ use crate::console::page::waterfall::Axis;
 use crate::console::trace::{Source, Span, Trace};
 
 pub(super) fn facts(trace: &Trace, axis: Axis, span: &Span) -> Markup {
-    let Source { service, resource, resource_schema: _, scope, scope_schema: _ } = &*span.source;
+    let Source { service, resource, scope, .. } = &*span.source;
     html! {
         div.facts {
             h2 { (span.data.name) }

@@ -1,6 +1,7 @@
 //! OTLP over HTTP: <https://opentelemetry.io/docs/specs/otlp/#otlphttp>.
 
-use std::sync::Arc;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
@@ -202,16 +203,19 @@ fn unpack(resource_spans: ResourceSpans, into: &mut Vec<(TraceId, Span)>) -> usi
     let resource = Arc::new(resource);
     let service =
         attribute::text(&resource.attributes, &["service.name"]).unwrap_or("unknown_service").to_owned();
-    let mut rejected = 0;
+    let (resource_schema, mut rejected) = (trim::short(resource_schema), 0);
+    let known = fingerprint((&resource_schema, resource.encode_to_vec()));
     for scope_spans in scope_spans {
         let mut scope = scope_spans.scope.unwrap_or_default();
         trim::scope(&mut scope);
+        let scope_schema = trim::short(scope_spans.schema_url);
         let source = Arc::new(Source {
+            fingerprint: fingerprint((known, &scope_schema, scope.encode_to_vec())),
             service: service.clone(),
             resource: resource.clone(),
-            resource_schema: trim::short(resource_schema.clone()),
+            resource_schema: resource_schema.clone(),
             scope,
-            scope_schema: trim::short(scope_spans.schema_url),
+            scope_schema,
         });
         for mut span in scope_spans.spans {
             let proper = span.span_id.len() == 8 && span.span_id != [0; 8];
@@ -225,6 +229,12 @@ fn unpack(resource_spans: ResourceSpans, into: &mut Vec<(TraceId, Span)>) -> usi
         }
     }
     rejected
+}
+
+/// Keyed by chance, so that nobody can make two sources that look like one.
+fn fingerprint(of: impl Hash) -> u64 {
+    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    KEYS.hash_one(of)
 }
 
 fn accepted(encoding: Encoding, taken: &Taken) -> Reply {
