@@ -391,6 +391,15 @@ async fn the_page_and_its_files_are_no_traces() {
 }
 
 #[tokio::test]
+async fn the_page_is_there_for_anybody() {
+    let backend = Backend::start().await;
+    for path in ["/?user=zzz", "/?user=%ff"] {
+        let answer = backend.send("GET", path, &[("x-user", "zzz")], "").await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
 async fn traces_go_where_the_environment_says_and_to_both_if_it_says_so() {
     let place = Backend::start().await;
     let there = place.console().await;
