@@ -1,3 +1,5 @@
+use std::{env, time::Duration};
+
 use axum::BoxError;
 use belvedere::{Belvedere, Setup, console::Console};
 
@@ -29,6 +31,28 @@ impl Telemetry {
     /// What a child process cannot find in its environment.
     pub(crate) fn also(&self) -> Option<String> {
         self.console.as_ref().map(Console::otlp_endpoint)
+    }
+}
+
+/// Sends what is left until `limit` or until somebody `insisted`, and tells what was lost, with the service's name.
+pub(crate) async fn shutdown(
+    service: &str,
+    belvedere: Belvedere,
+    limit: Duration,
+    insisted: impl Future<Output = ()>,
+) {
+    let outbox = belvedere.outbox();
+    let report = tokio::select! {
+        report = outbox.shutdown(limit) => report,
+        () = insisted => outbox.shutdown(Duration::ZERO).await,
+    };
+    if report.lost() > 0 {
+        let service = env::var("OTEL_SERVICE_NAME")
+            .ok()
+            .filter(|name| !name.trim().is_empty())
+            .unwrap_or_else(|| service.to_owned());
+        let lanes: String = report.lanes.iter().map(|lane| format!("{service}: {lane}\n")).collect();
+        eprint!("{lanes}");
     }
 }
 
