@@ -395,6 +395,25 @@ async fn a_head_request_gets_the_head_alone() {
 }
 
 #[tokio::test]
+async fn why_a_span_has_failed_stands_above_its_attributes() {
+    let console = start();
+    let mut request = home(ID, "backend-flask");
+    let span = &mut request.resource_spans[0].scope_spans[0].spans[0];
+    let status = opentelemetry_proto::tonic::trace::v1::Status { code: 2, message: String::new() };
+    span.status = Some(status);
+    span.events = vec![opentelemetry_proto::tonic::trace::v1::span::Event {
+        name: "exception".to_owned(),
+        attributes: vec![text("exception.type", "panic"), text("exception.message", "the button")],
+        ..Default::default()
+    }];
+    post(&console, &[PROTOBUF], request.encode_to_vec()).await;
+    let page = get(&console, &format!("/r/{ID}")).await.text();
+    assert!(page.contains("<b>Error</b>: the button"), "{page}");
+    let (above, below) = page.split_once("<h3>Attributes").expect("attributes");
+    assert!(above.contains("exception.message") && !below.contains("exception.message"));
+}
+
+#[tokio::test]
 async fn a_span_until_the_end_of_time_is_shown() {
     let console = start();
     let mut request = home(ID, "backend-flask");
