@@ -624,6 +624,24 @@ async fn a_browser_opens_a_trace_when_it_arrives() {
     browser.until("return document.querySelectorAll('#spans > li').length === 2").await;
 }
 
+#[tokio::test]
+async fn a_browser_s_panel_makes_room_where_there_is_none() {
+    let Some(browser) = webdriver::Browser::start().await else { return };
+    let console = start();
+    post(&console, &[PROTOBUF], home(ID, "backend-flask").encode_to_vec()).await;
+    browser.go(&format!("{}r/{ID}", console.url())).await;
+    browser.until("return document.getElementById('panel').hidden === false").await;
+    browser.resize(480, 800).await;
+    browser.until("return document.getElementById('panel').hidden").await;
+    browser.until("return document.querySelector('#spans .facts').offsetHeight > 0").await;
+    let overlap = "const shown = [...document.querySelectorAll('.ticks text')]
+        .map((text) => text.getBoundingClientRect()).filter((box) => box.width > 0);
+        return shown.length < 2 || shown.some((box, at) => at > 0 && box.left < shown[at - 1].right + 2);";
+    assert_eq!(browser.run(overlap).await, false, "the figures of the axis have room");
+    browser.resize(1280, 800).await;
+    browser.until("return document.getElementById('panel').hidden === false").await;
+}
+
 // ===== support =====
 
 /// `google.rpc.Status`.

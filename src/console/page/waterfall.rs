@@ -67,11 +67,11 @@ impl Axis {
     fn ticks(self) -> Markup {
         html! {
             svg.ticks width="100%" height="24" aria-hidden="true" {
-                @for step in self.steps() {
+                @for (place, step) in self.steps().enumerate() {
                     @let x = percent(self.at(self.start + step));
                     @let late = self.at(self.start + step) > 92.0;
                     line x1=(x) x2=(x) y1="16" y2="24" {}
-                    text x=(x) y="12" text-anchor=(if step == 0 { "start" } else if late { "end" } else { "middle" }) {
+                    text.odd[place % 2 == 1] x=(x) y="12" text-anchor=(if step == 0 { "start" } else if late { "end" } else { "middle" }) {
                         (if step == 0 { "0".to_owned() } else { clock::round(step) })
                     }
                 }
