@@ -22,6 +22,9 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+#[path = "support/webdriver.rs"]
+mod webdriver;
+
 // ===== the routes =====
 
 #[tokio::test]
@@ -430,6 +433,41 @@ async fn traffic_is_made_when_it_is_asked_for() {
         }
     };
     timeout(PATIENCE, seen).await.expect("a request of the traffic is in the list");
+}
+
+#[tokio::test]
+async fn no_console_is_started_where_nothing_is_sent() {
+    for var in
+        [("OTEL_TRACES_EXPORTER", "none"), ("OTEL_TRACES_EXPORTER", "console"), ("OTEL_SDK_DISABLED", "true")]
+    {
+        let backend = Backend::with(&[var], &[]).await;
+        assert_eq!(backend.console_url().await, "", "{var:?}");
+    }
+}
+
+// ===== in a browser =====
+
+#[tokio::test]
+async fn the_page_leads_to_traces_that_are_sent_and_to_no_others() {
+    const PRESS: &str = "return document.querySelector('#log li:last-child .status:not(.open)') !== null";
+    let Some(browser) = webdriver::Browser::start().await else { return };
+    for (sampler, links) in [("always_on", 1), ("always_off", 0)] {
+        let backend = Backend::with(&[("OTEL_TRACES_SAMPLER", sampler)], &[]).await;
+        browser.go(&backend.url).await;
+        browser.until(PRESS).await;
+        assert_eq!(browser.run("return document.querySelectorAll('#log .trace a').length").await, links);
+    }
+}
+
+#[tokio::test]
+async fn a_narrow_page_has_its_buttons_first() {
+    let Some(browser) = webdriver::Browser::start().await else { return };
+    let backend = Backend::start().await;
+    browser.resize(480, 800).await;
+    browser.go(&backend.url).await;
+    let above = "const top = (id) => document.getElementById(id).getBoundingClientRect().top;
+        return top('buttons') < top('feed') && top('buttons') < 400";
+    browser.until(above).await;
 }
 
 // ===== start and stop =====

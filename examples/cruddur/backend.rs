@@ -22,7 +22,7 @@ pub(crate) async fn run(traffic: u32) -> Result<(), BoxError> {
     let signals = Signals::listen();
     let listener = serve::listen(&settings.host, settings.port).await?;
     let url = serve::url(listener.local_addr()?);
-    let telemetry = Telemetry::start(SERVICE, settings.both)?;
+    let telemetry = Telemetry::start(SERVICE, &settings)?;
     let child = start_timeline(&telemetry).await;
     let router = {
         let client =

@@ -3,6 +3,8 @@ use std::{env, time::Duration};
 use axum::BoxError;
 use belvedere::{Belvedere, Setup, console::Console};
 
+use crate::settings::Settings;
+
 /// The layers, and the console if it runs in this process.
 pub(crate) struct Telemetry {
     pub(crate) belvedere: Belvedere,
@@ -13,9 +15,9 @@ pub(crate) struct Telemetry {
 
 impl Telemetry {
     /// Sends to where the environment says; to a console of its own if it says nothing, or if it is to get `both`.
-    pub(crate) fn start(service: &'static str, both: bool) -> Result<Self, BoxError> {
+    pub(crate) fn start(service: &'static str, settings: &Settings) -> Result<Self, BoxError> {
         let mut setup = Setup::from_env().service_name(service);
-        let wanted = both || !setup.is_told();
+        let wanted = settings.sends && (settings.both || !setup.is_told());
         let console = wanted.then(console).flatten();
         if let Some(console) = &console {
             setup = setup.otlp(console.otlp_endpoint());
