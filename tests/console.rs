@@ -22,6 +22,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
+use tokio::time::Instant;
 
 #[path = "support/webdriver.rs"]
 mod webdriver;
@@ -105,6 +106,67 @@ async fn what_is_too_large_is_refused() {
     let answer = post(&console, &[PROTOBUF], vec![0; 17 << 20]).await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(Status::decode(answer.body.as_slice()).expect("a google.rpc.Status").code, 8);
+}
+
+#[tokio::test]
+async fn what_is_small_and_becomes_large_is_refused_at_once() {
+    let console = start();
+    let objects = format!(r#"{{"resourceSpans":[{}{{}}]}}"#, "{},".repeat(5 << 20));
+    for (kind, bomb) in [(PROTOBUF, gzip(&b"\x0a\x00".repeat(31 << 20))), (JSON, gzip(objects.as_bytes()))] {
+        assert!(bomb.len() < 100_000);
+        let (began, headers) = (Instant::now(), [kind, GZIP]);
+        let (answer, page) = tokio::join!(post(&console, &headers, bomb), async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let asked = Instant::now();
+            get(&console, "/").await;
+            asked.elapsed()
+        });
+        assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+        assert!(page < Duration::from_secs(1), "pages are answered meanwhile: {page:?}");
+    }
+}
+
+#[tokio::test]
+async fn ten_thousand_spans_at_once_are_taken() {
+    let console = start();
+    let mut request = home(ID, "backend-flask");
+    let span = request.resource_spans[0].scope_spans[0].spans[0].clone();
+    let attributes: Vec<_> = (0..10).map(|number| text(&format!("key.{number}"), "a value")).collect();
+    let spans = (1..=10_000_u64).map(|id| Span {
+        span_id: id.to_be_bytes().to_vec(),
+        attributes: attributes.clone(),
+        ..span.clone()
+    });
+    request.resource_spans[0].scope_spans[0].spans = spans.collect();
+    let json = gzip(&serde_json::to_vec(&request).expect("JSON"));
+    let protobuf = gzip(&request.encode_to_vec());
+    for (kind, body) in [(PROTOBUF, protobuf), (JSON, json)] {
+        assert_eq!(post(&console, &[kind, GZIP], body).await.status, StatusCode::OK);
+        assert!(get(&console, &format!("/r/{ID}")).await.text().contains("10000 spans"));
+    }
+}
+
+#[tokio::test]
+async fn ten_thousand_resources_in_one_trace_take_no_time() {
+    let console = start();
+    let mut request = home(ID, "backend-flask");
+    let one = request.resource_spans.remove(0);
+    let shared: Vec<_> = (0..20).map(|number| text(&format!("host.fact.{number}"), "a value")).collect();
+    request.resource_spans = (1..=10_000_u64)
+        .map(|id| {
+            let mut one = one.clone();
+            let attributes = &mut one.resource.as_mut().expect("a resource").attributes;
+            attributes.extend(shared.iter().cloned().chain([text("pod", &id.to_string())]));
+            one.scope_spans[0].spans.truncate(1);
+            one.scope_spans[0].spans[0].span_id = id.to_be_bytes().to_vec();
+            one
+        })
+        .collect();
+    let (packed, began) = (gzip(&request.encode_to_vec()), Instant::now());
+    assert_eq!(post(&console, &[PROTOBUF, GZIP], packed).await.status, StatusCode::OK);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(get(&console, &format!("/r/{ID}")).await.text().contains("10000 spans"));
 }
 
 #[tokio::test]
@@ -332,6 +394,39 @@ async fn a_head_request_gets_the_head_alone() {
     }
 }
 
+#[tokio::test]
+async fn why_a_span_has_failed_stands_above_its_attributes() {
+    let console = start();
+    let mut request = home(ID, "backend-flask");
+    let span = &mut request.resource_spans[0].scope_spans[0].spans[0];
+    let status = opentelemetry_proto::tonic::trace::v1::Status { code: 2, message: String::new() };
+    span.status = Some(status);
+    span.events = vec![opentelemetry_proto::tonic::trace::v1::span::Event {
+        name: "exception".to_owned(),
+        attributes: vec![text("exception.type", "panic"), text("exception.message", "the button")],
+        ..Default::default()
+    }];
+    post(&console, &[PROTOBUF], request.encode_to_vec()).await;
+    let page = get(&console, &format!("/r/{ID}")).await.text();
+    assert!(page.contains("<b>Error</b>: the button"), "{page}");
+    let (above, below) = page.split_once("<h3>Attributes").expect("attributes");
+    assert!(above.contains("exception.message") && !below.contains("exception.message"));
+}
+
+#[tokio::test]
+async fn a_span_until_the_end_of_time_is_shown() {
+    let console = start();
+    let mut request = home(ID, "backend-flask");
+    let spans = &mut request.resource_spans[0].scope_spans[0].spans;
+    (spans[0].start_time_unix_nano, spans[0].end_time_unix_nano) = (1, u64::MAX);
+    spans[1].start_time_unix_nano = u64::MAX;
+    spans[1].end_time_unix_nano = 0;
+    post(&console, &[PROTOBUF], request.encode_to_vec()).await;
+    for path in ["/".to_owned(), format!("/r/{ID}"), format!("/r/{ID}.json")] {
+        assert_eq!(get(&console, &path).await.status, StatusCode::OK, "{path}");
+    }
+}
+
 // ===== what is told =====
 
 #[tokio::test]
@@ -359,6 +454,19 @@ async fn what_was_missed_is_told_again() {
 
     let mut stranger = Events::listen(&console, "/events?after=1-1", &[]).await;
     stranger.next("reset").await;
+}
+
+#[tokio::test]
+async fn a_page_that_claims_to_have_seen_the_future_is_told_nothing() {
+    let console = start();
+    post(&console, &[PROTOBUF], home(ID, "backend-flask").encode_to_vec()).await;
+    let page = get(&console, "/").await.text();
+    let (_, rest) = page.split_once("after=").expect("an address to listen at");
+    let (epoch, _) = rest.split_once('-').expect("an event's id");
+    let future = format!("/events?after={epoch}-{}", u64::MAX);
+    let mut events = Events::listen(&console, &future, &[]).await;
+    post(&console, &[PROTOBUF], home(&"c".repeat(32), "backend-flask").encode_to_vec()).await;
+    assert!(events.next("rows").await.contains(&"c".repeat(32)), "it goes on from now");
 }
 
 #[tokio::test]
@@ -514,6 +622,24 @@ async fn a_browser_opens_a_trace_when_it_arrives() {
     browser.until("return document.querySelector('h1').textContent === 'Not here yet'").await;
     post(&console, &[PROTOBUF], home(ID, "backend-flask").encode_to_vec()).await;
     browser.until("return document.querySelectorAll('#spans > li').length === 2").await;
+}
+
+#[tokio::test]
+async fn a_browser_s_panel_makes_room_where_there_is_none() {
+    let Some(browser) = webdriver::Browser::start().await else { return };
+    let console = start();
+    post(&console, &[PROTOBUF], home(ID, "backend-flask").encode_to_vec()).await;
+    browser.go(&format!("{}r/{ID}", console.url())).await;
+    browser.until("return document.getElementById('panel').hidden === false").await;
+    browser.resize(480, 800).await;
+    browser.until("return document.getElementById('panel').hidden").await;
+    browser.until("return document.querySelector('#spans .facts').offsetHeight > 0").await;
+    let overlap = "const shown = [...document.querySelectorAll('.ticks text')]
+        .map((text) => text.getBoundingClientRect()).filter((box) => box.width > 0);
+        return shown.length < 2 || shown.some((box, at) => at > 0 && box.left < shown[at - 1].right + 2);";
+    assert_eq!(browser.run(overlap).await, false, "the figures of the axis have room");
+    browser.resize(1280, 800).await;
+    browser.until("return document.getElementById('panel').hidden === false").await;
 }
 
 // ===== support =====

@@ -22,6 +22,9 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+#[path = "support/webdriver.rs"]
+mod webdriver;
+
 // ===== the routes =====
 
 #[tokio::test]
@@ -163,8 +166,10 @@ async fn each_error_is_json_and_names_its_trace() {
         (400, "GET", "/api/activities/home?user=nobody", "", ""),
         (415, "POST", "/api/activities", "text/plain", "hello"),
         (415, "POST", "/api/activities", "", r#"{"message":"Hi","ttl":"1-day"}"#),
-        (422, "POST", "/api/activities", JSON, r#"{"message":5}"#),
-        (422, "POST", "/api/messages", JSON, "[]"),
+        (400, "POST", "/api/activities", JSON, r#"{"message":1}"#),
+        (400, "POST", "/api/activities", JSON, r#"["Hi","1-day"]"#),
+        (400, "POST", "/api/activities", JSON, "null"),
+        (400, "POST", "/api/messages", JSON, "[]"),
         (413, "POST", "/api/activities", JSON, &format!(r#"{{"message":"{}"}}"#, "x".repeat(20_000))),
         (500, "GET", "/rollbar/error", "", ""),
         (500, "GET", "/rollbar/panic", "", ""),
@@ -389,6 +394,15 @@ async fn the_page_and_its_files_are_no_traces() {
 }
 
 #[tokio::test]
+async fn the_page_is_there_for_anybody() {
+    let backend = Backend::start().await;
+    for path in ["/?user=zzz", "/?user=%ff"] {
+        let answer = backend.send("GET", path, &[("x-user", "zzz")], "").await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
 async fn traces_go_where_the_environment_says_and_to_both_if_it_says_so() {
     let place = Backend::start().await;
     let there = place.console().await;
@@ -419,6 +433,41 @@ async fn traffic_is_made_when_it_is_asked_for() {
         }
     };
     timeout(PATIENCE, seen).await.expect("a request of the traffic is in the list");
+}
+
+#[tokio::test]
+async fn no_console_is_started_where_nothing_is_sent() {
+    for var in
+        [("OTEL_TRACES_EXPORTER", "none"), ("OTEL_TRACES_EXPORTER", "console"), ("OTEL_SDK_DISABLED", "true")]
+    {
+        let backend = Backend::with(&[var], &[]).await;
+        assert_eq!(backend.console_url().await, "", "{var:?}");
+    }
+}
+
+// ===== in a browser =====
+
+#[tokio::test]
+async fn the_page_leads_to_traces_that_are_sent_and_to_no_others() {
+    const PRESS: &str = "return document.querySelector('#log li:last-child .status:not(.open)') !== null";
+    let Some(browser) = webdriver::Browser::start().await else { return };
+    for (sampler, links) in [("always_on", 1), ("always_off", 0)] {
+        let backend = Backend::with(&[("OTEL_TRACES_SAMPLER", sampler)], &[]).await;
+        browser.go(&backend.url).await;
+        browser.until(PRESS).await;
+        assert_eq!(browser.run("return document.querySelectorAll('#log .trace a').length").await, links);
+    }
+}
+
+#[tokio::test]
+async fn a_narrow_page_has_its_buttons_first() {
+    let Some(browser) = webdriver::Browser::start().await else { return };
+    let backend = Backend::start().await;
+    browser.resize(480, 800).await;
+    browser.go(&backend.url).await;
+    let above = "const top = (id) => document.getElementById(id).getBoundingClientRect().top;
+        return top('buttons') < top('feed') && top('buttons') < 400";
+    browser.until(above).await;
 }
 
 // ===== start and stop =====
@@ -475,6 +524,64 @@ async fn a_supervisor_s_signal_ends_it_quickly_and_nothing_is_lost() {
     assert_eq!(told, "", "it has nothing to complain about");
 }
 
+#[tokio::test]
+async fn the_printed_spans_of_both_processes_are_seen() {
+    let mut backend = Backend::with(&[("OTEL_TRACES_EXPORTER", "otlp,console")], &[]).await;
+    let answer = backend.get("/api/activities/home").await;
+    backend.console().await.spans(&answer.trace_id(), 5).await;
+    let mut names = Vec::new();
+    let printed = async {
+        while names.len() < 5 {
+            let mut line = String::new();
+            assert!(backend.stdout.read_line(&mut line).await.unwrap() > 0, "{names:?}");
+            let name = line.strip_prefix("  \"name\": \"").and_then(|rest| rest.strip_suffix("\",\n"));
+            names.extend(name.map(str::to_owned));
+        }
+    };
+    let in_time = timeout(PATIENCE, printed).await.is_ok();
+    assert!(in_time, "{names:?}");
+    for name in ["rank", "POST /timelines/{timeline}", "GET /api/activities/home"] {
+        assert!(names.iter().any(|printed| printed == name), "{name} of {names:?}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once_and_both_say_what_was_lost() {
+    // It takes connections and answers nobody.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let mut backend = Backend::with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)], &[]).await;
+    assert_eq!(backend.get("/api/activities/home").await.status, 200);
+    let mut stderr = backend.process.stderr.take().unwrap();
+    let began = Instant::now();
+    backend.signal("INT").await;
+    sleep(Duration::from_millis(500)).await;
+    backend.signal("INT").await;
+    let status = timeout(PATIENCE, backend.process.wait()).await.expect("it ends").unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    let mut told = String::new();
+    timeout(PATIENCE, stderr.read_to_string(&mut told)).await.expect("both end").unwrap();
+    for service in ["backend-flask: ", "timeline: "] {
+        let line = told.lines().find(|line| line.starts_with(service));
+        assert!(line.is_some_and(|line| line.contains(" lost (")), "{service} in {told}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_dead_endpoint_is_waited_for_by_both_processes_at_once() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let mut backend = Backend::with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)], &[]).await;
+    assert_eq!(backend.get("/api/activities/home").await.status, 200);
+    let began = Instant::now();
+    backend.signal("INT").await;
+    timeout(PATIENCE, backend.process.wait()).await.expect("it ends").unwrap();
+    assert!(began.elapsed() < Duration::from_millis(6500), "{:?}", began.elapsed());
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn the_last_spans_of_both_processes_are_sent_before_it_ends() {
@@ -509,7 +616,7 @@ async fn the_other_process_does_not_outlive_a_killed_backend() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_backend_whose_other_process_is_gone_answers_all_the_same() {
-    let backend = Backend::start().await;
+    let mut backend = Backend::start().await;
     backend.get("/api/activities/home").await;
     let id = backend.process.id().unwrap();
     let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
@@ -517,11 +624,25 @@ async fn a_backend_whose_other_process_is_gone_answers_all_the_same() {
         assert!(Command::new("kill").args(["-s", "KILL", child]).status().await.unwrap().success());
     }
     sleep(Duration::from_millis(200)).await;
+    let reaped = async {
+        while children.split_whitespace().any(|child| Path::new("/proc").join(child).exists()) {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, reaped).await.expect("it is no zombie");
     let answer = backend.get("/api/activities/home").await;
     assert_eq!(answer.json().as_array().map(Vec::len), Some(3));
     let spans = backend.console().await.spans(&answer.trace_id(), 3).await;
     assert_ne!(Span::find(&spans, "GET /api/activities/home").attribute("app.timeline.error"), Value::Null);
+    let error = Span::find(&spans, "GET /api/activities/home").attribute("app.timeline.error");
+    assert!(text(&error["stringValue"]).contains(": "), "with what lies beneath it: {error}");
     assert_eq!(Span::find(&spans, "POST").json["status"]["code"], 2);
+
+    backend.process.start_kill().unwrap();
+    let mut told = String::new();
+    backend.process.stderr.take().unwrap().read_to_string(&mut told).await.unwrap();
+    assert_eq!(told.matches("the timeline service ended").count(), 1, "{told}");
+    assert!(!told.contains('\x1b'), "{told:?}");
 }
 
 /// A program whose file is gone cannot start itself once more.

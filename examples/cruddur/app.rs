@@ -9,9 +9,7 @@ use axum::{
 use belvedere::otel::OtelLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{
-    error, routes, routes::page, routes::page::Page, store::Store, timeline::Client, trace_headers, user,
-};
+use crate::{error, routes, routes::page, routes::page::Page, store::Store, timeline::Client, trace_headers};
 
 /// What all routes share.
 pub(crate) struct App {
@@ -33,7 +31,6 @@ pub(crate) fn router(app: Arc<App>, otel: OtelLayer) -> Router {
         .fallback(error::no_such_route)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(from_fn(user::recognize))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(from_fn(trace_headers::add))
         .layer(otel.skip(is_noise))

@@ -1,6 +1,6 @@
 use std::{env, sync::Arc, time::Duration};
 
-use axum::BoxError;
+use axum::{BoxError, Router};
 use futures_util::FutureExt as _;
 use tokio::net::TcpListener;
 
@@ -8,10 +8,10 @@ use crate::{
     app::{self, App},
     cors,
     routes::page::Page,
-    serve,
+    serve::{self, Signals},
     settings::Settings,
     store::Store,
-    telemetry::Telemetry,
+    telemetry::{self, Telemetry},
     timeline::{Child, Client},
     traffic::Traffic,
 };
@@ -19,9 +19,10 @@ use crate::{
 /// Runs the backend until it is told to stop.
 pub(crate) async fn run(traffic: u32) -> Result<(), BoxError> {
     let settings = Settings::read(|name| env::var(name).ok())?;
+    let signals = Signals::listen();
     let listener = serve::listen(&settings.host, settings.port).await?;
     let url = serve::url(listener.local_addr()?);
-    let telemetry = Telemetry::start("backend-flask", settings.both)?;
+    let telemetry = Telemetry::start(SERVICE, &settings)?;
     let child = start_timeline(&telemetry).await;
     let router = {
         let client =
@@ -33,14 +34,18 @@ pub(crate) async fn run(traffic: u32) -> Result<(), BoxError> {
 
     println!("Open {url}");
     let traffic = Traffic::start(&url, traffic);
-    let served = serve_until_signal(listener, router).await;
+    let served = serve_until(&signals, listener, router).await;
     drop(traffic);
-    stop(child, telemetry).await;
+    stop(child, telemetry, signals).await;
     served
 }
 
-async fn serve_until_signal(listener: TcpListener, router: axum::Router) -> Result<(), BoxError> {
-    Ok(serve::serve(listener, router, serve::signal().shared()).await?)
+async fn serve_until(signals: &Signals, listener: TcpListener, router: Router) -> Result<(), BoxError> {
+    let asked = signals.clone().asked().shared();
+    tokio::select! {
+        served = serve::serve(listener, router, asked) => Ok(served?),
+        () = signals.clone().insisted() => Ok(()),
+    }
 }
 
 /// A backend without its timeline sorts by itself.
@@ -53,17 +58,19 @@ async fn start_timeline(telemetry: &Telemetry) -> Option<Child> {
         .ok()
 }
 
-/// The timeline first: its spans go to a console that still has to be there.
-async fn stop(child: Option<Child>, telemetry: Telemetry) {
-    if let Some(child) = child {
-        child.stop().await;
-    }
+/// Both at once, for as long as nobody insists; the console last, since both send to it.
+async fn stop(child: Option<Child>, telemetry: Telemetry, signals: Signals) {
     let Telemetry { belvedere, console } = telemetry;
-    let report = belvedere.shutdown(LIMIT).await;
-    if report.lost() > 0 {
-        eprintln!("{report}");
-    }
+    let stop_child = async {
+        if let Some(child) = child {
+            child.stop(signals.clone().insisted()).await;
+        }
+    };
+    let shutdown = telemetry::shutdown(SERVICE, belvedere, LIMIT, signals.clone().insisted());
+    tokio::join!(stop_child, shutdown);
     drop(console);
 }
+
+const SERVICE: &str = "backend-flask";
 
 const LIMIT: Duration = Duration::from_secs(5);

@@ -59,7 +59,12 @@ impl IntoResponse for Error {
 
 impl From<JsonRejection> for Error {
     fn from(rejection: JsonRejection) -> Self {
-        Self::Refused(rejection.status(), rejection.body_text())
+        // A 422 is a list of codes here; JSON of the wrong type is as bad as no JSON.
+        let status = match rejection.status() {
+            StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+            status => status,
+        };
+        Self::Refused(status, rejection.body_text())
     }
 }
 

@@ -45,15 +45,25 @@ mod traffic;
 mod user;
 mod validate;
 
-use std::process::ExitCode;
+use std::{
+    io::{IsTerminal as _, stderr},
+    process::ExitCode,
+};
 
 use tracing_subscriber::EnvFilter;
 
 use crate::args::Args;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     log();
+    let runtime = tokio::runtime::Runtime::new().expect("the system gives threads");
+    let code = runtime.block_on(run());
+    // A read of standard input cannot be called off; nobody waits for it.
+    runtime.shutdown_background();
+    code
+}
+
+async fn run() -> ExitCode {
     let done = match Args::parse(std::env::args().skip(1)) {
         Ok(Args::Backend { traffic }) => backend::run(traffic).await,
         Ok(Args::Timeline { otlp }) => timeline::run(otlp).await,
@@ -75,5 +85,9 @@ async fn main() -> ExitCode {
 /// Warnings only: standard output is for the one link.
 fn log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(stderr)
+        .with_ansi(stderr().is_terminal())
+        .init();
 }

@@ -6,7 +6,13 @@ use std::{
 
 use axum::Router;
 use futures_util::FutureExt as _;
-use tokio::{net::TcpListener, time::sleep};
+use tokio::{net::TcpListener, sync::watch, time::sleep};
+
+/// The signals that end this program: the first asks, the second insists.
+#[derive(Clone, Debug)]
+pub(crate) struct Signals {
+    seen: watch::Receiver<usize>,
+}
 
 /// Listens, or says what to do about it.
 pub(crate) async fn listen(host: &str, port: u16) -> Result<TcpListener, String> {
@@ -44,8 +50,37 @@ pub(crate) async fn serve(
     }
 }
 
+// ===== impl Signals =====
+
+impl Signals {
+    pub(crate) fn listen() -> Self {
+        let (told, seen) = watch::channel(0);
+        tokio::spawn(async move {
+            loop {
+                signal().await;
+                told.send_modify(|signals| *signals += 1);
+            }
+        });
+        Self { seen }
+    }
+
+    /// Over with the first one.
+    pub(crate) async fn asked(self) {
+        self.are(1).await;
+    }
+
+    /// Over with the second one.
+    pub(crate) async fn insisted(self) {
+        self.are(2).await;
+    }
+
+    async fn are(mut self, many: usize) {
+        let _ = self.seen.wait_for(|signals| *signals >= many).await;
+    }
+}
+
 /// Ctrl-C, or what a supervisor sends.
-pub(crate) async fn signal() {
+async fn signal() {
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         () = terminate() => {}

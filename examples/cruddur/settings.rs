@@ -8,6 +8,8 @@ pub(crate) struct Settings {
     pub(crate) origins: Vec<HeaderValue>,
     /// Whether the local console gets the traces even if the environment names another place.
     pub(crate) both: bool,
+    /// Whether any spans are sent. Where none are, a console would wait for ever.
+    pub(crate) sends: bool,
 }
 
 // ===== impl Settings =====
@@ -24,6 +26,8 @@ impl Settings {
                 .filter_map(|name| origin(name, &text(name)?))
                 .collect(),
             both: text("CONSOLE").map_or(Ok(false), both)?,
+            sends: text("OTEL_TRACES_EXPORTER").is_none_or(|exporters| sends(&exporters))
+                && !text("OTEL_SDK_DISABLED").is_some_and(|flag| flag.eq_ignore_ascii_case("true")),
         })
     }
 }
@@ -37,6 +41,11 @@ fn both(text: String) -> Result<bool, String> {
         return Err(format!("CONSOLE is {text:?}: set it to \"both\", or not at all"));
     }
     Ok(true)
+}
+
+/// Of a list of exporters; the others print, or do nothing.
+fn sends(exporters: &str) -> bool {
+    exporters.split(',').any(|exporter| exporter.trim().eq_ignore_ascii_case("otlp"))
 }
 
 /// An origin as browsers write it: scheme, host and port, nothing after.
@@ -63,8 +72,8 @@ mod tests {
 
     #[test]
     fn nothing_set_is_this_machine_and_no_other_origin() {
-        let Settings { host, port, origins, both } = read(&[("PORT", " "), ("CONSOLE", "")]).unwrap();
-        assert_eq!((&*host, port, origins.len(), both), ("127.0.0.1", 4567, 0, false));
+        let Settings { host, port, origins, both, sends } = read(&[("PORT", " "), ("CONSOLE", "")]).unwrap();
+        assert_eq!((&*host, port, origins.len(), both, sends), ("127.0.0.1", 4567, 0, false, true));
     }
 
     #[test]
@@ -77,6 +86,19 @@ mod tests {
             ("None", &[]),
         ] {
             assert_eq!(read(&[("FRONTEND_URL", url)]).unwrap().origins, origins, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_console_is_wanted_only_where_something_is_sent() {
+        for (name, value, sends) in [
+            ("OTEL_TRACES_EXPORTER", "none", false),
+            ("OTEL_TRACES_EXPORTER", "console", false),
+            ("OTEL_TRACES_EXPORTER", "console, OTLP", true),
+            ("OTEL_SDK_DISABLED", "True", false),
+            ("OTEL_SDK_DISABLED", "false", true),
+        ] {
+            assert_eq!(read(&[(name, value)]).unwrap().sends, sends, "{name}={value}");
         }
     }
 

@@ -1,5 +1,9 @@
+use std::{env, time::Duration};
+
 use axum::BoxError;
 use belvedere::{Belvedere, Setup, console::Console};
+
+use crate::settings::Settings;
 
 /// The layers, and the console if it runs in this process.
 pub(crate) struct Telemetry {
@@ -11,9 +15,9 @@ pub(crate) struct Telemetry {
 
 impl Telemetry {
     /// Sends to where the environment says; to a console of its own if it says nothing, or if it is to get `both`.
-    pub(crate) fn start(service: &'static str, both: bool) -> Result<Self, BoxError> {
+    pub(crate) fn start(service: &'static str, settings: &Settings) -> Result<Self, BoxError> {
         let mut setup = Setup::from_env().service_name(service);
-        let wanted = both || !setup.is_told();
+        let wanted = settings.sends && (settings.both || !setup.is_told());
         let console = wanted.then(console).flatten();
         if let Some(console) = &console {
             setup = setup.otlp(console.otlp_endpoint());
@@ -29,6 +33,28 @@ impl Telemetry {
     /// What a child process cannot find in its environment.
     pub(crate) fn also(&self) -> Option<String> {
         self.console.as_ref().map(Console::otlp_endpoint)
+    }
+}
+
+/// Sends what is left until `limit` or until somebody `insisted`, and tells what was lost, with the service's name.
+pub(crate) async fn shutdown(
+    service: &str,
+    belvedere: Belvedere,
+    limit: Duration,
+    insisted: impl Future<Output = ()>,
+) {
+    let outbox = belvedere.outbox();
+    let report = tokio::select! {
+        report = outbox.shutdown(limit) => report,
+        () = insisted => outbox.shutdown(Duration::ZERO).await,
+    };
+    if report.lost() > 0 {
+        let service = env::var("OTEL_SERVICE_NAME")
+            .ok()
+            .filter(|name| !name.trim().is_empty())
+            .unwrap_or_else(|| service.to_owned());
+        let lanes: String = report.lanes.iter().map(|lane| format!("{service}: {lane}\n")).collect();
+        eprint!("{lanes}");
     }
 }
 

@@ -21,7 +21,8 @@
 //!                 plain or gzip      masks       goes first └─────► GET /events     what changed
 //! ```
 //!
-//! OTLP over HTTP, with bodies of at most 16 MiB as sent and 64 MiB unpacked. `/v1/logs` and `/v1/metrics` are
+//! OTLP over HTTP, with bodies of at most 16 MiB as sent, 64 MiB unpacked, and 64 MiB of spans and attributes
+//! in memory; JSON of at most half a million objects. What is more is answered with 413. `/v1/logs` and `/v1/metrics` are
 //! answered with success and not kept, so that an exporter of all three does not fail. gRPC is not spoken.
 //!
 //! # What it shows

@@ -16,8 +16,10 @@ pub(super) struct State {
     pub(super) endpoint: String,
     /// Tells the event ids of this console from those of one that ran here before.
     pub(super) epoch: u64,
-    /// How many bodies may be read at once.
+    /// How many bodies may come in at once.
     pub(super) receiving: Semaphore,
+    /// Whose body is being unpacked and read.
+    pub(super) reading: Arc<Semaphore>,
     /// How many pages may listen for changes.
     pub(super) listening: Arc<Semaphore>,
     /// The version of the store, for those who wait for the next.
@@ -35,6 +37,7 @@ impl State {
             endpoint: endpoint(address),
             epoch: u64::try_from(since_epoch.as_micros()).unwrap_or_default(),
             receiving: Semaphore::new(RECEIVING),
+            reading: Arc::new(Semaphore::new(1)),
             listening: Arc::new(Semaphore::new(LISTENING)),
             changed: watch::Sender::new(0),
             store: Mutex::new(Store::new(memory)),

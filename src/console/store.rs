@@ -5,6 +5,7 @@
 //! 3. After `receive`, the weight and the number of spans are within the bounds.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 
 use crate::console::id::TraceId;
 use crate::console::trace::{Span, Trace};
@@ -77,7 +78,8 @@ impl Store {
 
     /// The traces that changed after a version, the latest change first.
     pub(super) fn changed_since(&self, version: u64) -> impl Iterator<Item = &Trace> {
-        self.changes.range(version + 1..).rev().filter_map(|(_, order)| self.traces.get(order))
+        let after = (Bound::Excluded(version), Bound::Unbounded);
+        self.changes.range(after).rev().filter_map(|(_, order)| self.traces.get(order))
     }
 
     pub(super) fn version(&self) -> u64 {

@@ -20,6 +20,8 @@ pub(super) struct Trace {
     spans: Vec<Span>,
     /// Each source once, however many batches brought it.
     sources: Vec<Arc<Source>>,
+    /// Where each source is, by its fingerprint.
+    origins: HashMap<u64, usize>,
     places: HashMap<Vec<u8>, usize>,
     weight: usize,
     row: Row,
@@ -34,10 +36,12 @@ pub(super) struct Span {
 }
 
 /// What all spans of one scope of one resource have in common.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub(super) struct Source {
+    /// The same for sources that say the same.
+    pub(super) fingerprint: u64,
     pub(super) service: String,
-    pub(super) resource: Resource,
+    pub(super) resource: Arc<Resource>,
     pub(super) resource_schema: String,
     pub(super) scope: InstrumentationScope,
     pub(super) scope_schema: String,
@@ -48,14 +52,23 @@ pub(super) struct Source {
 impl Trace {
     pub(super) fn new(id: TraceId, order: u64) -> Self {
         let weight = size_of::<Self>() + ROW;
-        let (spans, sources, places) = (Vec::new(), Vec::new(), HashMap::new());
-        Self { id, order, version: 0, spans, sources, places, weight, row: Row::default() }
+        Self {
+            id,
+            order,
+            version: 0,
+            spans: Vec::new(),
+            sources: Vec::new(),
+            origins: HashMap::new(),
+            places: HashMap::new(),
+            weight,
+            row: Row::default(),
+        }
     }
 
     /// Adds a span, in place of an earlier one of the same id. `false` where the trace is full.
     pub(super) fn insert(&mut self, mut span: Span, limit: usize) -> bool {
         let place = self.places.get(&span.data.span_id).copied();
-        let source = self.sources.iter().find(|source| ***source == *span.source).cloned();
+        let source = self.origins.get(&span.source.fingerprint).map(|&origin| self.sources[origin].clone());
         let freed = place.map_or(0, |place| self.spans[place].weight);
         let added = span.weight + source.as_ref().map_or_else(|| span.source.weight(), |_| 0);
         if self.weight - freed + added > limit || (place.is_none() && self.spans.len() >= SPANS) {
@@ -64,7 +77,10 @@ impl Trace {
         self.weight = self.weight - freed + added;
         match source {
             Some(source) => span.source = source,
-            None => self.sources.push(span.source.clone()),
+            None => {
+                self.origins.insert(span.source.fingerprint, self.sources.len());
+                self.sources.push(span.source.clone());
+            }
         }
         match place {
             Some(place) => self.spans[place] = span,
@@ -163,7 +179,7 @@ impl Span {
 
 impl Source {
     fn weight(&self) -> usize {
-        let Self { service, resource, resource_schema, scope, scope_schema } = self;
+        let Self { fingerprint: _, service, resource, resource_schema, scope, scope_schema } = self;
         let texts = service.len()
             + resource_schema.len()
             + scope.name.len()

@@ -25,6 +25,7 @@ pub(crate) struct Browser {
 
 // ===== impl Browser =====
 
+#[allow(dead_code, reason = "each test uses what it needs")]
 impl Browser {
     /// `None`, with the reason printed, where no `chromedriver` is on the path.
     pub(crate) async fn start() -> Option<Self> {
@@ -65,6 +66,10 @@ impl Browser {
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
         panic!("never true: {script}");
+    }
+
+    pub(crate) async fn resize(&self, width: u32, height: u32) {
+        self.ask("window/rect", json!({ "width": width, "height": height })).await;
     }
 
     /// Clicks where a person would, on what is there to be clicked.
@@ -110,6 +115,9 @@ impl Browser {
         ] });
         let capabilities = json!({
             "goog:chromeOptions": options,
+            // A page that listens is never loaded to its end.
+            "pageLoadStrategy": "eager",
+            "timeouts": { "pageLoad": 20_000, "script": 10_000 },
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
         });
         let asked = json!({ "capabilities": { "alwaysMatch": capabilities } });

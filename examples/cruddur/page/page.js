@@ -52,11 +52,12 @@ function begin(method, path) {
 
 function finish(line, response, text, took) {
   const trace = response.headers.get("x-trace-id");
+  const sampled = isSampled(response.headers.get("traceresponse"));
   const server = Number(/total;dur=([\d.]+)/.exec(response.headers.get("server-timing"))?.[1]);
   line.status.textContent = response.status;
   line.status.className = `status ${kind(response.status)}`;
   line.took.textContent = millis(took);
-  if (trace) line.trace.append(link(trace));
+  if (trace) line.trace.append(link(trace, sampled));
   line.more.append(facts({ trace, took, server }), make("pre", {}, pretty(text)));
 }
 
@@ -71,8 +72,11 @@ function kind(status) {
   return status >= 400 ? "wrong" : "good";
 }
 
-function link(trace) {
-  if (consoleUrl) return make("a", { href: `${consoleUrl}r/${trace}`, target: "_blank", rel: "noopener" }, "see its trace");
+// The last of its flags: a trace without it is sent nowhere.
+const isSampled = (parent) => (parseInt(parent?.split("-")[3], 16) & 1) === 1;
+
+function link(trace, sampled) {
+  if (consoleUrl && sampled) return make("a", { href: `${consoleUrl}r/${trace}`, target: "_blank", rel: "noopener" }, "see its trace");
   const button = make("button", { type: "button", title: trace }, "copy trace id");
   button.onclick = async (event) => {
     event.preventDefault();

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     activity::{Activity, Crud, Message},
     app::App,
-    error::Error,
+    error::{Error, chain},
     extract::{Path, Query},
     timeline::{Ask, Timeline},
     user::User,
@@ -118,7 +118,7 @@ async fn ranked(
     let ask = Ask::new(user, activities);
     let Some(client) = &app.timeline else { return timeline.rank(ask) };
     client.rank(timeline, &ask).await.unwrap_or_else(|error| {
-        annotations.insert("app.timeline.error", error.to_string());
+        annotations.insert("app.timeline.error", chain(&*error));
         timeline.rank(ask)
     })
 }

@@ -12,14 +12,15 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    middleware::from_fn,
     routing::{get, post},
 };
 
-use crate::app::App;
+use crate::{app::App, user};
 
 /// All of them.
 pub(crate) fn all() -> Router<Arc<App>> {
-    api().merge(page::files())
+    api().layer(from_fn(user::recognize)).merge(page::files())
 }
 
 fn api() -> Router<Arc<App>> {

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{future::pending, time::Duration};
 
 use axum::{BoxError, Json, Router, routing::post};
 use belvedere::Setup;
@@ -7,14 +7,17 @@ use opentelemetry::{
     KeyValue, global,
     trace::{TraceContextExt as _, Tracer as _},
 };
-use tokio::io::AsyncReadExt as _;
+use tokio::{
+    io::{AsyncReadExt as _, Stdin, stdin},
+    sync::oneshot,
+};
 use uuid::Uuid;
 
 use super::{Ask, Timeline};
 use crate::{
     error::Error,
     extract::{Path, Payload},
-    serve,
+    serve, telemetry,
 };
 
 /// Runs the service until standard input ends. `otlp` is where traces go beside what the environment says.
@@ -23,8 +26,10 @@ pub(crate) async fn run(otlp: Option<String>) -> Result<(), BoxError> {
     let listener = serve::listen("127.0.0.1", 0).await?;
     println!("{}", listener.local_addr()?);
     let router = Router::new().route("/timelines/{timeline}", post(rank)).layer(belvedere.layer());
-    let served = serve::serve(listener, router, abandoned().shared()).await;
-    belvedere.shutdown(LIMIT).await;
+    let (told, stdin) = oneshot::channel();
+    let stop = async move { drop(told.send(asked_to_stop().await)) };
+    let served = serve::serve(listener, router, stop.shared()).await;
+    telemetry::shutdown("timeline", belvedere, LIMIT, insisted(stdin)).await;
     Ok(served?)
 }
 
@@ -39,15 +44,21 @@ async fn rank(Path(timeline): Path<Timeline>, Payload(ask): Payload<Ask>) -> Res
     })))
 }
 
-/// Standard input ends when the backend does, however it ends.
-async fn abandoned() {
-    let ignored = tokio::spawn(ignore_interrupts());
-    let mut stdin = tokio::io::stdin();
-    while stdin.read(&mut [0; 64]).await.is_ok_and(|read| read > 0) {}
-    ignored.abort();
+/// The backend says so on standard input, which also ends when the backend does, however it ends. What is left of it.
+async fn asked_to_stop() -> Option<Stdin> {
+    tokio::spawn(ignore_interrupts());
+    let mut stdin = stdin();
+    let asked = stdin.read(&mut [0; 64]).await.is_ok_and(|read| read > 0);
+    asked.then_some(stdin)
 }
 
-/// A terminal sends Ctrl-C to all processes in it; the backend still has spans to send then, and so have we.
+/// Whoever asked to stop ends the standard input if it is in a hurry.
+async fn insisted(stdin: oneshot::Receiver<Option<Stdin>>) {
+    let Ok(Some(mut stdin)) = stdin.await else { return pending().await };
+    while stdin.read(&mut [0; 64]).await.is_ok_and(|read| read > 0) {}
+}
+
+/// A terminal sends Ctrl-C to all processes in it; the backend decides when we end.
 async fn ignore_interrupts() {
     while tokio::signal::ctrl_c().await.is_ok() {}
 }

@@ -177,7 +177,13 @@
       event.preventDefault();
       select(summary.closest("li"), true);
     });
-    wide.addEventListener("change", begin);
+    wide.addEventListener("change", () => {
+      if (wide.matches) return begin();
+      // There is no room beside: what was in the panel opens in its place.
+      $("panel").hidden = true;
+      $("panel").parentElement.classList.remove("two");
+      if (current()) current().firstElementChild.open = true;
+    });
     const step = (wanted, by) => {
       const all = lines(), at = all.indexOf(current());
       for (let next = at + by; next >= 0 && next < all.length; next += by) {

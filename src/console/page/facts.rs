@@ -11,7 +11,7 @@ use crate::console::page::waterfall::Axis;
 use crate::console::trace::{Source, Span, Trace};
 
 pub(super) fn facts(trace: &Trace, axis: Axis, span: &Span) -> Markup {
-    let Source { service, resource, resource_schema: _, scope, scope_schema: _ } = &*span.source;
+    let Source { service, resource, scope, .. } = &*span.source;
     html! {
         div.facts {
             h2 { (span.data.name) }
@@ -20,8 +20,9 @@ pub(super) fn facts(trace: &Trace, axis: Axis, span: &Span) -> Markup {
                 span { "at +" (clock::duration(span.data.start_time_unix_nano.saturating_sub(axis.start))) }
             }
             (status(span))
+            @for event in span.data.events.iter().filter(|event| is_exception(event)) { (self::event(span, event)) }
             (table("Attributes", &span.data.attributes, span.data.dropped_attributes_count))
-            @for event in &span.data.events { (self::event(span, event)) }
+            @for event in span.data.events.iter().filter(|event| !is_exception(event)) { (self::event(span, event)) }
             @if span.data.dropped_events_count > 0 { p.quiet { (span.data.dropped_events_count) " events were dropped" } }
             (links(&span.data.links))
             (ids(trace, span))
@@ -45,6 +46,7 @@ pub(super) fn kind(span: &Span) -> &'static str {
 
 fn status(span: &Span) -> Markup {
     let message = span.data.status.as_ref().map(|status| status.message.as_str()).unwrap_or_default();
+    let message = if message.is_empty() { cause(span).unwrap_or_default() } else { message };
     html! {
         @if span.has_failed() {
             p.status.bad { b { "Error" } @if !message.is_empty() { ": " (message) } }
@@ -52,6 +54,16 @@ fn status(span: &Span) -> Markup {
             p.status { "Set to ok" }
         }
     }
+}
+
+/// What the last exception says; the ones before it may have been caught.
+fn cause(span: &Span) -> Option<&str> {
+    let mut exceptions = span.data.events.iter().rev().filter(|event| is_exception(event));
+    exceptions.find_map(|event| attribute::text(&event.attributes, &["exception.message", "exception.type"]))
+}
+
+fn is_exception(event: &Event) -> bool {
+    event.name == "exception"
 }
 
 fn table(title: &str, attributes: &[KeyValue], dropped: u32) -> Markup {
@@ -95,7 +107,7 @@ fn key(key: &str) -> Markup {
 fn event(span: &Span, event: &Event) -> Markup {
     let after = event.time_unix_nano.saturating_sub(span.data.start_time_unix_nano);
     html! {
-        section.event.bad[event.name == "exception"] {
+        section.event.bad[is_exception(event)] {
             h3 { "Event " b { (event.name) } " " span.quiet { "+" (clock::duration(after)) } }
             (rows(&event.attributes, event.dropped_attributes_count))
         }

@@ -1,5 +1,7 @@
 //! A trace as OTLP in JSON, the way it could be posted again.
 
+use std::collections::HashMap;
+
 use http::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, TracesData};
 
@@ -14,22 +16,26 @@ pub(in crate::console) fn page(trace: &Trace) -> Reply {
 }
 
 fn document(trace: &Trace) -> TracesData {
+    let mut spans: HashMap<u64, Vec<&Span>> = HashMap::new();
+    for span in trace.spans() {
+        spans.entry(span.source.fingerprint).or_default().push(span);
+    }
     let resource_spans = trace.sources().map(|source| {
-        let spans = trace.spans().iter().filter(|span| std::ptr::eq(&*span.source, source));
-        resource_spans(source, spans)
+        let spans = spans.remove(&source.fingerprint).unwrap_or_default();
+        resource_spans(source, spans.into_iter())
     });
     TracesData { resource_spans: resource_spans.collect() }
 }
 
 fn resource_spans<'a>(source: &Source, spans: impl Iterator<Item = &'a Span>) -> ResourceSpans {
-    let Source { service: _, resource, resource_schema, scope, scope_schema } = source;
+    let Source { fingerprint: _, service: _, resource, resource_schema, scope, scope_schema } = source;
     let spans = ScopeSpans {
         scope: Some(scope.clone()),
         spans: spans.map(|span| span.data.clone()).collect(),
         schema_url: scope_schema.clone(),
     };
     ResourceSpans {
-        resource: Some(resource.clone()),
+        resource: Some((**resource).clone()),
         scope_spans: vec![spans],
         schema_url: resource_schema.clone(),
     }

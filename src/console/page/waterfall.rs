@@ -57,7 +57,7 @@ impl Axis {
         let magnitude = 10_u64.pow(self.length.ilog10().saturating_sub(1));
         let fits = |step: &u64| self.length / step <= 6;
         let step = [1, 2, 5, 10, 20, 50]
-            .map(|factor| factor * magnitude)
+            .map(|factor: u64| factor.saturating_mul(magnitude))
             .into_iter()
             .find(fits)
             .unwrap_or(self.length);
@@ -67,11 +67,11 @@ impl Axis {
     fn ticks(self) -> Markup {
         html! {
             svg.ticks width="100%" height="24" aria-hidden="true" {
-                @for step in self.steps() {
+                @for (place, step) in self.steps().enumerate() {
                     @let x = percent(self.at(self.start + step));
                     @let late = self.at(self.start + step) > 92.0;
                     line x1=(x) x2=(x) y1="16" y2="24" {}
-                    text x=(x) y="12" text-anchor=(if step == 0 { "start" } else if late { "end" } else { "middle" }) {
+                    text.odd[place % 2 == 1] x=(x) y="12" text-anchor=(if step == 0 { "start" } else if late { "end" } else { "middle" }) {
                         (if step == 0 { "0".to_owned() } else { clock::round(step) })
                     }
                 }

@@ -1,4 +1,4 @@
-//! Reads a body within limits: as many bytes as sent, as many unpacked, and so much time.
+//! Takes a body in within limits: as many bytes as sent, as many unpacked, and so much time.
 
 use std::io::Read;
 use std::time::Duration;
@@ -11,16 +11,31 @@ use hyper::body::Incoming;
 
 use crate::console::receive::refusal::Refusal;
 
-/// The body, unpacked.
-pub(super) async fn read(headers: &HeaderMap, body: Incoming) -> Result<Bytes, Refusal> {
+/// A body as it was sent.
+#[derive(Debug)]
+pub(super) struct Sent {
+    bytes: Bytes,
+    packed: bool,
+}
+
+pub(super) async fn read(headers: &HeaderMap, body: Incoming) -> Result<Sent, Refusal> {
     let encoding = headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes()).unwrap_or_default();
     let packed = match encoding.to_ascii_lowercase().as_slice() {
         b"" | b"identity" => false,
         b"gzip" => true,
         other => return Err(Refusal::ContentEncoding(String::from_utf8_lossy(other).into_owned())),
     };
-    let sent = tokio::time::timeout(PATIENCE, collect(body)).await.unwrap_or(Err(Refusal::TooSlow))?;
-    if packed { unpack(&sent) } else { Ok(sent) }
+    let bytes = tokio::time::timeout(PATIENCE, collect(body)).await.unwrap_or(Err(Refusal::TooSlow))?;
+    Ok(Sent { bytes, packed })
+}
+
+// ===== impl Sent =====
+
+impl Sent {
+    /// Takes its time where it was packed.
+    pub(super) fn unpack(self) -> Result<Bytes, Refusal> {
+        if self.packed { unpack(&self.bytes) } else { Ok(self.bytes) }
+    }
 }
 
 /// Reads on past the limit, up to a second one, because a client that is still writing does not see the answer.

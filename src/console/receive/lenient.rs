@@ -7,13 +7,15 @@
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
+
+use crate::console::receive::bound;
 
 pub(super) fn decode(bytes: &[u8]) -> Result<ExportTraceServiceRequest, String> {
     match serde_json::from_slice::<ExportTraceServiceRequest>(bytes) {
         Ok(request) if !request.resource_spans.is_empty() => Ok(request),
-        Err(error) if bytes.len() > AGAIN => Err(error.to_string()),
+        Err(error) if !bound::json_fits(bytes, OBJECTS, ITEMS) => Err(error.to_string()),
         // An empty one may be something else altogether, all of whose fields were passed over.
         Ok(_) | Err(_) => again(bytes),
     }
@@ -30,7 +32,7 @@ fn again(bytes: &[u8]) -> Result<ExportTraceServiceRequest, String> {
         Value::Object(_) => {}
         _ => return Err("not an object".to_owned()),
     }
-    serde_json::from_value(document.clone())
+    ExportTraceServiceRequest::deserialize(&document)
         .map_err(|error| locate(&document).unwrap_or_else(|| error.to_string()))
 }
 
@@ -99,12 +101,13 @@ fn items<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = (usize, &'a 
     value.get(field).and_then(Value::as_array).into_iter().flatten().enumerate()
 }
 
-fn error<T: DeserializeOwned>(value: &Value) -> Option<String> {
-    serde_json::from_value::<T>(value.clone()).err().map(|error| error.to_string())
+fn error<'a, T: Deserialize<'a>>(value: &'a Value) -> Option<String> {
+    T::deserialize(value).err().map(|error| error.to_string())
 }
 
-/// What is larger is not read again, since any JSON takes many times its size in memory.
-const AGAIN: usize = 8 << 20;
+/// What has more of them is not read again: JSON of any shape takes many times the memory of JSON of a known one.
+const OBJECTS: usize = 1 << 17;
+const ITEMS: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! What exporters post: one file per protocol, and what they share.
 
 mod body;
+mod bound;
 mod lenient;
 mod otlp;
 mod refusal;

@@ -1,6 +1,7 @@
 //! OTLP over HTTP: <https://opentelemetry.io/docs/specs/otlp/#otlphttp>.
 
-use std::sync::Arc;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
@@ -16,7 +17,7 @@ use crate::console::attribute;
 use crate::console::guard::Origin;
 use crate::console::id::TraceId;
 use crate::console::receive::refusal::Refusal;
-use crate::console::receive::{body, lenient, trim};
+use crate::console::receive::{body, bound, lenient, trim};
 use crate::console::reply::{self, Reply};
 use crate::console::state::State;
 use crate::console::trace::{Source, Span};
@@ -78,16 +79,30 @@ impl Encoding {
     }
 
     fn decode(self, bytes: &[u8]) -> Result<ExportTraceServiceRequest, Refusal> {
+        if !self.fits(bytes) {
+            return Err(Refusal::TooMany);
+        }
         match self {
             Self::Protobuf => ExportTraceServiceRequest::decode(bytes).map_err(|error| error.to_string()),
             Self::Json => lenient::decode(bytes),
         }
         .map_err(Refusal::Garbage)
     }
+
+    fn fits(self, bytes: &[u8]) -> bool {
+        match self {
+            Self::Protobuf => bound::protobuf_fits(bytes),
+            Self::Json => bound::json_fits(bytes, OBJECTS, ITEMS),
+        }
+    }
 }
 
 /// Answers whatever is asked of an OTLP path.
-pub(in crate::console) async fn receive(state: &State, signal: Signal, request: Request<Incoming>) -> Reply {
+pub(in crate::console) async fn receive(
+    state: &Arc<State>,
+    signal: Signal,
+    request: Request<Incoming>,
+) -> Reply {
     let origin = state.guard.origin(request.headers());
     let mut reply = match (&origin, request.method()) {
         (Origin::Refused, _) => reply::text(StatusCode::FORBIDDEN, FOREIGN),
@@ -116,7 +131,7 @@ fn preflight(headers: &HeaderMap) -> Reply {
     reply
 }
 
-async fn post(state: &State, signal: Signal, request: Request<Incoming>) -> Reply {
+async fn post(state: &Arc<State>, signal: Signal, request: Request<Incoming>) -> Reply {
     let encoding = Encoding::of(request.headers());
     let answer = match &encoding {
         Ok(encoding) => take(state, signal, *encoding, request).await,
@@ -135,20 +150,26 @@ async fn post(state: &State, signal: Signal, request: Request<Incoming>) -> Repl
 }
 
 async fn take(
-    state: &State,
+    state: &Arc<State>,
     signal: Signal,
     encoding: Encoding,
     request: Request<Incoming>,
 ) -> Result<Taken, Refusal> {
     let (head, incoming) = request.into_parts();
     let _permit = state.receiving.acquire().await.expect("the semaphore is never closed");
-    let bytes = body::read(&head.headers, incoming).await?;
+    let sent = body::read(&head.headers, incoming).await?;
     if signal == Signal::Ignored {
         state.store().door.ignored += 1;
         return Ok(Taken::default());
     }
-    let request = encoding.decode(&bytes)?;
-    let taken = keep(state, request);
+    // Reading is work: the thread that serves stays free for pages, and one body at a time bounds the memory.
+    let turn = state.reading.clone().acquire_owned().await.expect("the semaphore is never closed");
+    let reader = state.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        encoding.decode(&sent.unpack()?).map(|request| keep(&reader, request))
+    });
+    let taken = read.await.unwrap_or_else(|error| Err(Refusal::Broken(error.to_string())))?;
     state.announce();
     Ok(taken)
 }
@@ -179,18 +200,22 @@ fn unpack(resource_spans: ResourceSpans, into: &mut Vec<(TraceId, Span)>) -> usi
     let ResourceSpans { resource, scope_spans, schema_url: resource_schema } = resource_spans;
     let mut resource = resource.unwrap_or_default();
     trim::resource(&mut resource);
+    let resource = Arc::new(resource);
     let service =
         attribute::text(&resource.attributes, &["service.name"]).unwrap_or("unknown_service").to_owned();
-    let mut rejected = 0;
+    let (resource_schema, mut rejected) = (trim::short(resource_schema), 0);
+    let known = fingerprint((&resource_schema, resource.encode_to_vec()));
     for scope_spans in scope_spans {
         let mut scope = scope_spans.scope.unwrap_or_default();
         trim::scope(&mut scope);
+        let scope_schema = trim::short(scope_spans.schema_url);
         let source = Arc::new(Source {
+            fingerprint: fingerprint((known, &scope_schema, scope.encode_to_vec())),
             service: service.clone(),
             resource: resource.clone(),
-            resource_schema: trim::short(resource_schema.clone()),
+            resource_schema: resource_schema.clone(),
             scope,
-            scope_schema: trim::short(scope_spans.schema_url),
+            scope_schema,
         });
         for mut span in scope_spans.spans {
             let proper = span.span_id.len() == 8 && span.span_id != [0; 8];
@@ -204,6 +229,12 @@ fn unpack(resource_spans: ResourceSpans, into: &mut Vec<(TraceId, Span)>) -> usi
         }
     }
     rejected
+}
+
+/// Keyed by chance, so that nobody can make two sources that look like one.
+fn fingerprint(of: impl Hash) -> u64 {
+    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    KEYS.hash_one(of)
 }
 
 fn accepted(encoding: Encoding, taken: &Taken) -> Reply {
@@ -225,5 +256,7 @@ fn accepted(encoding: Encoding, taken: &Taken) -> Reply {
     reply::full(StatusCode::OK, encoding.content_type(), bytes)
 }
 
+const OBJECTS: usize = 1 << 19;
+const ITEMS: usize = 1 << 22;
 const FOREIGN: &str = "Pages of this origin may not post here. If the origin is yours, allow its host: \
     Console::builder().host(\"that-host\").";

@@ -15,6 +15,7 @@ pub(super) enum Refusal {
     ContentType(String),
     Garbage(String),
     TooLarge,
+    TooMany,
     TooSlow,
 }
 
@@ -45,7 +46,7 @@ impl Refusal {
         match self {
             Self::Broken(_) | Self::Garbage(_) => (StatusCode::BAD_REQUEST, 3),
             Self::ContentEncoding(_) | Self::ContentType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, 3),
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, 8),
+            Self::TooLarge | Self::TooMany => (StatusCode::PAYLOAD_TOO_LARGE, 8),
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, 4),
         }
     }
@@ -68,6 +69,9 @@ impl fmt::Display for Refusal {
             Self::TooLarge => {
                 f.write_str("the body is larger than 16 MiB as sent or 64 MiB unpacked; send less at once")
             }
+            Self::TooMany => f.write_str(
+                "the body holds more spans and attributes than are read at once; send less at once",
+            ),
             Self::TooSlow => f.write_str("the body took longer than 20 seconds"),
         }
     }
