@@ -753,6 +753,21 @@ fn a_shutdown_that_is_no_longer_awaited_goes_on_while_the_thread_is_blocked() {
     assert_report(&blocked.outbox.report(), 0, &[("shutdown", 600)]);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_flush_that_is_no_longer_awaited_leaves_no_thread_behind() {
+    let blocked = Blocked::open(600);
+    let mut flush = Box::pin(blocked.outbox.flush(seconds(3600)));
+    assert!(flush.as_mut().poll(&mut task::Context::from_waker(Waker::noop())).is_pending());
+    drop(flush);
+    let start = std::time::Instant::now();
+    while threads_at_a_limit() > 0 {
+        assert!(start.elapsed() < LONG, "it waits for its hour");
+        thread::yield_now();
+    }
+    assert_eq!(report_of(&blocked.outbox.report()).waiting, 600);
+}
+
 // ===== events =====
 
 #[tokio::test(start_paused = true)]
@@ -1194,6 +1209,14 @@ fn block_on<F: Future>(future: F) -> F::Output {
             Poll::Pending => thread::park(),
         }
     }
+}
+
+/// How many threads wait for a limit now, those of other tests included.
+#[cfg(target_os = "linux")]
+fn threads_at_a_limit() -> usize {
+    let threads = std::fs::read_dir("/proc/self/task").unwrap();
+    let names = threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("comm")).ok());
+    names.filter(|name| name.trim_end() == "belvedere-limit").count()
 }
 
 /// An outbox whose own thread is blocked by a destination until it is released.
