@@ -1326,6 +1326,8 @@ struct Warnings(Arc<Mutex<Vec<u64>>>);
 impl Warnings {
     fn subscriber(&self) -> impl tracing::Subscriber + use<> {
         use tracing_subscriber::layer::SubscriberExt;
+        // A thread without a subscriber that comes to a log line first would switch it off for all others.
+        let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry());
         tracing_subscriber::registry().with(self.clone())
     }
 
