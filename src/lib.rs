@@ -74,6 +74,6 @@ pub use error::Error;
 #[cfg(feature = "otel")]
 pub use setup::{Belvedere, BelvedereClientLayer, BelvedereLayer, Setup, from_env};
 
-#[cfg(all(doctest, feature = "otel", feature = "axum"))]
+#[cfg(all(doctest, feature = "full", feature = "console"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
