@@ -50,7 +50,7 @@
 //!   wrong becomes a count and an event.
 //! - **It never blocks.** Records go into bounded queues; what does not fit is counted under a reason.
 //! - **It leaks nothing by default**: no value of a query, no body, of the headers only what the conventions name (the
-//!   host and the user agent).
+//!   host, the user agent, and `tracestate`, which is a part of the span).
 //! - **A client cannot tell** that it is there.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -215,14 +215,14 @@ async fn propagators_decide_what_is_read() {
 async fn a_further_endpoint_takes_the_default_ones_place_and_stands_beside_a_named_one() {
     let (first, second) = (Sink::start(), Sink::start());
     let alone = setup(&[]).otlp(second.base());
-    assert!(!alone.is_told());
+    assert!(!alone.names_endpoint());
     let belvedere = alone.start().unwrap();
     serve(&belvedere, Request::new(())).await;
     let report = belvedere.shutdown(Duration::from_secs(5)).await;
     assert_eq!((report.lanes.len(), second.spans().len()), (1, 1));
 
     let both = setup(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &first.base())]).otlp(second.base());
-    assert!(both.is_told());
+    assert!(both.names_endpoint());
     let belvedere = both.start().unwrap();
     serve(&belvedere, Request::new(())).await;
     belvedere.shutdown(Duration::from_secs(5)).await;
@@ -247,7 +247,7 @@ async fn a_key_that_is_set_twice_arrives_once_with_its_last_value() {
 
 #[test]
 fn a_honeycomb_key_alone_is_enough() {
-    assert!(setup(&[("HONEYCOMB_API_KEY", "hcaik_x")]).is_told());
+    assert!(setup(&[("HONEYCOMB_API_KEY", "hcaik_x")]).names_endpoint());
     drop(start(&[("HONEYCOMB_API_KEY", "hcaik_x")]).unwrap());
 }
 

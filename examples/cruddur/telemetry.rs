@@ -17,7 +17,7 @@ impl Telemetry {
     /// Sends to where the environment says; to a console of its own if it says nothing, or if it is to get `both`.
     pub(crate) fn start(service: &'static str, settings: &Settings) -> Result<Self, BoxError> {
         let mut setup = Setup::from_env().service_name(service);
-        let wanted = settings.sends && (settings.both || !setup.is_told());
+        let wanted = settings.sends && (settings.both || !setup.names_endpoint());
         let console = wanted.then(console).flatten();
         if let Some(console) = &console {
             setup = setup.otlp(console.otlp_endpoint());

@@ -12,7 +12,7 @@ use crate::trace::Scope;
 /// [`Scope`], or with [`current`](Self::current) from anywhere in scope. Clones share one list. An annotation may be
 /// added until the exchange ends, so also while its body is streamed; what comes later is not recorded.
 ///
-/// At most 64 keys are kept, further ones are dropped; a second value for a key replaces the first.
+/// At most 64 keys are kept, further ones are dropped and counted; a second value for a key replaces the first.
 ///
 /// ```
 /// use belvedere::exchange::Annotations;
@@ -27,7 +27,11 @@ pub struct Annotations {
     list: Arc<Mutex<List>>,
 }
 
-type List = Vec<(Cow<'static, str>, Value)>;
+#[derive(Default)]
+struct List {
+    pairs: Vec<(Cow<'static, str>, Value)>,
+    dropped: u64,
+}
 
 /// What an annotation can say.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,25 +59,32 @@ impl Annotations {
     pub fn insert(&self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
         let (key, value) = (key.into(), value.into());
         let mut list = self.lock();
-        if let Some(entry) = list.iter_mut().find(|entry| entry.0 == key) {
+        if let Some(entry) = list.pairs.iter_mut().find(|entry| entry.0 == key) {
             entry.1 = value;
-        } else if list.len() < LIMIT {
-            list.push((key, value));
+        } else if list.pairs.len() < LIMIT {
+            list.pairs.push((key, value));
+        } else {
+            list.dropped += 1;
         }
     }
 
     /// What was added under `key`.
     pub fn get(&self, key: &str) -> Option<Value> {
-        self.lock().iter().find(|entry| entry.0 == key).map(|entry| entry.1.clone())
+        self.lock().pairs.iter().find(|entry| entry.0 == key).map(|entry| entry.1.clone())
     }
 
     /// Calls `visit` with each fact, in the order in which they were added.
     pub fn visit(&self, mut visit: impl FnMut(&Cow<'static, str>, &Value)) {
         // A copy, so that `visit` may add annotations.
-        let list = self.lock().clone();
-        for (key, value) in &list {
+        let pairs = self.lock().pairs.clone();
+        for (key, value) in &pairs {
             visit(key, value);
         }
+    }
+
+    /// How many there was no room for.
+    pub fn dropped(&self) -> u64 {
+        self.lock().dropped
     }
 
     fn lock(&self) -> MutexGuard<'_, List> {
@@ -84,7 +95,7 @@ impl Annotations {
 impl fmt::Debug for Annotations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = self.lock();
-        f.debug_map().entries(list.iter().map(|(key, value)| (key, value))).finish()
+        f.debug_map().entries(list.pairs.iter().map(|(key, value)| (key, value))).finish()
     }
 }
 
@@ -186,7 +197,7 @@ mod tests {
         for n in 0..10_000 {
             annotations.insert(n.to_string(), n);
         }
-        assert_eq!(annotations.lock().len(), LIMIT);
+        assert_eq!(annotations.lock().pairs.len(), LIMIT);
     }
 
     #[test]

@@ -22,7 +22,8 @@ impl HeaderNames {
     }
 
     /// The listed headers that are there, each with its values in order. A value that is
-    /// [sensitive](http::HeaderValue::is_sensitive) reads `REDACTED`; bytes that are no text are replaced.
+    /// [sensitive](http::HeaderValue::is_sensitive) reads `REDACTED`; bytes that are no text are replaced; a
+    /// value is cut at 4096 bytes.
     pub fn capture<'a>(
         &'a self,
         headers: &'a HeaderMap,
@@ -38,8 +39,11 @@ fn text(value: &http::HeaderValue) -> String {
     if value.is_sensitive() {
         return "REDACTED".to_owned();
     }
-    String::from_utf8_lossy(value.as_bytes()).into_owned()
+    let bytes = &value.as_bytes()[..value.len().min(LONGEST)];
+    String::from_utf8_lossy(bytes).into_owned()
 }
+
+const LONGEST: usize = 4096;
 
 #[cfg(test)]
 mod tests {

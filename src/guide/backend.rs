@@ -9,7 +9,7 @@
 //!     exchange::{End, Tally},
 //!     observe::{Observation, ObserveLayer, Observer},
 //!     outbox::{Batch, Destination, Lane, Outbox, SendError},
-//!     trace::{Identity, Scope},
+//!     trace::{Propagation, Scope},
 //! };
 //! use http::{request, response};
 //!
@@ -27,7 +27,9 @@
 //!     type Observation = Line;
 //!
 //!     fn observe(&self, request: &mut request::Parts, scope: &mut Scope) -> Option<Line> {
-//!         let trace_id = scope.identify(Identity::root).trace_id();
+//!         let surrounding = scope.surrounding().cloned();
+//!         let decide = || Propagation::default().identify(&request.headers, surrounding.as_ref());
+//!         let trace_id = scope.identify(decide).trace_id(); // whoever is outermost decides
 //!         let text = format!("{trace_id} {} {}", request.method, request.uri.path());
 //!         Some(Line { lane: self.lane.clone(), text })
 //!     }

@@ -7,6 +7,7 @@
 //! | method, path, scheme, version | yes | `skip` leaves whole requests alone |
 //! | query | keys; every value reads `REDACTED` | `query` |
 //! | host, user agent | yes, the conventions name them | |
+//! | `traceparent`, `tracestate` | yes, they are a part of the span | `trust` |
 //! | client's address | the other end of the socket | `trusted_hops` |
 //! | other headers | no | `request_headers`, `response_headers` |
 //! | bodies | no, never | |
@@ -22,6 +23,7 @@
 //! [`TrustIncoming`](crate::trace::TrustIncoming) says what they may decide; whatever it says, ids that break a rule are
 //! as if they were not there.
 //!
-//! Text that strangers write is cut: a path, a query and a message at 4096 bytes, a user agent at 1024, a host at 255.
+//! Text that strangers write is cut: a path, a query and a message at 4096 bytes, a user agent at 1024, a host at 255, a
+//! listed header at 4096.
 //!
 //! Addresses in forwarding headers are believed as far as [`Hops`](crate::exchange::Hops) says: not at all, by default.

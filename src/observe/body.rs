@@ -20,7 +20,7 @@ pin_project! {
     impl<B, O: Observation> PinnedDrop for Body<B, O> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            this.watch.last(|| this.inner.set(None));
+            this.watch.run(|| this.inner.set(None));
         }
     }
 }

@@ -22,7 +22,7 @@ pin_project! {
         // First and in scope, so that what the handler began ends before its exchange does, and as a part of it.
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            this.watch.last(|| this.inner.set(None));
+            this.watch.run(|| this.inner.set(None));
         }
     }
 }

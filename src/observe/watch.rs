@@ -118,12 +118,6 @@ impl<O: Observation> Watch<O> {
         }
     }
 
-    /// Drops what ran in this exchange while it still runs in it.
-    pub(super) fn last(&self, drop: impl FnOnce()) {
-        let _guard = self.0.as_ref().map(|live| live.context.clone().attach());
-        drop();
-    }
-
     pub(super) fn end(&mut self, end: End<'_>) {
         let Some(live) = self.0.take() else { return };
         let Live { observation, mut tally, began, .. } = live;

@@ -1,6 +1,6 @@
 use std::{borrow::Cow, sync::Arc};
 
-use http::{StatusCode, request, response};
+use http::{Method, StatusCode, request, response};
 use opentelemetry::{
     Context, KeyValue,
     trace::{SpanKind, TraceContextExt as _},
@@ -8,7 +8,7 @@ use opentelemetry::{
 use tower_layer::Layer;
 
 use super::{
-    attributes::{self, Attributes, default_port},
+    attributes::{self, Attributes, METHOD, cut, default_port},
     baggage,
     observe::Served,
     options::Options,
@@ -16,7 +16,7 @@ use super::{
     span::builder,
 };
 use crate::{
-    exchange::{self, Code, End, Hops, Host, Tally, may_be_grpc},
+    exchange::{self, Code, End, Hops, Host, Tally, is_grpc},
     observe::{Observation, Observe, Observer},
     trace::{Identity, Scope},
 };
@@ -71,8 +71,9 @@ impl Observer for OtelClientLayer {
         if self.options.skips(request) {
             return None;
         }
-        // A proxy passes on the scope of the request that it serves; the call is another exchange.
-        if scope.get::<Served>().is_some() {
+        // A proxy passes on the scope of the request that it serves, a retry that of the call; each attempt is another
+        // exchange.
+        if scope.get::<Served>().is_some() || scope.get::<Called>().is_some() {
             *scope = scope.child();
         }
         scope.insert(Called);
@@ -84,18 +85,19 @@ impl Observer for OtelClientLayer {
 
 impl ClientSpan {
     fn start(options: &Arc<Options>, request: &mut request::Parts, scope: &mut Scope) -> Self {
-        let active = Identity::of_span(scope.context().span().span_context());
-        let surrounding = scope.surrounding();
-        let identity = identity(active, surrounding.as_ref());
+        let surrounding = scope.surrounding().cloned();
+        let decided = scope.identity().is_some();
+        let begin = || surrounding.as_ref().map_or_else(Identity::root, Identity::child);
+        let identity = scope.identify(begin).clone();
 
-        let grpc = may_be_grpc(request);
+        let grpc = request.method == Method::POST && is_grpc(&request.headers);
         let (name, attributes) =
             if grpc { grpc_facts(options, request) } else { http_facts(options, request) };
         let name = options.span_name(request).unwrap_or(name);
         let builder = builder(name, SpanKind::Client, scope).with_attributes(attributes.finish());
 
         let base = scope.context().clone();
-        options.spans.start(builder, scope, &base, &identity);
+        options.spans.start(builder, scope, &base, &identity, decided);
         let identity = scope.identity().unwrap_or(&identity);
         options.propagation.inject(identity, &mut request.headers);
         baggage::inject(&options.propagation, scope.context(), &mut request.headers);
@@ -140,16 +142,6 @@ impl Observation for ClientSpan {
     }
 }
 
-/// A step further down from the active span, with what only the surrounding exchange knows of the trace.
-fn identity(active: Option<Identity>, surrounding: Option<&Identity>) -> Identity {
-    match (active, surrounding) {
-        (Some(active), Some(exchange)) if active.trace_id() == exchange.trace_id() => exchange.below(&active),
-        (Some(active), _) => active.child(),
-        (None, Some(exchange)) => exchange.child(),
-        (None, None) => Identity::root(),
-    }
-}
-
 fn http_facts(options: &Options, request: &request::Parts) -> (Cow<'static, str>, Attributes) {
     let host = exchange::host(&request.uri, &request.headers, Hops::NONE);
     let mut attributes = Attributes::new();
@@ -161,7 +153,7 @@ fn http_facts(options: &Options, request: &request::Parts) -> (Cow<'static, str>
 }
 
 fn grpc_facts(options: &Options, request: &request::Parts) -> (Cow<'static, str>, Attributes) {
-    let method = request.uri.path().trim_start_matches('/').to_owned();
+    let method = cut(request.uri.path().trim_start_matches('/'), METHOD).to_owned();
     let host = exchange::host(&request.uri, &request.headers, Hops::NONE);
     let mut attributes = Attributes::new();
     attributes.push("rpc.system.name", "grpc");

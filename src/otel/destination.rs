@@ -76,10 +76,10 @@ impl Otlp {
         self
     }
 
-    /// Sends what there is after a tenth of a second: more requests, for somebody who is watching.
+    /// How long a span may wait for company. Default: 1 s; less makes more requests, for somebody who is watching.
     #[must_use]
-    pub fn prompt(mut self) -> Self {
-        self.limits = self.limits.age(Duration::from_millis(100));
+    pub fn age(mut self, age: Duration) -> Self {
+        self.limits = self.limits.age(age);
         self
     }
 

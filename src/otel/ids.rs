@@ -29,10 +29,16 @@ pub struct Ids;
 impl Ids {
     /// Runs `start`, which starts one span, with the ids of `identity` at hand.
     pub(super) fn hand_over<T>(identity: &Identity, start: impl FnOnce() -> T) -> T {
+        struct Reset;
+        impl Drop for Reset {
+            // Also when a sampler or a processor of the user's panics: the next span on this thread is another one.
+            fn drop(&mut self) {
+                NEXT.set(None);
+            }
+        }
+        let _reset = Reset;
         NEXT.set(Some((identity.trace_id(), identity.span_id())));
-        let started = start();
-        NEXT.set(None);
-        started
+        start()
     }
 }
 

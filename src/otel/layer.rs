@@ -14,7 +14,7 @@ use crate::{
 /// A layer that makes one `SERVER` span of every exchange.
 ///
 /// It goes onto any axum, hyper or tonic service. Two of them around one service make one span, not two: the inner one
-/// only adds the route that the outer one could not see.
+/// only adds the route that the outer one could not see, and what it was told to add from the request.
 #[derive(Clone, Debug, Default)]
 pub struct OtelLayer {
     options: Arc<Options>,
@@ -58,7 +58,8 @@ impl OtelLayer {
     }
 
     /// The gRPC methods that exist here, as `package.Service/Method`; calls to others are named `grpc`, with the method
-    /// `_OTHER`. Default: all are believed but those that the service answers with `UNIMPLEMENTED`, and those that are
+    /// `_OTHER`. Set it where strangers can reach the service: a refusal before the router looks like the answer of a
+    /// method. Default: all are believed but those that the service answers with `UNIMPLEMENTED`, and those that are
     /// not answered by gRPC at all.
     #[must_use]
     pub fn rpc_methods<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {

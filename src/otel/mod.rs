@@ -27,7 +27,8 @@
 //!
 //! # What leaves the process
 //!
-//! The path, the host, the client's address and user agent, as the conventions say; no other header's value, no value of
+//! The path, the host, the client's address and user agent, as the conventions say, and `tracestate`, which is a part of
+//! the span; no other header's value, no value of
 //! a query, no body, unless asked for.
 //!
 //! # Whose provider

@@ -41,8 +41,8 @@ struct Call {
     method: String,
     /// Whether the user has said that the method exists, or that it does not.
     exists: Option<bool>,
-    /// The route, in case that the answer is none of gRPC.
-    route: Option<String>,
+    /// What the request is as plain HTTP, in case that the answer is none of gRPC.
+    http: (Cow<'static, str>, Vec<KeyValue>),
 }
 
 /// Tells a second layer that the exchange has its span, and what that one need not add.
@@ -96,8 +96,8 @@ fn contribute_route(served: Served, options: &Options, request: &request::Parts,
 
 impl ServerSpan {
     fn start(options: &Arc<Options>, request: &request::Parts, scope: &mut Scope) -> Self {
-        let surrounding =
-            scope.surrounding().or_else(|| Identity::of_span(scope.context().span().span_context()));
+        let surrounding = scope.surrounding().cloned();
+        let decided = scope.identity().is_some();
         let propagation = &options.propagation;
         let identity =
             scope.identify(|| propagation.identify(&request.headers, surrounding.as_ref())).clone();
@@ -119,7 +119,7 @@ impl ServerSpan {
             builder(name, SpanKind::Server, scope).with_attributes(attributes.finish()).with_links(links);
 
         let base = baggage::extract(propagation, &request.headers, scope.context());
-        options.spans.start(builder, scope, &base, &identity);
+        options.spans.start(builder, scope, &base, &identity, decided);
         Self {
             options: options.clone(),
             context: scope.context().clone(),
@@ -150,30 +150,23 @@ impl ServerSpan {
     }
 
     /// The answer is none of gRPC: whatever the caller wrote into its content type, this is plain HTTP.
-    fn demote(&mut self, call: &Call) {
-        let Call { method, route, .. } = call;
-        let mut attributes = Attributes::new();
-        attributes.method(&Method::POST);
-        attributes.push("url.path", format!("/{method}"));
-        attributes.maybe(attributes::HTTP_ROUTE, route.clone());
-        self.rename(http_name(&Method::POST, route.as_deref()));
-        self.context.span().set_attributes(attributes.finish());
-        self.unknown(method);
+    fn demote(&mut self, call: Call) {
+        let (name, attributes) = call.http;
+        self.rename(name);
+        self.context.span().set_attributes(attributes);
     }
 
+    /// Only now it is known whether the method may be any text that a stranger wrote.
     fn record_call(&self, call: &Call, code: Code) {
-        self.context.span().set_attributes(attributes::RPC_STATUS.map(|key| KeyValue::new(key, code.name())));
-        if call.exists.is_none() && code == Code::UNIMPLEMENTED {
-            self.rename(GRPC);
-            self.unknown(&call.method);
-        }
-    }
-
-    /// The method may be any text that a stranger wrote.
-    fn unknown(&self, method: &str) {
         let span = self.context.span();
-        span.set_attribute(KeyValue::new(attributes::RPC_METHOD, attributes::OTHER));
-        span.set_attribute(KeyValue::new(attributes::RPC_METHOD_ORIGINAL, method.to_owned()));
+        span.set_attributes(attributes::RPC_STATUS.map(|key| KeyValue::new(key, code.name())));
+        if call.exists.unwrap_or(code != Code::UNIMPLEMENTED) {
+            span.set_attribute(KeyValue::new(attributes::RPC_METHOD, call.method.clone()));
+        } else {
+            self.rename(GRPC);
+            span.set_attribute(KeyValue::new(attributes::RPC_METHOD, attributes::OTHER));
+            span.set_attribute(KeyValue::new(attributes::RPC_METHOD_ORIGINAL, call.method.clone()));
+        }
     }
 
     fn rename(&self, name: impl Into<Cow<'static, str>>) {
@@ -189,7 +182,7 @@ impl Observation for ServerSpan {
         self.code = Code::read(&response.headers);
         let is_call = self.code.is_some() || is_grpc(&response.headers);
         if !is_call && let Some(call) = self.grpc.take() {
-            self.demote(&call);
+            self.demote(call);
         }
         let grpc = self.grpc.is_some();
         if let Some((name, value)) = self.answer.take() {
@@ -217,6 +210,9 @@ impl Observation for ServerSpan {
         // Before the annotations, since the SDK keeps a limited number of attributes.
         self.outcome(end).record(&span, tally.ended());
         self.annotations.visit(|key, value| span.set_attribute(KeyValue::new(key.clone(), told(value))));
+        if let dropped @ 1.. = self.annotations.dropped() {
+            span.set_attribute(KeyValue::new(DROPPED, i64::try_from(dropped).unwrap_or(i64::MAX)));
+        }
         span.end_with_timestamp(tally.ended());
     }
 }
@@ -250,22 +246,14 @@ fn http_name(method: &Method, route: Option<&str>) -> Cow<'static, str> {
 }
 
 fn grpc_facts(options: &Options, request: &request::Parts, call: &Call) -> (Cow<'static, str>, Attributes) {
-    let Call { method, exists, .. } = call;
     let mut attributes = Attributes::new();
     attributes.push("rpc.system.name", GRPC);
-    let name = if *exists == Some(false) {
-        attributes.push(attributes::RPC_METHOD, attributes::OTHER);
-        attributes.push(attributes::RPC_METHOD_ORIGINAL, method.clone());
-        Cow::Borrowed(GRPC)
-    } else {
-        attributes.push(attributes::RPC_METHOD, method.clone());
-        Cow::Owned(method.clone())
-    };
     attributes.server(exchange::host(&request.uri, &request.headers, Hops::NONE));
     attributes.peer(options.peer(request));
     attributes.headers("rpc.request.metadata.", &options.request_headers, &request.headers);
     attributes.extend(options.request_attributes(request));
-    (name, attributes)
+    let unknown = call.exists == Some(false);
+    (if unknown { Cow::Borrowed(GRPC) } else { Cow::Owned(call.method.clone()) }, attributes)
 }
 
 // ===== impl Call =====
@@ -275,7 +263,11 @@ impl Call {
         let path = request.uri.path().trim_start_matches('/');
         let method = attributes::cut(path, attributes::METHOD).to_owned();
         let exists = options.rpc_methods.as_ref().map(|known| known.contains(&method));
-        Self { method, exists, route }
+        let (name, attributes) = http_facts(options, request, route);
+        // These are on the span already, or will be again.
+        let shared = |pair: &KeyValue| SHARED.iter().any(|prefix| pair.key.as_str().starts_with(prefix));
+        let attributes = attributes.finish().into_iter().filter(|pair| !shared(pair)).collect();
+        Self { method, exists, http: (name, attributes) }
     }
 }
 
@@ -311,3 +303,9 @@ fn told(value: &exchange::Value) -> Value {
 }
 
 const GRPC: &str = "grpc";
+
+/// What a span of gRPC has in common with one of HTTP.
+const SHARED: [&str; 2] = ["server.", "network.peer."];
+
+/// How many annotations of the exchange there was no room for.
+const DROPPED: &str = "belvedere.dropped_annotations_count";

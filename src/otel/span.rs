@@ -39,15 +39,25 @@ impl Spans {
     ///
     /// The span gets the identity's ids; where a provider does not take them, the identity follows the span, unless a
     /// layer further out has already told it to others.
-    pub(super) fn start(&self, builder: SpanBuilder, scope: &mut Scope, base: &Context, identity: &Identity) {
+    pub(super) fn start(
+        &self,
+        builder: SpanBuilder,
+        scope: &mut Scope,
+        base: &Context,
+        identity: &Identity,
+        decided: bool,
+    ) {
         let parent = parent(base, identity);
         let context = Ids::hand_over(identity, || self.tracer().start(builder, &parent, base));
         let made = identity.as_span(context.span().span_context());
-        if made.trace_id() != identity.trace_id() {
+        let foreign = made.trace_id() != identity.trace_id();
+        if foreign {
             warn_of_foreign_ids();
         }
         scope.activate(context);
-        scope.amend(made);
+        if !foreign || !decided {
+            scope.amend(made);
+        }
     }
 
     fn tracer(&self) -> &dyn Starts {

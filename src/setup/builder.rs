@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use opentelemetry::global;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
@@ -60,8 +62,8 @@ impl Setup {
     }
 
     /// Whether the environment itself says where spans go: an OTLP endpoint or a Honeycomb key.
-    pub fn is_told(&self) -> bool {
-        otlp::is_told(&self.env)
+    pub fn names_endpoint(&self) -> bool {
+        otlp::names_endpoint(&self.env)
     }
 
     /// Builds the layers and starts their way out.
@@ -105,11 +107,11 @@ impl Setup {
     fn destinations(&self) -> Result<Destinations, Error> {
         let exporters = exporters(&self.env);
         let mut otlp = Vec::new();
-        if exporters.contains(&Exporter::Otlp) && (self.is_told() || self.also.is_empty()) {
+        if exporters.contains(&Exporter::Otlp) && (self.names_endpoint() || self.also.is_empty()) {
             otlp.push(otlp::otlp(&self.env)?);
         }
         for base in &self.also {
-            otlp.push(Otlp::new(otlp::below("endpoint", base)?).prompt());
+            otlp.push(Otlp::new(otlp::below("endpoint", base)?).age(WATCHED));
         }
         Ok(Destinations { otlp, console: exporters.contains(&Exporter::Console) })
     }
@@ -139,6 +141,7 @@ fn propagation(env: &Env) -> Propagation {
     Propagation::new(env.list(PROPAGATORS, "tracecontext,baggage", propagator))
 }
 
+const WATCHED: Duration = Duration::from_millis(100);
 const TARGET: &str = "belvedere::setup";
 const EXPORTER: &str = "OTEL_TRACES_EXPORTER";
 const PROPAGATORS: &str = "OTEL_PROPAGATORS";

@@ -24,7 +24,7 @@ pub(super) fn otlp(env: &Env) -> Result<Otlp, Error> {
 }
 
 /// Whether the environment says where spans go.
-pub(super) fn is_told(env: &Env) -> bool {
+pub(super) fn names_endpoint(env: &Env) -> bool {
     env.either(TRACES_ENDPOINT, ENDPOINT).is_some() || env.text(KEY).is_some()
 }
 

@@ -46,12 +46,11 @@ impl Identity {
         Self { span_id: SpanId::generate(), parent_id, remote, other: None, ..self.clone() }
     }
 
-    /// An exchange begun inside of this one by one of its spans: `active` is the parent.
-    #[must_use]
-    pub fn below(&self, active: &Self) -> Self {
+    /// This exchange where one of its spans is active.
+    pub(super) fn at(&self, active: &Self) -> Self {
         let Self { span_id, sampled, ref state, .. } = *active;
         let state = state.clone().or_else(|| self.state.clone());
-        Self { parent_id: Some(span_id), sampled, state, ..self.child() }
+        Self { span_id, sampled, state, ..self.clone() }
     }
 
     /// The identity of a span; `None` if its context is invalid.

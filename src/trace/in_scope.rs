@@ -34,8 +34,17 @@ pin_project! {
     #[derive(Clone, Debug)]
     pub struct Scoped<T> {
         #[pin]
-        inner: T,
+        inner: Option<T>,
         context: Context,
+    }
+
+    impl<T> PinnedDrop for Scoped<T> {
+        // What ends in the middle ends in scope.
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let _guard = this.context.clone().attach();
+            this.inner.set(None);
+        }
     }
 }
 
@@ -57,7 +66,7 @@ impl<F: Future> InScope<OfFuture> for F {
     type Scoped = Scoped<F>;
 
     fn in_scope(self) -> Scoped<F> {
-        Scoped { inner: self, context: Context::current() }
+        Scoped { inner: Some(self), context: Context::current() }
     }
 }
 
@@ -65,7 +74,7 @@ impl<S: Stream> InScope<OfStream> for S {
     type Scoped = Scoped<S>;
 
     fn in_scope(self) -> Scoped<S> {
-        Scoped { inner: self, context: Context::current() }
+        Scoped { inner: Some(self), context: Context::current() }
     }
 }
 
@@ -89,7 +98,7 @@ impl<F: Future> Future for Scoped<F> {
     fn poll(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<F::Output> {
         let this = self.project();
         let _guard = this.context.clone().attach();
-        this.inner.poll(task)
+        this.inner.as_pin_mut().expect(DROPPED).poll(task)
     }
 }
 
@@ -99,10 +108,12 @@ impl<S: Stream> Stream for Scoped<S> {
     fn poll_next(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Option<S::Item>> {
         let this = self.project();
         let _guard = this.context.clone().attach();
-        this.inner.poll_next(task)
+        this.inner.as_pin_mut().expect(DROPPED).poll_next(task)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.inner.size_hint()
+        self.inner.as_ref().expect(DROPPED).size_hint()
     }
 }
+
+const DROPPED: &str = "it is dropped with its scope alone";

@@ -1,7 +1,7 @@
 use std::{any::Any, fmt, sync::Arc, time::SystemTime};
 
 use http::Extensions;
-use opentelemetry::Context;
+use opentelemetry::{Context, trace::TraceContextExt as _};
 use tokio::time::Instant;
 
 use super::Identity;
@@ -25,6 +25,7 @@ pub struct Scope {
 struct Shared {
     started: SystemTime,
     began: Instant,
+    surrounding: Option<Identity>,
     identity: Option<Identity>,
     annotations: Option<Annotations>,
     values: Vec<Arc<dyn Any + Send + Sync>>,
@@ -84,9 +85,10 @@ impl Scope {
         self.shared.identity.as_ref()
     }
 
-    /// Who the exchange is that this one was begun in: for an outgoing call, the request that is being served.
-    pub fn surrounding(&self) -> Option<Identity> {
-        self.context.get::<Shared>()?.identity.clone()
+    /// Where this exchange was begun: the active span, or the exchange that was being served there. Its parent, unless
+    /// headers name another one.
+    pub fn surrounding(&self) -> Option<&Identity> {
+        self.shared.surrounding.as_ref()
     }
 
     /// Decides who this exchange is, unless a layer further out already did.
@@ -139,7 +141,8 @@ impl Scope {
     }
 
     fn begin(context: Context) -> Self {
-        Self { context, joined: false, shared: Shared::begin() }
+        let shared = Shared::begin(&context);
+        Self { context, joined: false, shared }
     }
 
     fn finished(context: Context) -> Option<Self> {
@@ -164,9 +167,21 @@ impl fmt::Debug for Scope {
 // ===== impl Shared =====
 
 impl Shared {
-    fn begin() -> Self {
-        let (identity, annotations) = (None, None);
+    fn begin(context: &Context) -> Self {
+        let (identity, annotations, surrounding) = (None, None, surrounding(context));
         let (started, began) = (SystemTime::now(), Instant::now());
-        Self { started, began, identity, annotations, values: Vec::new() }
+        Self { started, began, surrounding, identity, annotations, values: Vec::new() }
+    }
+}
+
+/// The active span, with what only the exchange around it knows of the trace.
+fn surrounding(context: &Context) -> Option<Identity> {
+    let exchange = context.get::<Shared>().and_then(|shared| shared.identity.as_ref());
+    match (Identity::of_span(context.span().span_context()), exchange) {
+        (Some(active), Some(exchange)) if active.trace_id() == exchange.trace_id() => {
+            Some(exchange.at(&active))
+        }
+        (Some(active), _) => Some(active),
+        (None, exchange) => exchange.cloned(),
     }
 }
