@@ -375,6 +375,26 @@ async fn stacked_layers_and_one_pass_give_the_same_records() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_panic_while_a_handler_is_dropped_ends_panicked() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in a drop");
+        }
+    }
+    let recorder = Recorder::new();
+    let service = service_fn(|_: Request<()>| async {
+        let _bomb = Bomb;
+        poll_fn(|_| Poll::<()>::Pending).await;
+        Ok::<_, Infallible>(Response::new(Script::new()))
+    });
+    let mut call = Box::pin(Observe::new(service, recorder.clone()).oneshot(get()));
+    timeout(Duration::from_millis(5), &mut call).await.unwrap_err();
+    tokio::spawn(async move { drop(call) }).await.unwrap_err();
+    assert_eq!(recorder.only().end, "panicked: in a drop");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_dropped_with_a_handler_or_a_body_still_runs_in_its_exchange() {
     struct Guard(&'static str);
     impl Drop for Guard {

@@ -7,6 +7,7 @@ use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use belvedere::{
     exchange::{Annotations, Peer, Query},
+    observe::ObserveLayer,
     otel::{OtelClientLayer, OtelLayer},
     trace::{Propagation, Propagator, TrustIncoming},
 };
@@ -851,6 +852,141 @@ async fn a_provider_that_makes_its_own_ids_still_gives_one_trace() {
     drop(service.oneshot(get("/")).await.unwrap().into_body().collect().await);
     let span = exporter.get_finished_spans().unwrap().remove(0);
     assert_eq!(attribute(&span, "seen"), Some(span.span_context.trace_id().to_string()));
+}
+
+/// What goes out for a call made while serving a request with `header`, with an observer outside of the client layer:
+/// nested, or in one pass.
+async fn passed_on(nested: bool, recorded: bool, header: &str) -> String {
+    let spans = Spans::new();
+    let propagation = Propagation::new([Propagator::XRay]);
+    let nobody = opentelemetry::trace::noop::NoopTracerProvider::new();
+    let (server, client) = (OtelLayer::new(), OtelClientLayer::new());
+    let (server, client) = if recorded {
+        (server.tracer_provider(&spans.provider), client.tracer_provider(&spans.provider))
+    } else {
+        (server.tracer_provider(&nobody), client.tracer_provider(&nobody))
+    };
+    let (server, client) = (server.propagation(propagation.clone()), client.propagation(propagation));
+    let sent = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let seen = sent.clone();
+    let service = service_fn(move |_: Request<()>| {
+        let (client, seen) = (client.clone(), seen.clone());
+        async move {
+            let api = service_fn(move |request: Request<()>| {
+                *seen.lock().unwrap() = request.headers()["x-amzn-trace-id"].to_str().unwrap().to_owned();
+                std::future::ready(Ok::<_, Infallible>(answer(200)))
+            });
+            let observer = support::observer::Bystander;
+            if nested {
+                drop(ObserveLayer::new(observer).layer(client.layer(api)).oneshot(get("http://a/")).await);
+            } else {
+                drop(ObserveLayer::new((observer, client)).layer(api).oneshot(get("http://a/")).await);
+            }
+            Ok::<_, Infallible>(answer(200))
+        }
+    });
+    let request = Request::get("/").header("x-amzn-trace-id", header).body(()).unwrap();
+    drop(server.layer(service).oneshot(request).await);
+    sent.lock().unwrap().clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_layer_keeps_the_trace_nested_as_in_one_pass() {
+    let root = "Root=1-5759e988-bd862e3fe1be46a994272793";
+    for recorded in [true, false] {
+        for nested in [true, false] {
+            let sent = passed_on(nested, recorded, &format!("{root};Sampled=1;Lineage=a:1|b:2")).await;
+            assert!(sent.starts_with(root), "{sent}");
+            assert!(sent.ends_with(";Sampled=1;Lineage=a:1|b:2"), "{sent}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sampler_that_panics_leaves_no_ids_behind() {
+    use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
+    let provider = opentelemetry_sdk::trace::SdkTracerProvider::builder()
+        .with_id_generator(belvedere::otel::Ids)
+        .with_sampler(support::spans::PanicsAtGet)
+        .build();
+    let request = Request::get("/").header("traceparent", TRACEPARENT).body(()).unwrap();
+    let response = exchange(&OtelLayer::new().tracer_provider(&provider), request, answer(200)).await;
+    assert_eq!(response.status(), StatusCode::OK, "the request goes on");
+    let next = provider.tracer("app").start("next").span_context().clone();
+    assert_ne!(next.trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_ne!(next.span_id(), provider.tracer("app").start("another").span_context().span_id());
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_attempt_of_a_retry_between_two_client_layers_has_its_own_time() {
+    let spans = Spans::new();
+    let layer = OtelClientLayer::new().tracer_provider(&spans.provider);
+    let attempt = layer.layer(service_fn(|_: Request<()>| async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        Ok::<_, Infallible>(answer(503))
+    }));
+    let retry = service_fn(move |request: Request<()>| {
+        let attempt = attempt.clone();
+        async move {
+            drop(attempt.clone().oneshot(request.clone()).await);
+            drop(attempt.oneshot(request).await);
+            Ok::<_, Infallible>(answer(200))
+        }
+    });
+    drop(layer.layer(retry).oneshot(get("http://api.example/")).await);
+    let lasted = |span: &SpanData| span.end_time.duration_since(span.start_time).unwrap().as_millis();
+    let all = spans.all();
+    assert_eq!(all.iter().map(lasted).collect::<Vec<_>>(), [100, 100, 200]);
+    assert!(all[..2].iter().all(|span| span.parent_span_id == all[2].span_context.span_id()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_further_in_does_not_change_what_others_were_told() {
+    let provider = opentelemetry_sdk::trace::SdkTracerProvider::builder().build();
+    let recorder = support::Recorder::new();
+    let service = service_fn(|_: Request<()>| async {
+        let scope = belvedere::trace::Scope::current().unwrap();
+        Annotations::current().insert("seen", scope.identity().unwrap().trace_id().to_string());
+        Ok::<_, Infallible>(answer(200))
+    });
+    let layers = ObserveLayer::new((recorder.clone(), OtelLayer::new().tracer_provider(&provider)));
+    drop(layers.layer(service).oneshot(get("/")).await.unwrap().into_body().collect().await);
+    let ended = recorder.only();
+    assert_eq!(ended.annotations, [("seen".to_owned(), ended.trace_id)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_of_grpc_need_not_say_its_version() {
+    let spans = Spans::new();
+    let layer = OtelClientLayer::new().tracer_provider(&spans.provider);
+    let mut request = grpc("/shop.Carts/Get");
+    *request.version_mut() = http::Version::HTTP_11;
+    call(layer, request, || Ok(grpc_answer(Script::new().trailers(&[("grpc-status", "5")])))).await;
+    let span = spans.only();
+    assert_eq!((span.name.as_ref(), status(&span).as_str()), ("shop.Carts/Get", "error: "));
+    assert_eq!(attribute(&span, "error.type").as_deref(), Some("NOT_FOUND"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_inner_layer_adds_what_it_was_told_to_add_from_the_request() {
+    let spans = Spans::new();
+    let outer = OtelLayer::new().tracer_provider(&spans.provider);
+    let inner = outer.clone().request_attributes(|_| vec![KeyValue::new("app.inner", true)]);
+    let service = inner.layer(service_fn(|_: Request<()>| async { Ok::<_, Infallible>(answer(200)) }));
+    drop(outer.layer(service).oneshot(get("/")).await.unwrap().into_body().collect().await);
+    assert_eq!(attribute(&spans.only(), "app.inner").as_deref(), Some("true"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn annotations_without_room_are_counted_on_the_span() {
+    let spans = Spans::new();
+    let service = service_fn(|_: Request<()>| async {
+        (0..70).for_each(|n| Annotations::current().insert(n.to_string(), n));
+        Ok::<_, Infallible>(answer(200))
+    });
+    let service = OtelLayer::new().tracer_provider(&spans.provider).layer(service);
+    drop(service.oneshot(get("/")).await.unwrap().into_body().collect().await);
+    assert_eq!(attribute(&spans.only(), "belvedere.dropped_annotations_count").as_deref(), Some("6"));
 }
 
 /// Keeps `Service` in use where only its methods are.

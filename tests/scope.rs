@@ -526,3 +526,36 @@ async fn of_two_layers_the_inner_one_leaves_a_name_that_was_given() {
     let span = spans.only();
     assert_eq!((span.name.as_ref(), text(&span, "http.route").as_str()), ("a visit", "/carts/{id}"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_is_aborted_is_dropped_in_scope() {
+    use belvedere::trace::{InScope as _, Scope};
+    struct Guard(tokio::sync::oneshot::Sender<bool>);
+    let (tell, told) = tokio::sync::oneshot::channel();
+    struct Tells(Option<Guard>);
+    impl Drop for Tells {
+        fn drop(&mut self) {
+            if let Some(Guard(tell)) = self.0.take() {
+                tell.send(Scope::current().is_some()).unwrap();
+            }
+        }
+    }
+    let tells = std::sync::Mutex::new(Some(Tells(Some(Guard(tell)))));
+    let service = tower::service_fn(move |_: http::Request<()>| {
+        let tells = tells.lock().unwrap().take();
+        async move {
+            let work = async move {
+                let _tells = tells;
+                std::future::pending::<()>().await;
+            };
+            let task = tokio::spawn(work.in_scope());
+            tokio::task::yield_now().await;
+            task.abort();
+            task.await.unwrap_err();
+            Ok::<_, std::convert::Infallible>(http::Response::new(support::Script::new()))
+        }
+    });
+    let service = belvedere::observe::Observe::new(service, support::Recorder::new());
+    drop(tower::ServiceExt::oneshot(service, http::Request::new(())).await);
+    assert!(told.await.unwrap());
+}

@@ -74,6 +74,14 @@ mod tests {
     }
 
     #[test]
+    fn a_long_value_is_cut() {
+        let value = HeaderValue::try_from("x".repeat(100_000)).unwrap();
+        let headers = HeaderMap::from_iter([(http::header::VIA, value)]);
+        let names = HeaderNames::new(["via"]).unwrap();
+        assert_eq!(names.capture(&headers).next().unwrap().1[0].len(), LONGEST);
+    }
+
+    #[test]
     fn a_bad_name_is_refused_with_its_value() {
         let error = HeaderNames::new(["x tenant"]).unwrap_err();
         assert!(error.is_invalid() && error.to_string().contains("x tenant"));

@@ -40,7 +40,7 @@ impl OtelLayer {
     }
 
     /// How many proxies may say who the client is, and by which host and scheme it came; a number stands for proxies that
-    /// write `X-Forwarded-*`. Default: none; `client.address` is then the other end of the socket.
+    /// write `X-Forwarded-*`. Default: none; `client.address` is then the other end of the socket, where the server tells it: see [`peer`](Self::peer).
     #[must_use]
     pub fn trusted_hops(mut self, hops: impl Into<Hops>) -> Self {
         self.options_mut().hops = hops.into();

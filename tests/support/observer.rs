@@ -129,3 +129,19 @@ impl Observation for Recording {
         });
     }
 }
+
+/// An observer that watches and wants nothing.
+#[derive(Clone)]
+pub struct Bystander;
+
+impl Observer for Bystander {
+    type Observation = Self;
+
+    fn observe(&self, _: &mut request::Parts, _: &mut Scope) -> Option<Self> {
+        Some(Self)
+    }
+}
+
+impl Observation for Bystander {
+    fn on_end(self, _: End<'_>, _: &Tally) {}
+}

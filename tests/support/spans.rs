@@ -67,3 +67,22 @@ pub fn status(span: &SpanData) -> String {
         Status::Error { description } => format!("error: {description}"),
     }
 }
+
+/// A sampler that has a bug.
+#[derive(Clone, Debug)]
+pub struct PanicsAtGet;
+
+impl opentelemetry_sdk::trace::ShouldSample for PanicsAtGet {
+    fn should_sample(
+        &self,
+        parent: Option<&opentelemetry::Context>,
+        trace_id: opentelemetry::trace::TraceId,
+        name: &str,
+        kind: &opentelemetry::trace::SpanKind,
+        attributes: &[opentelemetry::KeyValue],
+        links: &[opentelemetry::trace::Link],
+    ) -> opentelemetry_sdk::trace::SamplingResult {
+        assert_ne!(name, "GET", "a bug");
+        Sampler::AlwaysOn.should_sample(parent, trace_id, name, kind, attributes, links)
+    }
+}
