@@ -130,6 +130,7 @@ async fn the_resource_is_the_name_the_attributes_and_who_we_are() {
     for (variables, expected) in [
         (&[][..], "by code"),
         (&[("OTEL_RESOURCE_ATTRIBUTES", "service.name=by%20attribute")][..], "by attribute"),
+        (&[("OTEL_RESOURCE_ATTRIBUTES", "service.name=,deployment.environment.name=a")][..], "by code"),
     ] {
         let sink = Sink::start();
         let belvedere = setup(variables).service_name("by code").otlp(sink.base()).start().unwrap();
@@ -155,6 +156,41 @@ async fn a_sampler_decides_which_spans_leave() {
     ] {
         let sink = through(&[("OTEL_TRACES_SAMPLER", sampler), ("OTEL_TRACES_SAMPLER_ARG", argument)]).await;
         assert_eq!(sink.spans().len(), expected, "{sampler} {argument}");
+    }
+}
+
+#[tokio::test]
+async fn a_ratio_is_the_share_of_ids_that_leave() {
+    let traceparent = "00-4bf92f3577b34da68000000000000000-00f067aa0ba902b7-00";
+    for (ratio, expected) in [("0.25", 0), ("0.75", 1), ("", 1)] {
+        let sink = Sink::start();
+        let belvedere = start(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.base()),
+            ("OTEL_TRACES_SAMPLER", "traceidratio"),
+            ("OTEL_TRACES_SAMPLER_ARG", ratio),
+        ])
+        .unwrap();
+        let request = Request::get("/").header("traceparent", traceparent).body(()).unwrap();
+        serve(&belvedere, request).await;
+        belvedere.shutdown(Duration::from_secs(5)).await;
+        assert_eq!(sink.spans().len(), expected, "{ratio}");
+    }
+}
+
+#[tokio::test]
+async fn an_ipv4_address_within_ipv6_is_shown_as_ipv4() {
+    let sink = Sink::start();
+    let belvedere = start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.base())]).unwrap();
+    let peer = belvedere::exchange::Peer("[::ffff:192.0.2.1]:80".parse().unwrap());
+    serve(&belvedere, Request::get("/").extension(peer).body(()).unwrap()).await;
+    belvedere.shutdown(Duration::from_secs(5)).await;
+    let span = sink.spans().remove(0);
+    let attributes = span.attributes.into_iter().map(|pair| (pair.key, text(pair.value.unwrap().value)));
+    let attributes: std::collections::HashMap<_, _> = attributes.collect();
+    for (key, expected) in
+        [("network.peer.address", "192.0.2.1"), ("network.peer.port", "80"), ("client.address", "192.0.2.1")]
+    {
+        assert_eq!(attributes.get(key).map(String::as_str), Some(expected), "{key}");
     }
 }
 
