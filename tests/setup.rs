@@ -226,7 +226,6 @@ async fn otlp_and_console_do_both() {
 #[tokio::test]
 async fn propagators_decide_what_is_read() {
     let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    let amzn = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
     for (propagators, expected) in [
         ("", Some("4bf92f3577b34da6a3ce929d0e0e4736")),
         ("xray", Some("5759e988bd862e3fe1be46a994272793")),
@@ -237,7 +236,7 @@ async fn propagators_decide_what_is_read() {
         let belvedere =
             start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.base()), ("OTEL_PROPAGATORS", propagators)])
                 .unwrap();
-        let request = Request::get("/").header("traceparent", traceparent).header("x-amzn-trace-id", amzn);
+        let request = Request::get("/").header("traceparent", traceparent).header("x-amzn-trace-id", AMZN);
         serve(&belvedere, request.body(()).unwrap()).await;
         belvedere.shutdown(Duration::from_secs(5)).await;
         let id: String = sink.spans()[0].trace_id.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -410,13 +409,32 @@ fn a_warning_never_shows_what_may_be_a_secret() {
 #[tokio::test]
 async fn nothing_leaves_the_process_that_was_not_asked_for() {
     let sink = Sink::start();
-    let belvedere = start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.base())]).unwrap();
-    let service = service_fn(|_: Request<Script>| async {
-        let mut response = Response::new(Script::new().data("CANARY-response-body").last());
-        for header in ["set-cookie", "x-internal", "www-authenticate"] {
-            response.headers_mut().insert(header, "CANARY-response-header".parse().unwrap());
+    let belvedere = start(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.base()),
+        ("OTEL_PROPAGATORS", "tracecontext,baggage,xray"),
+    ])
+    .unwrap();
+    let client = belvedere.client_layer().layer(service_fn(|_: Request<Script>| async {
+        Err::<Response<Script>, _>(std::io::Error::from(std::io::ErrorKind::ConnectionRefused))
+    }));
+    let service = service_fn(move |_: Request<Script>| {
+        let client = client.clone();
+        async move {
+            let call = Request::post(
+                "http://user:CANARY-call-password@pay.example/charges?card=CANARY-call-query&CANARY-call-bare",
+            )
+            .header("authorization", "Bearer CANARY-call-authorization")
+            .header("cookie", "session=CANARY-call-cookie")
+            .header("x-api-key", "CANARY-call-api-key")
+            .body(Script::new().data("CANARY-call-body").last())
+            .unwrap();
+            assert!(client.oneshot(call).await.is_err());
+            let mut response = Response::new(Script::new().data("CANARY-response-body").last());
+            for header in ["set-cookie", "x-internal", "www-authenticate"] {
+                response.headers_mut().insert(header, "CANARY-response-header".parse().unwrap());
+            }
+            Ok::<_, Infallible>(response)
         }
-        Ok::<_, Infallible>(response)
     });
     let request =
         Request::post("http://user:CANARY-password@shop.example/carts?token=CANARY-query&CANARY-bare")
@@ -427,6 +445,10 @@ async fn nothing_leaves_the_process_that_was_not_asked_for() {
             .header("x-forwarded-host", "CANARY-forwarded-host")
             .header("referer", "http://elsewhere/?CANARY-referer")
             .header("baggage", "secret=CANARY-baggage")
+            .header(
+                "x-amzn-trace-id",
+                format!("{AMZN};Self=CANARY-self;Lineage=CANARY-lineage;CANARY-field=1"),
+            )
             .body(Script::new().data("CANARY-request-body"))
             .unwrap();
     let response = belvedere.layer().layer(service).oneshot(request).await.unwrap();
@@ -436,6 +458,11 @@ async fn nothing_leaves_the_process_that_was_not_asked_for() {
     let bytes = sink.bytes();
     let found = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
     assert!(found(b"/carts") && found(b"token=REDACTED"), "the span itself is there");
+    assert!(found(b"pay.example/charges") && found(b"card=REDACTED"), "the span of the call is there");
+    let spans = sink.spans();
+    let id = 0x5759e988bd862e3fe1be46a994272793_u128.to_be_bytes();
+    assert_eq!(spans.len(), 2);
+    assert!(spans.iter().all(|span| span.trace_id == id), "the header was read: {spans:?}");
     assert!(!found(b"CANARY"), "{}", String::from_utf8_lossy(&bytes));
 }
 
@@ -553,3 +580,5 @@ async fn the_exporter_never_traces_itself() {
     let names: Vec<_> = sink.spans().into_iter().map(|span| span.name).collect();
     assert_eq!(names, ["GET"]);
 }
+
+const AMZN: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
