@@ -6,10 +6,12 @@ mod support;
 use std::{convert::Infallible, time::Duration};
 
 use belvedere::{Belvedere, Error, Setup};
+use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use support::{
-    Script,
+    Script, Server,
     sink::{Sink, text},
 };
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -58,6 +60,15 @@ async fn through(variables: Pairs<'_>) -> Sink {
     let report = belvedere.shutdown(Duration::from_secs(5)).await;
     assert!(report.lanes.iter().all(|lane| lane.waiting == 0), "{report}");
     sink
+}
+
+/// A URL that refuses every connection while its socket is kept: bound, so that nobody else gets the port, but not
+/// listening.
+fn dead() -> (tokio::net::TcpSocket, String) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let dead = format!("http://{}", socket.local_addr().unwrap());
+    (socket, dead)
 }
 
 #[tokio::test]
@@ -468,10 +479,7 @@ async fn nothing_leaves_the_process_that_was_not_asked_for() {
 
 #[tokio::test]
 async fn an_endpoint_on_a_dead_port_changes_nothing_for_clients_and_the_loss_is_told_exactly() {
-    // Bound but not listening, so that nobody else gets the port meanwhile.
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let dead = format!("http://{}", socket.local_addr().unwrap());
+    let (_socket, dead) = dead();
     let belvedere = start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &dead)]).unwrap();
     for _ in 0..1_000 {
         let response = serve(&belvedere, Request::new(())).await;
@@ -483,6 +491,31 @@ async fn an_endpoint_on_a_dead_port_changes_nothing_for_clients_and_the_loss_is_
     let lane = &report.lanes[0];
     assert_eq!((lane.accepted, lane.delivered, lane.waiting), (1_000, 0, 0), "{report}");
     assert_eq!(lane.lost.values().sum::<u64>(), 1_000, "{report}");
+}
+
+#[tokio::test]
+async fn an_endpoint_on_a_dead_port_changes_nothing_for_clients_of_a_real_server() {
+    let (_socket, dead) = dead();
+    let belvedere = start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &dead)]).unwrap();
+    let router = || axum::Router::new().route("/carts", axum::routing::get(|| async { "hello" }));
+    let plain = Server::axum(router()).await;
+    let observed = Server::axum(router().layer(belvedere.layer())).await;
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let ask = async |server: &Server| {
+        let answer = client.get(format!("http://{}/carts", server.address).parse().unwrap()).await.unwrap();
+        let (mut head, body) = answer.into_parts();
+        assert!(head.headers.remove("date").is_some());
+        (head.status, head.headers, body.collect().await.unwrap().to_bytes())
+    };
+    let expected = ask(&plain).await;
+    assert_eq!((expected.0.as_u16(), &*expected.2), (200, &b"hello"[..]));
+    for _ in 0..200 {
+        assert_eq!(ask(&observed).await, expected);
+    }
+    let limit = Duration::from_millis(500);
+    let shutdown = tokio::time::timeout(limit * 4, belvedere.shutdown(limit));
+    let report = shutdown.await.expect("the shutdown ends within its limit");
+    assert_eq!((report.lanes[0].accepted, report.lanes[0].lost()), (200, 200), "{report}");
 }
 
 #[tokio::test]
