@@ -460,6 +460,40 @@ async fn the_page_leads_to_traces_that_are_sent_and_to_no_others() {
 }
 
 #[tokio::test]
+async fn a_button_s_trace_is_seen_within_two_seconds() {
+    const SEEN: &str = "const spans = [...document.querySelectorAll('#spans > li')];
+        const services = [...document.querySelectorAll('.head .service')].map((service) => service.innerText.trim());
+        return spans.length === 5 && spans.every((span) => span.checkVisibility() && span.offsetHeight > 0)
+            && ['backend-flask', 'timeline'].every((service) => services.includes(service))";
+    let Some(browser) = webdriver::Browser::start().await else { return };
+    let backend = Backend::start().await;
+    backend.open(&browser).await;
+    let pressed = Instant::now();
+    browser.click("[data-get='/api/activities/home']").await;
+    browser.until(ANSWERED).await;
+    browser.follow(TRACE).await;
+    browser.until(SEEN).await;
+    let took = pressed.elapsed();
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert_eq!(complaints(&browser).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_panic_s_trace_shows_what_the_panic_said() {
+    const SHOWN: &str = "const status = document.querySelector('#panel:not([hidden]) .facts .status');
+        return status !== null && status.checkVisibility() && status.innerText";
+    let Some(browser) = webdriver::Browser::start().await else { return };
+    let backend = Backend::start().await;
+    backend.open(&browser).await;
+    browser.click("[data-get='/rollbar/panic']").await;
+    browser.until(ANSWERED).await;
+    assert_eq!(browser.run("return document.querySelector('#log .status').innerText").await, "500");
+    browser.follow(TRACE).await;
+    assert_eq!(browser.until(SHOWN).await, "Error: somebody pressed the button");
+    assert_eq!(complaints(&browser).await, [""; 0]);
+}
+
+#[tokio::test]
 async fn a_narrow_page_has_its_buttons_first() {
     let Some(browser) = webdriver::Browser::start().await else { return };
     let backend = Backend::start().await;
@@ -754,6 +788,14 @@ impl Backend {
         Answer::to(builder.body(Full::from(body.to_owned())).unwrap()).await
     }
 
+    /// Opens the page, and waits for the request that it makes by itself.
+    async fn open(&self, browser: &webdriver::Browser) {
+        browser.go(&self.url).await;
+        browser
+            .until("return document.querySelector('#log li:only-child .status:not(.open)') !== null")
+            .await;
+    }
+
     /// What the page says where the console is.
     async fn console_url(&self) -> String {
         let page = self.get("/").await.text;
@@ -863,6 +905,17 @@ impl Answer {
         assert!(id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id:?}");
         id.to_owned()
     }
+}
+
+/// What the browser complained about, but for statuses that are meant: the panic's, and that of a trace that is not
+/// here yet.
+async fn complaints(browser: &webdriver::Browser) -> Vec<String> {
+    let is_meant = |complaint: &str| {
+        [("/rollbar/panic - Failed to load", " 500 "), ("/r/", " 404 ")]
+            .iter()
+            .any(|(of, status)| complaint.contains(of) && complaint.contains(status))
+    };
+    browser.complaints().await.into_iter().filter(|complaint| !is_meant(complaint)).collect()
 }
 
 async fn get(url: &str) -> Answer {
@@ -984,6 +1037,10 @@ const ACTIVITY: &[&str] = &[
     "reposts_count",
     "uuid",
 ];
+/// The page's second request, the one that a button made, is over.
+const ANSWERED: &str =
+    "return document.querySelector('#log li:first-child:nth-last-child(2) .status:not(.open)') !== null";
+const TRACE: &str = "#log li:first-child .trace a";
 const CRUD_UUID: &str = "0a7c3a52-4f0e-4c57-9a51-6f1f6d2f8b01";
 const JSON: &str = "application/json";
 /// For a machine that is busy with other things.

@@ -753,6 +753,27 @@ fn a_shutdown_that_is_no_longer_awaited_goes_on_while_the_thread_is_blocked() {
     assert_report(&blocked.outbox.report(), 0, &[("shutdown", 600)]);
 }
 
+#[test]
+fn a_blocking_call_in_a_task_whose_budget_is_spent_ends_when_all_is_sent() {
+    use tokio::task::coop::{consume_budget, has_budget_remaining};
+    for executor in [Executor::CurrentThread, Executor::MultiThread] {
+        let scripted = Scripted::new([Play::AcceptAfter(LIMIT), Play::AcceptAfter(LIMIT)]);
+        let (outbox, lane, _) = open_on_its_own(scripted);
+        let start = std::time::Instant::now();
+        let report = executor.block_on(async move {
+            while has_budget_remaining() {
+                consume_budget().await;
+            }
+            push(&lane, 0..1);
+            assert!(outbox.flush_blocking(LONG));
+            push(&lane, 1..2);
+            outbox.shutdown_blocking(LONG)
+        });
+        assert_report(&report, 2, &[]);
+        assert!(start.elapsed() < LONG, "{executor:?}: {:?}", start.elapsed());
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_flush_that_is_no_longer_awaited_leaves_no_thread_behind() {
@@ -843,6 +864,28 @@ async fn overflow_is_told_once_a_second_and_adds_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_overflowed_since_it_was_last_told_is_told_before_the_end() {
+    let told = Told::default();
+    let outbox = Outbox::builder().runtime(Handle::current()).events(told.listener()).start().unwrap();
+    let lane = outbox.lane("spans", Scripted::always(Play::Hang).limits(Limits::default().queue_records(1)));
+    push(&lane, 0..1);
+    sleep(TICK).await;
+    push(&lane, 1..2);
+    sleep(TICK).await;
+    push(&lane, 2..5);
+    let report = outbox.shutdown(LIMIT).await;
+    assert_report(&report, 0, &[("overflow", 4), ("shutdown", 1)]);
+    assert_eq!(
+        told.words(),
+        [
+            "lost 1 records, the lane was full",
+            "lost 3 records, the lane was full",
+            "lost 1 records, the shutdown did not wait longer",
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_listener_that_panics_does_no_harm() {
     let builder = Outbox::builder().runtime(Handle::current());
     let outbox = builder.events(|_| panic!("the dashboard is broken")).start().unwrap();
@@ -908,6 +951,17 @@ async fn a_lane_warns_once_in_ten_seconds_and_says_how_much_it_kept_to_itself() 
     assert_end(&outbox, 0, &[("no", 60)]).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_last_warning_is_given_however_short_ago_the_one_before_was() {
+    let warnings = Warnings::default();
+    let _guard = tracing::subscriber::set_default(warnings.subscriber());
+    let script = [Play::Reject(1, "no"), Play::Reject(1, "no"), Play::Hang];
+    let (outbox, lane, _) = open(Scripted::new(script).limits(Limits::default().records(1)));
+    push(&lane, 0..3);
+    assert_report(&outbox.shutdown(seconds(1)).await, 0, &[("no", 2), ("shutdown", 1)]);
+    assert_eq!(warnings.folded(), [0, 1]);
+}
+
 // ===== telemetry about telemetry =====
 
 struct Observant(Arc<Mutex<Vec<bool>>>);
@@ -938,6 +992,20 @@ fn nothing_on_the_thread_of_the_outbox_is_traced() {
     push(&outbox.lane("spans", Observant(Arc::clone(&seen))), 0..1);
     assert_report(&outbox.shutdown_blocking(seconds(60)), 1, &[]);
     assert_eq!(*seen.lock().unwrap(), [true, true, true]);
+    assert!(!Context::is_current_telemetry_suppressed());
+}
+
+#[test]
+fn nothing_on_the_thread_that_waits_for_a_limit_is_traced() {
+    let (tell, told) = mpsc::channel();
+    let outbox = Outbox::builder().events(move |_| {
+        let name = thread::current().name().map(str::to_owned);
+        tell.send((name, Context::is_current_telemetry_suppressed())).unwrap();
+    });
+    let outbox = outbox.start().unwrap();
+    push(&outbox.lane("spans", Scripted::always(Play::Hang)), 0..1);
+    assert_report(&block_on(outbox.shutdown(LIMIT)), 0, &[("shutdown", 1)]);
+    assert_eq!(told.try_recv(), Ok((Some("belvedere-limit".to_owned()), true)));
     assert!(!Context::is_current_telemetry_suppressed());
 }
 

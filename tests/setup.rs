@@ -6,10 +6,12 @@ mod support;
 use std::{convert::Infallible, time::Duration};
 
 use belvedere::{Belvedere, Error, Setup};
+use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use support::{
-    Script,
+    Script, Server,
     sink::{Sink, text},
 };
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -58,6 +60,15 @@ async fn through(variables: Pairs<'_>) -> Sink {
     let report = belvedere.shutdown(Duration::from_secs(5)).await;
     assert!(report.lanes.iter().all(|lane| lane.waiting == 0), "{report}");
     sink
+}
+
+/// A URL that refuses every connection while its socket is kept: bound, so that nobody else gets the port, but not
+/// listening.
+fn dead() -> (tokio::net::TcpSocket, String) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let dead = format!("http://{}", socket.local_addr().unwrap());
+    (socket, dead)
 }
 
 #[tokio::test]
@@ -130,6 +141,7 @@ async fn the_resource_is_the_name_the_attributes_and_who_we_are() {
     for (variables, expected) in [
         (&[][..], "by code"),
         (&[("OTEL_RESOURCE_ATTRIBUTES", "service.name=by%20attribute")][..], "by attribute"),
+        (&[("OTEL_RESOURCE_ATTRIBUTES", "service.name=,deployment.environment.name=a")][..], "by code"),
     ] {
         let sink = Sink::start();
         let belvedere = setup(variables).service_name("by code").otlp(sink.base()).start().unwrap();
@@ -155,6 +167,41 @@ async fn a_sampler_decides_which_spans_leave() {
     ] {
         let sink = through(&[("OTEL_TRACES_SAMPLER", sampler), ("OTEL_TRACES_SAMPLER_ARG", argument)]).await;
         assert_eq!(sink.spans().len(), expected, "{sampler} {argument}");
+    }
+}
+
+#[tokio::test]
+async fn a_ratio_is_the_share_of_ids_that_leave() {
+    let traceparent = "00-4bf92f3577b34da68000000000000000-00f067aa0ba902b7-00";
+    for (ratio, expected) in [("0.25", 0), ("0.75", 1), ("", 1)] {
+        let sink = Sink::start();
+        let belvedere = start(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.base()),
+            ("OTEL_TRACES_SAMPLER", "traceidratio"),
+            ("OTEL_TRACES_SAMPLER_ARG", ratio),
+        ])
+        .unwrap();
+        let request = Request::get("/").header("traceparent", traceparent).body(()).unwrap();
+        serve(&belvedere, request).await;
+        belvedere.shutdown(Duration::from_secs(5)).await;
+        assert_eq!(sink.spans().len(), expected, "{ratio}");
+    }
+}
+
+#[tokio::test]
+async fn an_ipv4_address_within_ipv6_is_shown_as_ipv4() {
+    let sink = Sink::start();
+    let belvedere = start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.base())]).unwrap();
+    let peer = belvedere::exchange::Peer("[::ffff:192.0.2.1]:80".parse().unwrap());
+    serve(&belvedere, Request::get("/").extension(peer).body(()).unwrap()).await;
+    belvedere.shutdown(Duration::from_secs(5)).await;
+    let span = sink.spans().remove(0);
+    let attributes = span.attributes.into_iter().map(|pair| (pair.key, text(pair.value.unwrap().value)));
+    let attributes: std::collections::HashMap<_, _> = attributes.collect();
+    for (key, expected) in
+        [("network.peer.address", "192.0.2.1"), ("network.peer.port", "80"), ("client.address", "192.0.2.1")]
+    {
+        assert_eq!(attributes.get(key).map(String::as_str), Some(expected), "{key}");
     }
 }
 
@@ -190,7 +237,6 @@ async fn otlp_and_console_do_both() {
 #[tokio::test]
 async fn propagators_decide_what_is_read() {
     let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    let amzn = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
     for (propagators, expected) in [
         ("", Some("4bf92f3577b34da6a3ce929d0e0e4736")),
         ("xray", Some("5759e988bd862e3fe1be46a994272793")),
@@ -201,7 +247,7 @@ async fn propagators_decide_what_is_read() {
         let belvedere =
             start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.base()), ("OTEL_PROPAGATORS", propagators)])
                 .unwrap();
-        let request = Request::get("/").header("traceparent", traceparent).header("x-amzn-trace-id", amzn);
+        let request = Request::get("/").header("traceparent", traceparent).header("x-amzn-trace-id", AMZN);
         serve(&belvedere, request.body(()).unwrap()).await;
         belvedere.shutdown(Duration::from_secs(5)).await;
         let id: String = sink.spans()[0].trace_id.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -374,13 +420,32 @@ fn a_warning_never_shows_what_may_be_a_secret() {
 #[tokio::test]
 async fn nothing_leaves_the_process_that_was_not_asked_for() {
     let sink = Sink::start();
-    let belvedere = start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.base())]).unwrap();
-    let service = service_fn(|_: Request<Script>| async {
-        let mut response = Response::new(Script::new().data("CANARY-response-body").last());
-        for header in ["set-cookie", "x-internal", "www-authenticate"] {
-            response.headers_mut().insert(header, "CANARY-response-header".parse().unwrap());
+    let belvedere = start(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.base()),
+        ("OTEL_PROPAGATORS", "tracecontext,baggage,xray"),
+    ])
+    .unwrap();
+    let client = belvedere.client_layer().layer(service_fn(|_: Request<Script>| async {
+        Err::<Response<Script>, _>(std::io::Error::from(std::io::ErrorKind::ConnectionRefused))
+    }));
+    let service = service_fn(move |_: Request<Script>| {
+        let client = client.clone();
+        async move {
+            let call = Request::post(
+                "http://user:CANARY-call-password@pay.example/charges?card=CANARY-call-query&CANARY-call-bare",
+            )
+            .header("authorization", "Bearer CANARY-call-authorization")
+            .header("cookie", "session=CANARY-call-cookie")
+            .header("x-api-key", "CANARY-call-api-key")
+            .body(Script::new().data("CANARY-call-body").last())
+            .unwrap();
+            assert!(client.oneshot(call).await.is_err());
+            let mut response = Response::new(Script::new().data("CANARY-response-body").last());
+            for header in ["set-cookie", "x-internal", "www-authenticate"] {
+                response.headers_mut().insert(header, "CANARY-response-header".parse().unwrap());
+            }
+            Ok::<_, Infallible>(response)
         }
-        Ok::<_, Infallible>(response)
     });
     let request =
         Request::post("http://user:CANARY-password@shop.example/carts?token=CANARY-query&CANARY-bare")
@@ -391,6 +456,10 @@ async fn nothing_leaves_the_process_that_was_not_asked_for() {
             .header("x-forwarded-host", "CANARY-forwarded-host")
             .header("referer", "http://elsewhere/?CANARY-referer")
             .header("baggage", "secret=CANARY-baggage")
+            .header(
+                "x-amzn-trace-id",
+                format!("{AMZN};Self=CANARY-self;Lineage=CANARY-lineage;CANARY-field=1"),
+            )
             .body(Script::new().data("CANARY-request-body"))
             .unwrap();
     let response = belvedere.layer().layer(service).oneshot(request).await.unwrap();
@@ -400,15 +469,17 @@ async fn nothing_leaves_the_process_that_was_not_asked_for() {
     let bytes = sink.bytes();
     let found = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
     assert!(found(b"/carts") && found(b"token=REDACTED"), "the span itself is there");
+    assert!(found(b"pay.example/charges") && found(b"card=REDACTED"), "the span of the call is there");
+    let spans = sink.spans();
+    let id = 0x5759e988bd862e3fe1be46a994272793_u128.to_be_bytes();
+    assert_eq!(spans.len(), 2);
+    assert!(spans.iter().all(|span| span.trace_id == id), "the header was read: {spans:?}");
     assert!(!found(b"CANARY"), "{}", String::from_utf8_lossy(&bytes));
 }
 
 #[tokio::test]
 async fn an_endpoint_on_a_dead_port_changes_nothing_for_clients_and_the_loss_is_told_exactly() {
-    // Bound but not listening, so that nobody else gets the port meanwhile.
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let dead = format!("http://{}", socket.local_addr().unwrap());
+    let (_socket, dead) = dead();
     let belvedere = start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &dead)]).unwrap();
     for _ in 0..1_000 {
         let response = serve(&belvedere, Request::new(())).await;
@@ -420,6 +491,31 @@ async fn an_endpoint_on_a_dead_port_changes_nothing_for_clients_and_the_loss_is_
     let lane = &report.lanes[0];
     assert_eq!((lane.accepted, lane.delivered, lane.waiting), (1_000, 0, 0), "{report}");
     assert_eq!(lane.lost.values().sum::<u64>(), 1_000, "{report}");
+}
+
+#[tokio::test]
+async fn an_endpoint_on_a_dead_port_changes_nothing_for_clients_of_a_real_server() {
+    let (_socket, dead) = dead();
+    let belvedere = start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &dead)]).unwrap();
+    let router = || axum::Router::new().route("/carts", axum::routing::get(|| async { "hello" }));
+    let plain = Server::axum(router()).await;
+    let observed = Server::axum(router().layer(belvedere.layer())).await;
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let ask = async |server: &Server| {
+        let answer = client.get(format!("http://{}/carts", server.address).parse().unwrap()).await.unwrap();
+        let (mut head, body) = answer.into_parts();
+        assert!(head.headers.remove("date").is_some());
+        (head.status, head.headers, body.collect().await.unwrap().to_bytes())
+    };
+    let expected = ask(&plain).await;
+    assert_eq!((expected.0.as_u16(), &*expected.2), (200, &b"hello"[..]));
+    for _ in 0..200 {
+        assert_eq!(ask(&observed).await, expected);
+    }
+    let limit = Duration::from_millis(500);
+    let shutdown = tokio::time::timeout(limit * 4, belvedere.shutdown(limit));
+    let report = shutdown.await.expect("the shutdown ends within its limit");
+    assert_eq!((report.lanes[0].accepted, report.lanes[0].lost()), (200, 200), "{report}");
 }
 
 #[tokio::test]
@@ -517,3 +613,5 @@ async fn the_exporter_never_traces_itself() {
     let names: Vec<_> = sink.spans().into_iter().map(|span| span.name).collect();
     assert_eq!(names, ["GET"]);
 }
+
+const AMZN: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";

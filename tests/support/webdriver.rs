@@ -27,7 +27,8 @@ pub(crate) struct Browser {
 
 #[allow(dead_code, reason = "each test uses what it needs")]
 impl Browser {
-    /// `None`, with the reason printed, where no `chromedriver` is on the path.
+    /// `None`, with the reason printed, where no `chromedriver` is on the path. With `BELVEDERE_BROWSER=required` in the
+    /// environment it panics with that reason.
     pub(crate) async fn start() -> Option<Self> {
         let port = free_port();
         let mut driver = Command::new("chromedriver");
@@ -35,7 +36,9 @@ impl Browser {
         let driver = match driver.spawn() {
             Ok(driver) => driver,
             Err(error) => {
-                println!("no browser: chromedriver does not start: {error}");
+                let reason = format!("no browser: chromedriver does not start: {error}");
+                assert!(!is_required(), "{reason}");
+                println!("{reason}");
                 return None;
             }
         };
@@ -80,6 +83,20 @@ impl Browser {
         self.ask(&format!("element/{element}/click"), json!({})).await;
     }
 
+    /// Clicks a link that opens a tab of its own, and goes on in that tab.
+    pub(crate) async fn follow(&self, selector: &str) {
+        let before = self.tabs().await;
+        self.click(selector).await;
+        for _ in 0..200 {
+            if let Some(tab) = self.tabs().await.into_iter().find(|tab| !before.contains(tab)) {
+                self.ask("window", json!({ "handle": tab })).await;
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("no tab is opened by {selector}");
+    }
+
     pub(crate) async fn press(&self, key: &str) {
         let press = json!([{ "type": "keyDown", "value": key }, { "type": "keyUp", "value": key }]);
         self.ask("actions", json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": press }] }))
@@ -105,6 +122,12 @@ impl Browser {
         let urls =
             sent.filter_map(|event| event["message"]["params"]["request"]["url"].as_str().map(str::to_owned));
         urls.filter(|url| !url.starts_with("chrome:") && !url.starts_with("data:")).collect()
+    }
+
+    async fn tabs(&self) -> Vec<Value> {
+        let path = format!("{}/window/handles", self.session);
+        let tabs = self.send(Method::GET, &path, Value::Null).await.expect("the driver answers");
+        tabs.as_array().unwrap_or_else(|| panic!("no tabs: {tabs}")).clone()
     }
 
     async fn open_session(&mut self) {
@@ -179,6 +202,10 @@ impl Drop for Browser {
         let _ = self.driver.wait();
         let _ = std::fs::remove_dir_all(&self.profile);
     }
+}
+
+fn is_required() -> bool {
+    std::env::var("BELVEDERE_BROWSER").is_ok_and(|value| value == "required")
 }
 
 fn free_port() -> u16 {
