@@ -16,7 +16,6 @@ use crate::exchange::Annotations;
 #[derive(Clone)]
 pub struct Scope {
     context: Context,
-    joined: bool,
     shared: Shared,
 }
 
@@ -73,11 +72,6 @@ impl Scope {
     /// The same moment by the clock that durations are measured with.
     pub(crate) fn began(&self) -> Instant {
         self.shared.began
-    }
-
-    /// Whether a layer further out has begun this scope.
-    pub fn is_joined(&self) -> bool {
-        self.joined
     }
 
     /// Who this exchange is, once an observer has decided it.
@@ -142,23 +136,22 @@ impl Scope {
 
     fn begin(context: Context) -> Self {
         let shared = Shared::begin(&context);
-        Self { context, joined: false, shared }
+        Self { context, shared }
     }
 
     fn finished(context: Context) -> Option<Self> {
         let shared = context.get::<Shared>()?.clone();
-        Some(Self { context, joined: true, shared })
+        Some(Self { context, shared })
     }
 }
 
 impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { context, joined, shared } = self;
+        let Self { context, shared } = self;
         f.debug_struct("Scope")
             .field("identity", &shared.identity)
             .field("annotations", &shared.annotations)
             .field("started", &shared.started)
-            .field("joined", joined)
             .field("context", context)
             .finish()
     }
