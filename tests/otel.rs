@@ -224,6 +224,19 @@ async fn a_stranger_cannot_name_a_span_by_a_content_type() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_user_adds_is_asked_for_once_whatever_the_answer_is() {
+    let spans = Spans::new();
+    let layer = OtelLayer::new()
+        .tracer_provider(&spans.provider)
+        .request_attributes(|_| vec![KeyValue::new("app.tenant", "north")]);
+    exchange(&layer, grpc("/a.B/C"), answer(200)).await;
+    let keys: Vec<_> = spans.only().attributes.into_iter().map(|pair| pair.key).collect();
+    let distinct: std::collections::HashSet<_> = keys.iter().collect();
+    assert_eq!(distinct.len(), keys.len(), "{keys:?}");
+    assert!(keys.iter().any(|key| key.as_str() == "app.tenant"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn known_grpc_methods_keep_their_names_and_all_others_have_none() {
     let spans = Spans::new();
     let layer = OtelLayer::new().tracer_provider(&spans.provider).rpc_methods(["shop.Carts/Get"]);
@@ -308,18 +321,8 @@ async fn without_a_provider_nobody_downstream_is_told_not_to_record() {
     let headers = call(layer.clone(), get("http://api.example/"), || Ok(answer(200))).await;
     assert!(headers.is_empty(), "{headers:?}");
 
-    let sent = std::sync::Arc::new(std::sync::Mutex::new(None));
-    let seen = sent.clone();
-    let service = service_fn(move |_: Request<()>| {
-        let (layer, seen) = (layer.clone(), seen.clone());
-        async move {
-            *seen.lock().unwrap() = Some(call(layer, get("http://api.example/"), || Ok(answer(200))).await);
-            Ok::<_, Infallible>(answer(200))
-        }
-    });
-    let service = OtelLayer::new().tracer_provider(&provider).layer(service);
-    drop(service.oneshot(get("/")).await.unwrap().into_body().collect().await);
-    let headers = sent.lock().unwrap().take().unwrap();
+    let server = OtelLayer::new().tracer_provider(&provider);
+    let (_, headers) = call_while_serving(server, layer, get("/")).await;
     assert!(headers.is_empty(), "{headers:?}");
 }
 
@@ -689,6 +692,27 @@ async fn call(
     sent.lock().unwrap().take().unwrap()
 }
 
+/// A request whose handler makes one call: the head of the answer, and the headers of the call.
+async fn call_while_serving(
+    server: OtelLayer,
+    client: OtelClientLayer,
+    request: Request<()>,
+) -> (Response<()>, http::HeaderMap) {
+    let sent = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let seen = sent.clone();
+    let service = service_fn(move |_: Request<()>| {
+        let (client, seen) = (client.clone(), seen.clone());
+        async move {
+            *seen.lock().unwrap() = Some(call(client, get("http://api.example/"), || Ok(answer(200))).await);
+            Ok::<_, Infallible>(answer(200))
+        }
+    });
+    let (parts, body) = server.layer(service).oneshot(request).await.unwrap().into_parts();
+    drop(body.collect().await);
+    let headers = sent.lock().unwrap().take().unwrap();
+    (Response::from_parts(parts, ()), headers)
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_span_has_the_attributes_of_the_conventions_and_no_others() {
     let spans = Spans::new();
@@ -781,26 +805,16 @@ async fn a_client_that_cannot_connect_is_an_error_with_its_type() {
 async fn a_call_made_while_serving_goes_on_with_the_callers_trace() {
     let spans = Spans::new();
     let client_layer = OtelClientLayer::new().tracer_provider(&spans.provider);
-    let sent = std::sync::Arc::new(std::sync::Mutex::new(None));
-    let seen = sent.clone();
-    let service = service_fn(move |_: Request<()>| {
-        let (layer, seen) = (client_layer.clone(), seen.clone());
-        async move {
-            *seen.lock().unwrap() = Some(call(layer, get("http://api.example/"), || Ok(answer(200))).await);
-            Ok::<_, Infallible>(answer(200))
-        }
-    });
-    let service = OtelLayer::new().tracer_provider(&spans.provider).layer(service);
     let request = Request::get("/")
         .header("traceparent", TRACEPARENT.replace("-01", "-03"))
         .header("tracestate", "vendor=a:b,other=1")
         .header("baggage", "tenant=north")
         .body(())
         .unwrap();
-    drop(service.oneshot(request).await.unwrap().into_body().collect().await);
+    let server_layer = OtelLayer::new().tracer_provider(&spans.provider);
+    let (_, headers) = call_while_serving(server_layer, client_layer, request).await;
     let (client, server) = (&spans.all()[0], &spans.all()[1]);
     assert_eq!(client.parent_span_id, server.span_context.span_id());
-    let headers = sent.lock().unwrap().take().unwrap();
     let id = client.span_context.span_id();
     assert_eq!(headers["traceparent"], format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{id}-03"));
     assert_eq!(headers["tracestate"], "vendor=a:b,other=1");
@@ -813,24 +827,15 @@ async fn a_caller_that_is_not_recorded_keeps_its_root_and_its_lineage_downstream
     let propagation = Propagation::new([Propagator::XRay]);
     let client_layer =
         OtelClientLayer::new().tracer_provider(&spans.provider).propagation(propagation.clone());
-    let sent = std::sync::Arc::new(std::sync::Mutex::new(None));
-    let seen = sent.clone();
-    let service = service_fn(move |_: Request<()>| {
-        let (layer, seen) = (client_layer.clone(), seen.clone());
-        async move {
-            *seen.lock().unwrap() = Some(call(layer, get("http://api.example/"), || Ok(answer(200))).await);
-            Ok::<_, Infallible>(answer(200))
-        }
-    });
-    let service = OtelLayer::new().tracer_provider(&spans.provider).propagation(propagation).layer(service);
+    let server_layer = OtelLayer::new().tracer_provider(&spans.provider).propagation(propagation);
     let root = "Root=1-5759e988-bd862e3fe1be46a994272793";
     let request = Request::get("/")
         .header("x-amzn-trace-id", format!("{root};Parent=53995c3f42cd8ad8;Sampled=0;Lineage=a87bd80c:1"))
         .body(())
         .unwrap();
-    let response = service.oneshot(request).await.unwrap();
+    let (response, headers) = call_while_serving(server_layer, client_layer, request).await;
     assert_eq!(response.headers()["x-amzn-trace-id"], root);
-    let header = sent.lock().unwrap().take().unwrap()["x-amzn-trace-id"].to_str().unwrap().to_owned();
+    let header = headers["x-amzn-trace-id"].to_str().unwrap();
     assert!(header.starts_with(&format!("{root};Parent=")), "{header}");
     assert!(header.ends_with(";Sampled=0;Lineage=a87bd80c:1"), "{header}");
     assert!(!header.contains("53995c3f42cd8ad8"), "the parent is our own span: {header}");

@@ -67,7 +67,7 @@ impl Observer for OtelLayer {
             *scope = scope.child();
         }
         if let Some(&served) = scope.get::<Served>() {
-            contribute_route(served, options, request, scope);
+            contribute(served, options, request, scope);
             return None;
         }
         Some(ServerSpan::start(options, request, scope))
@@ -76,7 +76,7 @@ impl Observer for OtelLayer {
 
 /// The outer layer may stand before the router; only here the route is known. What else this one was told to add from the
 /// request goes onto the same span.
-fn contribute_route(served: Served, options: &Options, request: &request::Parts, scope: &Scope) {
+fn contribute(served: Served, options: &Options, request: &request::Parts, scope: &Scope) {
     let span = scope.context().span();
     let mut attributes = Attributes::new();
     attributes.headers("http.request.header.", &options.request_headers, &request.headers);
@@ -114,6 +114,7 @@ impl ServerSpan {
             (None, http_facts(options, request, route))
         };
         let name = given.unwrap_or(name);
+        attributes.extend(options.request_attributes(request));
         let links = links(identity.other(), &mut attributes);
         let builder =
             builder(name, SpanKind::Server, scope).with_attributes(attributes.finish()).with_links(links);
@@ -235,7 +236,6 @@ fn http_facts(
     attributes.headers("http.request.header.", &options.request_headers, &request.headers);
     let name = http_name(&request.method, route.as_deref());
     attributes.maybe(attributes::HTTP_ROUTE, route);
-    attributes.extend(options.request_attributes(request));
     (name, attributes)
 }
 
@@ -251,7 +251,6 @@ fn grpc_facts(options: &Options, request: &request::Parts, call: &Call) -> (Cow<
     attributes.server(exchange::host(&request.uri, &request.headers, Hops::NONE));
     attributes.peer(options.peer(request));
     attributes.headers("rpc.request.metadata.", &options.request_headers, &request.headers);
-    attributes.extend(options.request_attributes(request));
     let unknown = call.exists == Some(false);
     (if unknown { Cow::Borrowed(GRPC) } else { Cow::Owned(call.method.clone()) }, attributes)
 }
