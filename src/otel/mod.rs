@@ -12,8 +12,8 @@
 //! # The span
 //!
 //! A `SERVER` span ([`OtelLayer`]) or a `CLIENT` span ([`OtelClientLayer`]) by the stable
-//! [HTTP conventions](https://opentelemetry.io/docs/specs/semconv/http/http-spans/), or, where the content type says
-//! gRPC, by the [RPC conventions](https://opentelemetry.io/docs/specs/semconv/rpc/grpc/). It lasts as long as the
+//! [HTTP conventions](https://opentelemetry.io/docs/specs/semconv/http/http-spans/), or, where request and
+//! response are those of gRPC, by the [RPC conventions](https://opentelemetry.io/docs/specs/semconv/rpc/grpc/). It lasts as long as the
 //! exchange: until the last byte of the body, or until the client leaves.
 //!
 //! | end | span |
@@ -28,8 +28,7 @@
 //! # What leaves the process
 //!
 //! The path, the host, the client's address and user agent, as the conventions say, and `tracestate`, which is a part of
-//! the span; no other header's value, no value of
-//! a query, no body, unless asked for.
+//! the span; no other header's value, no value of a query, no body, unless asked for.
 //!
 //! # Whose provider
 //!

@@ -48,7 +48,8 @@ impl Setup {
     }
 
     /// Sends spans to a further OTLP endpoint, a base URL such as that of a local console: beside the one that the
-    /// environment names, in place of the default one if it names none. Somebody is waiting there: spans go out within
+    /// environment names, in place of the default one if it names none, and whatever
+    /// `OTEL_TRACES_EXPORTER` says. Somebody is waiting there: spans go out within
     /// a tenth of a second, not within one.
     pub fn otlp(mut self, base: impl Into<String>) -> Self {
         self.also.push(base.into());

@@ -35,7 +35,7 @@
 //! | `HONEYCOMB_API_KEY` | none; alone it is enough for Honeycomb | warning, no key |
 //!
 //! An empty variable is one that is not set. Of two, the one with `TRACES_` counts. The Honeycomb key is sent to
-//! Honeycomb's own hosts and nowhere else.
+//! Honeycomb's own hosts and nowhere else. A list in which no word is understood is the default one.
 
 mod belvedere;
 mod builder;
