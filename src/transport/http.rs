@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header::USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header::USER_AGENT};
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, rt::Executor};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -77,7 +77,19 @@ impl HttpClient {
         body: Bytes,
         timeout: Duration,
     ) -> Result<Answer, HttpError> {
-        let request = request(uri, headers, body)?;
+        self.send(request(Method::POST, uri, headers, body)?, timeout).await
+    }
+
+    /// Asks for `uri`, and reads the answer: [`post`](Self::post) without a body.
+    ///
+    /// # Errors
+    ///
+    /// When no answer was had; see [`HttpError`].
+    pub async fn get(&self, uri: &Uri, headers: &HeaderMap, timeout: Duration) -> Result<Answer, HttpError> {
+        self.send(request(Method::GET, uri, headers, Bytes::new())?, timeout).await
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>, timeout: Duration) -> Result<Answer, HttpError> {
         time::timeout(timeout, self.exchange(request)).await.map_err(HttpError::timeout)?
     }
 
@@ -157,8 +169,14 @@ where
     }
 }
 
-fn request(uri: &Uri, headers: &HeaderMap, body: Bytes) -> Result<Request<Full<Bytes>>, HttpError> {
-    let mut request = Request::post(uri).body(Full::new(body)).map_err(HttpError::exchange)?;
+fn request(
+    method: Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Result<Request<Full<Bytes>>, HttpError> {
+    let request = Request::builder().method(method).uri(uri).body(Full::new(body));
+    let mut request = request.map_err(HttpError::exchange)?;
     *request.headers_mut() = headers.clone();
     request.headers_mut().entry(USER_AGENT).or_insert(OURS);
     Ok(request)

@@ -39,6 +39,18 @@ async fn a_post_arrives_and_its_answer_returns() {
 }
 
 #[tokio::test]
+async fn a_question_has_no_body() {
+    let backend = Backend::plain(answer("200 OK", "", b"known")).await;
+    let client = HttpClient::builder().build().unwrap();
+    let answer =
+        client.get(&uri(&backend, "http", "/1/auth"), &headers(&[("x-key", "k1")]), LONG).await.unwrap();
+    assert_eq!(answer.body, "known");
+    let request = &backend.requests()[0];
+    assert!(request.starts_with("GET /1/auth HTTP/1.1\r\n"), "{request}");
+    assert!(request.contains("x-key: k1\r\n") && request.ends_with("\r\n\r\n"), "{request}");
+}
+
+#[tokio::test]
 async fn a_user_agent_of_the_callers_stays() {
     let backend = Backend::plain(answer("200 OK", "", b"")).await;
     let headers = headers(&[("user-agent", "exporter/1")]);
