@@ -42,9 +42,17 @@ impl Print {
 
     /// Prints to `out`. Where the system refuses the thread, everything is rejected.
     pub fn new(out: impl Write + Send + 'static) -> Self {
+        Self::written(out, json)
+    }
+
+    /// Prints what `write` makes of each span, with a line break.
+    pub(super) fn written(
+        out: impl Write + Send + 'static,
+        write: impl Fn(&SpanData) -> io::Result<Vec<u8>> + Send + 'static,
+    ) -> Self {
         let (sheets, taken) = mpsc::channel(1);
         // A refusal drops `taken`, and is seen by every `send`.
-        let _ = thread::Builder::new().name(NAME.into()).spawn(move || run(taken, out));
+        let _ = thread::Builder::new().name(NAME.into()).spawn(move || run(taken, out, write));
         Self { sheets }
     }
 }
@@ -77,7 +85,7 @@ impl fmt::Debug for Print {
 // ===== impl Sheet =====
 
 impl Sheet {
-    fn print(self, out: &mut impl Write) {
+    fn print(self, out: &mut impl Write, write: impl Fn(&SpanData) -> io::Result<Vec<u8>>) {
         let Self { spans, done } = self;
         let mut left = spans.len();
         for span in &spans {
@@ -85,7 +93,7 @@ impl Sheet {
             if done.is_closed() {
                 return;
             }
-            if let Err(error) = print(span, out) {
+            if let Err(error) = write(span).and_then(|text| print(text, out)) {
                 return drop(done.send(Err(rejected(left, error.to_string()))));
             }
             left -= 1;
@@ -94,15 +102,22 @@ impl Sheet {
     }
 }
 
-fn run(mut sheets: mpsc::Receiver<Sheet>, mut out: impl Write) {
+fn run(
+    mut sheets: mpsc::Receiver<Sheet>,
+    mut out: impl Write,
+    write: impl Fn(&SpanData) -> io::Result<Vec<u8>>,
+) {
     let _untraced = Context::enter_telemetry_suppressed_scope();
     while let Some(sheet) = sheets.blocking_recv() {
-        sheet.print(&mut out);
+        sheet.print(&mut out, &write);
     }
 }
 
-fn print(span: &SpanData, out: &mut impl Write) -> io::Result<()> {
-    let mut text = serde_json::to_vec_pretty(&Printed::new(span))?;
+fn json(span: &SpanData) -> io::Result<Vec<u8>> {
+    Ok(serde_json::to_vec_pretty(&Printed::new(span))?)
+}
+
+fn print(mut text: Vec<u8>, out: &mut impl Write) -> io::Result<()> {
     text.push(b'\n');
     out.write_all(&text)?;
     out.flush()

@@ -1,31 +1,26 @@
-use std::time::Duration;
+use std::fmt;
 
-use opentelemetry::global;
-use opentelemetry_sdk::trace::SdkTracerProvider;
+use opentelemetry::{Key, Value, global};
+use opentelemetry_sdk::Resource;
 
-use super::{Belvedere, env::Env, otlp, resource::resource, sampler::sampler};
+use super::{
+    Belvedere, belvedere::Parts, collector::Collector, endpoint, env::Env, exporters::Exporters,
+    honeycomb::Honeycomb, resource::resource, signal::Signal, traces::Traces,
+};
 use crate::{
     Error,
-    otel::{Ids, Otlp, Print, SpanLane},
     outbox::Outbox,
     trace::{Propagation, Propagator},
 };
 
 /// What [`from_env`](crate::from_env) does, with a place to look variables up in and further endpoints.
-#[derive(Debug)]
 #[must_use = "call `.start()`"]
 pub struct Setup {
     env: Env,
     also: Vec<String>,
     name: Option<String>,
     global: bool,
-}
-
-/// A word of `OTEL_TRACES_EXPORTER`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Exporter {
-    Otlp,
-    Console,
+    check: bool,
 }
 
 // ===== impl Setup =====
@@ -38,7 +33,7 @@ impl Setup {
 
     /// Looks variables up with a function.
     pub fn lookup(lookup: impl Fn(&str) -> Option<String> + 'static) -> Self {
-        Self { env: Env::new(lookup), also: Vec::new(), name: None, global: true }
+        Self { env: Env::new(lookup), also: Vec::new(), name: None, global: true, check: false }
     }
 
     /// The service's name where `OTEL_SERVICE_NAME` gives none. Default: `unknown_service:<program>`.
@@ -47,89 +42,89 @@ impl Setup {
         self
     }
 
-    /// Sends spans to a further OTLP endpoint, a base URL such as that of a local console: beside the one that the
-    /// environment names, in place of the default one if it names none, and whatever
-    /// `OTEL_TRACES_EXPORTER` says. Somebody is waiting there: spans go out within
-    /// a tenth of a second, not within one.
+    /// Sends to a further OTLP endpoint, a base URL such as that of a local console: beside the one that the
+    /// environment names, in place of the default one if it names none. Spans go there whatever
+    /// `OTEL_TRACES_EXPORTER` says. Somebody is waiting there: they go out within a tenth of a second, not within one.
     pub fn otlp(mut self, base: impl Into<String>) -> Self {
         self.also.push(base.into());
         self
     }
 
-    /// Whether the tracer provider becomes OpenTelemetry's global one. Default: yes.
+    /// Whether the providers become OpenTelemetry's global ones. Default: yes.
     pub fn global(mut self, global: bool) -> Self {
         self.global = global;
         self
     }
 
-    /// Whether the environment itself says where spans go: an OTLP endpoint or a Honeycomb key.
+    /// Whether Honeycomb is asked, at the start, if it takes the key: it logs whose key it is, and a key that is unknown
+    /// or may not send is an error. Default: as `BELVEDERE_CHECK` says, which is no.
+    ///
+    /// It costs one request, of five seconds at most, for which [`start`](Self::start) waits; where there is no answer the
+    /// service starts all the same.
+    pub fn check(mut self, check: bool) -> Self {
+        self.check = check;
+        self
+    }
+
+    /// Whether the environment itself says where spans go: an OTLP endpoint, or Honeycomb.
     pub fn names_endpoint(&self) -> bool {
-        otlp::names_endpoint(&self.env)
+        endpoint::is_named(&self.env, Signal::Traces)
     }
 
     /// Builds the layers and starts their way out.
     ///
     /// # Errors
     ///
-    /// When an endpoint is no URL, a protocol is not spoken, or the system gives no thread.
+    /// When an endpoint is no URL, a protocol is not spoken, a file of TLS cannot be used, Honeycomb refuses a key that is
+    /// to be [checked](Self::check), or the system gives no thread.
     pub fn start(self) -> Result<Belvedere, Error> {
-        let propagation = propagation(&self.env);
         let disabled = self.env.flag("OTEL_SDK_DISABLED");
-        let destinations = if disabled { None } else { Some(self.destinations()?) };
+        let parts = if disabled { self.idle() } else { self.busy() }?;
+        Ok(Belvedere::new(parts, self.env.into_warnings()))
+    }
+
+    /// Trace headers still pass through.
+    fn idle(&self) -> Result<Parts, Error> {
+        tracing::info!(target: TARGET, "spans: off, because OTEL_SDK_DISABLED is true");
+        Ok(Parts {
+            outbox: Outbox::builder().start()?,
+            tracers: None,
+            collector: Collector::new(None),
+            propagation: propagation(&self.env),
+        })
+    }
+
+    fn busy(&self) -> Result<Parts, Error> {
+        let Self { env, also, name, global, check } = self;
+        let resource = resource(env, name.as_deref());
+        let (service, honeycomb) = (service(&resource), Honeycomb::read(env)?);
+        let exporters = Exporters { env, honeycomb: &honeycomb, service: &service, also };
+        let traces = Traces::plan(&exporters, *check || env.flag(CHECK))?;
         let outbox = Outbox::builder().start()?;
-        let provider = destinations.map(|to| self.provider(&outbox, to)).transpose()?;
-        match &provider {
-            Some(provider) if self.global => global::set_tracer_provider(provider.clone()),
-            Some(_) => {}
-            None => tracing::info!(target: TARGET, "spans: off, because OTEL_SDK_DISABLED is true"),
+        let tracers = traces.start(env, &outbox, resource, |builder| builder)?;
+        if *global {
+            global::set_tracer_provider(tracers.clone());
         }
-        Ok(Belvedere::new(outbox, provider, propagation, self.env.into_warnings()))
-    }
-
-    fn provider(&self, outbox: &Outbox, to: Destinations) -> Result<SdkTracerProvider, Error> {
-        let mut builder = SdkTracerProvider::builder()
-            .with_id_generator(Ids)
-            .with_sampler(sampler(&self.env))
-            .with_resource(resource(&self.env, self.name.as_deref()));
-        if to.otlp.is_empty() && !to.console {
-            tracing::info!(target: TARGET, "spans: not sent, because OTEL_TRACES_EXPORTER names no exporter");
-        }
-        for otlp in to.otlp {
-            tracing::info!(target: TARGET, endpoint = %otlp.uri(), "spans: by OTLP");
-            builder = builder.with_span_processor(SpanLane::otlp(outbox, otlp)?);
-        }
-        if to.console {
-            tracing::info!(target: TARGET, "spans: printed as they end");
-            builder = builder.with_span_processor(SpanLane::new(outbox, "console", Print::stdout()));
-        }
-        Ok(builder.build())
-    }
-
-    fn destinations(&self) -> Result<Destinations, Error> {
-        let exporters = exporters(&self.env);
-        let mut otlp = Vec::new();
-        if exporters.contains(&Exporter::Otlp) && (self.names_endpoint() || self.also.is_empty()) {
-            otlp.push(otlp::otlp(&self.env)?);
-        }
-        for base in &self.also {
-            otlp.push(Otlp::new(otlp::below("endpoint", base)?).age(WATCHED));
-        }
-        Ok(Destinations { otlp, console: exporters.contains(&Exporter::Console) })
+        Ok(Parts {
+            outbox,
+            tracers: Some(tracers),
+            collector: Collector::new(None),
+            propagation: propagation(env),
+        })
     }
 }
 
-struct Destinations {
-    otlp: Vec<Otlp>,
-    console: bool,
-}
-
-fn exporters(env: &Env) -> Vec<Exporter> {
-    let exporter = |word: &str| match word {
-        "otlp" => Some(Exporter::Otlp),
-        "console" => Some(Exporter::Console),
-        _ => None,
-    };
-    env.list(EXPORTER, "otlp", exporter)
+impl fmt::Debug for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { env, also, name, global, check } = self;
+        f.debug_struct("Setup")
+            .field("env", env)
+            .field("also", also)
+            .field("name", name)
+            .field("global", global)
+            .field("check", check)
+            .finish_non_exhaustive()
+    }
 }
 
 fn propagation(env: &Env) -> Propagation {
@@ -142,7 +137,11 @@ fn propagation(env: &Env) -> Propagation {
     Propagation::new(env.list(PROPAGATORS, "tracecontext,baggage", propagator))
 }
 
-const WATCHED: Duration = Duration::from_millis(100);
+fn service(resource: &Resource) -> String {
+    let name = resource.get(&Key::from_static_str("service.name"));
+    name.as_ref().map(Value::to_string).unwrap_or_default()
+}
+
 const TARGET: &str = "belvedere::setup";
-const EXPORTER: &str = "OTEL_TRACES_EXPORTER";
 const PROPAGATORS: &str = "OTEL_PROPAGATORS";
+const CHECK: &str = "BELVEDERE_CHECK";

@@ -1,4 +1,6 @@
-use std::{cell::RefCell, fmt};
+use std::{cell::RefCell, fmt, str::FromStr, time::Duration};
+
+use super::signal::Signal;
 
 /// The environment, as it is looked up, and what was wrong with it.
 pub(super) struct Env {
@@ -21,10 +23,14 @@ impl Env {
         (!text.is_empty()).then_some(text)
     }
 
-    /// The first of two variables that is set, with its name.
-    pub(super) fn either<'a>(&self, signal: &'a str, generic: &'a str) -> Option<(&'a str, String)> {
-        let of = |name| self.text(name).map(|text| (name, text));
-        of(signal).or_else(|| of(generic))
+    /// The first of some variables that is set, with its name.
+    pub(super) fn first<N: AsRef<str>>(&self, names: impl IntoIterator<Item = N>) -> Option<(N, String)> {
+        names.into_iter().find_map(|name| self.text(name.as_ref()).map(|text| (name, text)))
+    }
+
+    /// A variable of the OTLP exporter: the signal's own, or else the one for all signals. With its name.
+    pub(super) fn otlp(&self, signal: Signal, what: &str) -> Option<(String, String)> {
+        self.first([signal.variable(what), Signal::generic(what)])
     }
 
     /// `true` in any case; anything else but `false` is warned about.
@@ -34,6 +40,29 @@ impl Env {
             self.warn(name, &text, "false");
         }
         text.eq_ignore_ascii_case("true")
+    }
+
+    /// The number in the first of these variables that is set; one that is not `usable` is warned about, and the
+    /// default is used, which may be none.
+    pub(super) fn number<T: FromStr + fmt::Display>(
+        &self,
+        names: &[&str],
+        default: Option<T>,
+        usable: impl Fn(&T) -> bool,
+    ) -> Option<T> {
+        let Some((name, text)) = self.first(names) else { return default };
+        let number = text.parse().ok().filter(usable);
+        if number.is_none() {
+            self.warn(name, &text, default.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string));
+        }
+        number.or(default)
+    }
+
+    /// The milliseconds in a variable, at least `least` of them.
+    pub(super) fn millis(&self, name: &str, default: Duration, least: u64) -> Duration {
+        let default = u64::try_from(default.as_millis()).unwrap_or(u64::MAX);
+        let millis = self.number(&[name], Some(default), |millis| *millis >= least);
+        Duration::from_millis(millis.unwrap_or(default))
     }
 
     /// What the words of a comma list name, in any case and without repetitions. `none` names nothing. A word that is not
@@ -62,14 +91,25 @@ impl Env {
         things
     }
 
+    /// The words of a comma list, in small letters.
+    pub(super) fn words(&self, name: &str) -> Vec<String> {
+        let text = self.text(name).unwrap_or_default();
+        let words = text.split(',').map(|word| word.trim().to_ascii_lowercase());
+        words.filter(|word| !word.is_empty()).collect()
+    }
+
     /// Notes that a variable's value is not used, and what is used instead.
     pub(super) fn warn(&self, name: &str, value: &str, used: impl fmt::Display) {
         self.note(format!("{name} is {value:?}, which is not understood: using {used}"));
     }
 
-    /// Notes that part of a variable is not used, without its value, which may be a secret.
+    /// Notes that part of a variable is not used, without its value, which may be a secret. What several signals find is
+    /// noted once.
     pub(super) fn note(&self, warning: String) {
-        self.warnings.borrow_mut().push(warning);
+        let mut warnings = self.warnings.borrow_mut();
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
     }
 
     pub(super) fn into_warnings(self) -> Vec<String> {

@@ -37,13 +37,24 @@
 //! An empty variable is one that is not set. Of two, the one with `TRACES_` counts. The Honeycomb key is sent to
 //! Honeycomb's own hosts and nowhere else. A list in which no word is understood is the default one.
 
+mod auth;
+mod batch;
 mod belvedere;
 mod builder;
+mod collector;
+mod endpoint;
 mod env;
+mod exporters;
+mod honeycomb;
+mod instrumentation;
+mod key;
+mod limits;
 mod otlp;
 mod pairs;
 mod resource;
 mod sampler;
+mod signal;
+mod traces;
 
 pub use self::{
     belvedere::{Belvedere, BelvedereClientLayer, BelvedereLayer},

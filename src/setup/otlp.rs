@@ -1,94 +1,54 @@
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Uri};
+use http::{HeaderName, HeaderValue};
 
-use super::{env::Env, pairs::pairs};
+use super::{endpoint::endpoint, env::Env, honeycomb::Honeycomb, pairs::pairs, signal::Signal};
 use crate::{Error, otel::Otlp};
 
-/// Where spans go, by `OTEL_EXPORTER_OTLP_*` and `HONEYCOMB_API_KEY`.
-pub(super) fn otlp(env: &Env) -> Result<Otlp, Error> {
-    speaks(env)?;
-    let key = env.text(KEY);
-    let uri = endpoint(env, key.is_some())?;
-    let honeycomb = is_honeycomb(&uri);
-    let mut otlp = Otlp::new(uri).timeout(timeout(env)).gzip(gzips(env));
-    for (name, value) in headers(env) {
-        otlp = otlp.header(name, value);
-    }
-    match (honeycomb, key.and_then(|key| secret(env, &key))) {
-        (true, Some(value)) => otlp = otlp.header(TEAM, value),
-        (false, Some(_)) => env.note(format!("{KEY} is not sent, because the endpoint is not Honeycomb's")),
-        _ => {}
-    }
-    Ok(otlp)
+/// Where a signal goes, by `OTEL_EXPORTER_OTLP_*` and `HONEYCOMB_*`.
+///
+/// # Errors
+///
+/// When the endpoint is no URL, or the protocol is not spoken.
+pub(super) fn otlp(env: &Env, signal: Signal, honeycomb: &Honeycomb, service: &str) -> Result<Otlp, Error> {
+    speaks(env, signal)?;
+    let uri = endpoint(env, signal, honeycomb)?;
+    let given = headers(env, signal);
+    let more = honeycomb.headers(env, &uri, signal, service, &given);
+    let otlp = Otlp::new(uri).timeout(timeout(env, signal)).gzip(gzips(env, signal));
+    Ok(given.into_iter().chain(more).fold(otlp, |otlp, (name, value)| otlp.header(name, value)))
 }
 
-/// Whether the environment says where spans go.
-pub(super) fn names_endpoint(env: &Env) -> bool {
-    env.either(TRACES_ENDPOINT, ENDPOINT).is_some() || env.text(KEY).is_some()
+/// How long one request may take.
+pub(super) fn timeout(env: &Env, signal: Signal) -> Duration {
+    let names = [signal.variable("TIMEOUT"), Signal::generic("TIMEOUT")];
+    let millis = env.number(&names.each_ref().map(String::as_str), Some(TIMEOUT), |millis| *millis > 0);
+    Duration::from_millis(millis.unwrap_or(TIMEOUT))
 }
 
-/// The traces endpoint below a base URL.
-pub(super) fn below(name: &str, base: &str) -> Result<Uri, Error> {
-    if parse(name, base)?.query().is_some() {
-        return Err(Error::invalid(name, "a URL with a query", "give one without, to append a path to"));
-    }
-    parse(name, &format!("{}/v1/traces", base.trim_end_matches('/')))
-}
-
-fn endpoint(env: &Env, honeycomb: bool) -> Result<Uri, Error> {
-    if let Some(whole) = env.text(TRACES_ENDPOINT) {
-        return parse(TRACES_ENDPOINT, &whole);
-    }
-    if let Some(base) = env.text(ENDPOINT) {
-        return below(ENDPOINT, &base);
-    }
-    below(ENDPOINT, if honeycomb { HONEYCOMB } else { LOCAL })
-}
-
-fn parse(name: &str, text: &str) -> Result<Uri, Error> {
-    let uri = text.parse::<Uri>().ok();
-    let usable = |uri: &Uri| uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https"));
-    let shown = if text.contains('@') { "a URL with credentials" } else { text };
-    let uri = uri.filter(usable).ok_or_else(|| Error::invalid(name, shown, ADVICE))?;
-    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        return Err(Error::invalid(name, shown, "put them into OTEL_EXPORTER_OTLP_HEADERS"));
-    }
-    Ok(uri)
-}
-
-fn speaks(env: &Env) -> Result<(), Error> {
-    match env.either(TRACES_PROTOCOL, PROTOCOL) {
+fn speaks(env: &Env, signal: Signal) -> Result<(), Error> {
+    match env.otlp(signal, "PROTOCOL") {
         Some((name, value)) if !value.eq_ignore_ascii_case("http/protobuf") => {
-            Err(Error::invalid(name, &value, "only http/protobuf is spoken; unset it or set it to that"))
+            Err(Error::invalid(&name, &value, "only http/protobuf is spoken; unset it or set it to that"))
         }
         _ => Ok(()),
     }
 }
 
-fn timeout(env: &Env) -> Duration {
-    let Some((name, text)) = env.either(TRACES_TIMEOUT, TIMEOUT) else { return SECONDS };
-    let millis = text.parse().ok().filter(|millis| *millis > 0);
-    millis.map(Duration::from_millis).unwrap_or_else(|| {
-        env.warn(name, &text, "10000");
-        SECONDS
-    })
-}
-
-fn gzips(env: &Env) -> bool {
-    let Some((name, text)) = env.either(TRACES_COMPRESSION, COMPRESSION) else { return true };
+fn gzips(env: &Env, signal: Signal) -> bool {
+    let Some((name, text)) = env.otlp(signal, "COMPRESSION") else { return true };
     match text.to_ascii_lowercase().as_str() {
         "gzip" => true,
         "none" => false,
         _ => {
-            env.warn(name, &text, "gzip");
+            env.warn(&name, &text, "gzip");
             true
         }
     }
 }
 
-fn headers(env: &Env) -> Vec<(HeaderName, HeaderValue)> {
-    let Some((variable, text)) = env.either(TRACES_HEADERS, HEADERS) else { return Vec::new() };
+fn headers(env: &Env, signal: Signal) -> Vec<(HeaderName, HeaderValue)> {
+    let Some((variable, text)) = env.otlp(signal, "HEADERS") else { return Vec::new() };
     let header = |(name, value): (String, String)| {
         let parsed = name.parse::<HeaderName>().ok().zip(HeaderValue::try_from(value).ok());
         if parsed.is_none() {
@@ -97,57 +57,37 @@ fn headers(env: &Env) -> Vec<(HeaderName, HeaderValue)> {
         }
         parsed
     };
-    pairs(env, variable, &text).into_iter().filter_map(header).collect()
+    pairs(env, &variable, &text).into_iter().filter_map(header).collect()
 }
 
-fn secret(env: &Env, key: &str) -> Option<HeaderValue> {
-    let mut value = HeaderValue::try_from(key).ok();
-    match &mut value {
-        Some(value) => value.set_sensitive(true),
-        None => env.note(format!("{KEY} holds bytes that no header may: using no key")),
-    }
-    value
-}
-
-fn is_honeycomb(uri: &Uri) -> bool {
-    let host = uri.host().unwrap_or_default().to_ascii_lowercase();
-    host == "honeycomb.io" || host.ends_with(".honeycomb.io")
-}
-
-const ADVICE: &str = "give a URL such as http://localhost:4318 or https://api.honeycomb.io";
-const TEAM: HeaderName = HeaderName::from_static("x-honeycomb-team");
-const KEY: &str = "HONEYCOMB_API_KEY";
-const HONEYCOMB: &str = "https://api.honeycomb.io";
-const LOCAL: &str = "http://localhost:4318";
-const SECONDS: Duration = Duration::from_secs(10);
-const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
-const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
-const HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
-const TRACES_HEADERS: &str = "OTEL_EXPORTER_OTLP_TRACES_HEADERS";
-const TIMEOUT: &str = "OTEL_EXPORTER_OTLP_TIMEOUT";
-const TRACES_TIMEOUT: &str = "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT";
-const COMPRESSION: &str = "OTEL_EXPORTER_OTLP_COMPRESSION";
-const TRACES_COMPRESSION: &str = "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION";
-const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
-const TRACES_PROTOCOL: &str = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL";
+const TIMEOUT: u64 = 10_000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn team(variables: &'static [(&'static str, &'static str)]) -> Option<HeaderValue> {
+    type Variables = &'static [(&'static str, &'static str)];
+
+    fn of(signal: Signal, variables: Variables) -> Otlp {
         let lookup = |name: &str| variables.iter().find(|pair| pair.0 == name).map(|pair| pair.1.to_owned());
-        otlp(&Env::new(lookup)).unwrap().headers().get(TEAM).cloned()
+        let env = Env::new(lookup);
+        otlp(&env, signal, &Honeycomb::read(&env).unwrap(), "checkout").unwrap()
+    }
+
+    fn header(signal: Signal, variables: Variables, name: &str) -> Option<HeaderValue> {
+        of(signal, variables).headers().get(name).cloned()
     }
 
     #[test]
     fn honeycombs_hosts_get_the_key_and_it_is_marked_as_a_secret() {
         for variables in [
             &[(KEY, "hcaik_x")][..],
-            &[(KEY, "hcaik_x"), (ENDPOINT, "https://api.eu1.honeycomb.io")],
-            &[(KEY, "hcaik_x"), (TRACES_ENDPOINT, "https://API.Honeycomb.IO/v1/traces")],
+            &[(KEY, "hcaik_x"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://api.eu1.honeycomb.io")],
+            &[(KEY, "hcaik_x"), ("HONEYCOMB_API_ENDPOINT", "https://api.eu1.honeycomb.io")],
+            &[(KEY, "hcaik_x"), ("HONEYCOMB_API_ENDPOINT", "http://localhost:8086")],
+            &[(KEY, "hcaik_x"), ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://API.Honeycomb.IO/v1/traces")],
         ] {
-            let value = team(variables).unwrap();
+            let value = header(Signal::Traces, variables, TEAM).unwrap();
             assert!(value == "hcaik_x" && value.is_sensitive());
         }
     }
@@ -155,17 +95,48 @@ mod tests {
     #[test]
     fn nobody_elses_host_gets_the_key() {
         for variables in [
-            &[(KEY, "hcaik_x"), (ENDPOINT, "https://honeycomb.io.example")][..],
-            &[(KEY, "hcaik_x"), (ENDPOINT, "https://nothoneycomb.io")],
-            &[(KEY, "hcaik_x"), (ENDPOINT, "http://localhost:4318")],
+            &[(KEY, "hcaik_x"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://honeycomb.io.example")][..],
+            &[(KEY, "hcaik_x"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://nothoneycomb.io")],
+            &[(KEY, "hcaik_x"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318")],
+            &[
+                (KEY, "hcaik_x"),
+                ("HONEYCOMB_API_ENDPOINT", "http://localhost:8086"),
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318"),
+            ],
         ] {
-            assert_eq!(team(variables), None);
+            assert_eq!(header(Signal::Traces, variables, TEAM), None);
         }
     }
 
     #[test]
     fn the_key_alone_leads_to_honeycomb() {
-        let lookup = |name: &str| (name == KEY).then(|| "hcaik_x".to_owned());
-        assert_eq!(*otlp(&Env::new(lookup)).unwrap().uri(), "https://api.honeycomb.io/v1/traces");
+        for (signal, url) in [
+            (Signal::Traces, "https://api.honeycomb.io/v1/traces"),
+            (Signal::Metrics, "https://api.honeycomb.io/v1/metrics"),
+            (Signal::Logs, "https://api.honeycomb.io/v1/logs"),
+        ] {
+            assert_eq!(*of(signal, &[(KEY, "hcaik_x")]).uri(), url);
+        }
     }
+
+    #[test]
+    fn a_classic_key_brings_its_dataset() {
+        const CLASSIC: &str = "0123456789abcdef0123456789abcdef";
+        for (signal, variables, dataset) in [
+            (Signal::Traces, &[(KEY, CLASSIC)][..], Some("checkout")),
+            (Signal::Traces, &[(KEY, CLASSIC), ("HONEYCOMB_DATASET", "shop")], Some("shop")),
+            (Signal::Metrics, &[(KEY, CLASSIC), ("HONEYCOMB_DATASET", "shop")], Some("shop")),
+            (Signal::Metrics, &[(KEY, CLASSIC), ("HONEYCOMB_METRICS_DATASET", "numbers")], Some("numbers")),
+            (Signal::Traces, &[(KEY, INGEST), ("HONEYCOMB_DATASET", "shop")], None),
+            (Signal::Metrics, &[(KEY, INGEST), ("HONEYCOMB_METRICS_DATASET", "numbers")], Some("numbers")),
+            (Signal::Traces, &[(KEY, INGEST), ("HONEYCOMB_METRICS_DATASET", "numbers")], None),
+        ] {
+            let header = header(signal, variables, "x-honeycomb-dataset");
+            assert_eq!(header.as_ref().and_then(|value| value.to_str().ok()), dataset, "{variables:?}");
+        }
+    }
+
+    const KEY: &str = "HONEYCOMB_API_KEY";
+    const INGEST: &str = "hcaik_0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a";
+    const TEAM: &str = "x-honeycomb-team";
 }

@@ -1,36 +1,36 @@
-use opentelemetry_sdk::trace::Sampler;
+use opentelemetry_sdk::trace::{ParentBasedSampler, Sampler, ShouldSample};
 
 use super::env::Env;
-use crate::otel::Undecided;
+use crate::otel::{Ratio, Undecided, Weighted};
 
 /// The sampler that `OTEL_TRACES_SAMPLER` names.
-pub(super) fn sampler(env: &Env) -> Undecided<Sampler> {
-    let Some(name) = env.text(NAME) else { return Undecided(parent_based(Sampler::AlwaysOn)) };
-    Undecided(match name.to_ascii_lowercase().as_str() {
-        "always_on" => Sampler::AlwaysOn,
-        "always_off" => Sampler::AlwaysOff,
-        "traceidratio" => ratio(env),
-        "parentbased_always_on" => parent_based(Sampler::AlwaysOn),
+pub(super) fn sampler(env: &Env) -> Box<dyn ShouldSample> {
+    let Some(name) = env.text(NAME) else { return parent_based(Ratio::new(1.0)) };
+    match name.to_ascii_lowercase().as_str() {
+        "always_on" => alone(Ratio::new(1.0)),
+        "always_off" => alone(Sampler::AlwaysOff),
+        "traceidratio" => alone(ratio(env)),
+        "parentbased_always_on" => parent_based(Ratio::new(1.0)),
         "parentbased_always_off" => parent_based(Sampler::AlwaysOff),
         "parentbased_traceidratio" => parent_based(ratio(env)),
         _ => {
             env.warn(NAME, &name, "parentbased_always_on");
-            parent_based(Sampler::AlwaysOn)
+            parent_based(Ratio::new(1.0))
         }
-    })
+    }
 }
 
-fn parent_based(root: Sampler) -> Sampler {
-    Sampler::ParentBased(Box::new(root))
+fn parent_based(root: impl ShouldSample + 'static) -> Box<dyn ShouldSample> {
+    alone(ParentBasedSampler::new(root))
 }
 
-fn ratio(env: &Env) -> Sampler {
-    let Some(text) = env.text(ARG) else { return Sampler::TraceIdRatioBased(1.0) };
-    let ratio = text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
-    Sampler::TraceIdRatioBased(ratio.unwrap_or_else(|| {
-        env.warn(ARG, &text, "1.0");
-        1.0
-    }))
+fn alone(sampler: impl ShouldSample + Clone + 'static) -> Box<dyn ShouldSample> {
+    Box::new(Weighted(Undecided(sampler)))
+}
+
+fn ratio(env: &Env) -> Ratio {
+    let share = env.number(&[ARG], Some(1.0), |share| (0.0..=1.0).contains(share));
+    Ratio::new(share.unwrap_or(1.0))
 }
 
 const NAME: &str = "OTEL_TRACES_SAMPLER";

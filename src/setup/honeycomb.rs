@@ -1,0 +1,230 @@
+use http::{HeaderName, HeaderValue, Uri};
+
+use super::{
+    auth::{self, Asked, Auth},
+    endpoint,
+    env::Env,
+    key::{Key, Kind},
+    signal::Signal,
+};
+use crate::Error;
+
+/// What the environment says about Honeycomb, by `HONEYCOMB_*`.
+#[derive(Debug)]
+pub(super) struct Honeycomb {
+    key: Option<Key>,
+    /// A base URL.
+    endpoint: Option<String>,
+}
+
+/// Where in Honeycomb what is sent can be seen.
+#[derive(Debug)]
+pub(super) struct Home {
+    host: &'static str,
+    auth: Auth,
+}
+
+// ===== impl Honeycomb =====
+
+impl Honeycomb {
+    /// # Errors
+    ///
+    /// When the endpoint is no URL.
+    pub(super) fn read(env: &Env) -> Result<Self, Error> {
+        let endpoint = env.text(ENDPOINT);
+        if let Some(endpoint) = &endpoint {
+            endpoint::below(ENDPOINT, endpoint, "")?;
+        }
+        Ok(Self { key: env.text(KEY).map(Key::new), endpoint })
+    }
+
+    /// Whether the environment says that things go to Honeycomb where no other endpoint is named.
+    pub(super) fn is_named(env: &Env) -> bool {
+        env.first([ENDPOINT, KEY]).is_some()
+    }
+
+    /// The variable that decides about it, and the base URL.
+    pub(super) fn base(&self) -> Option<(&'static str, &str)> {
+        match (&self.endpoint, &self.key) {
+            (Some(endpoint), _) => Some((ENDPOINT, endpoint)),
+            (None, Some(_)) => Some((KEY, API)),
+            (None, None) => None,
+        }
+    }
+
+    /// Whether this is Honeycomb: by its host, or because the user says so.
+    pub(super) fn is_at(&self, uri: &Uri) -> bool {
+        let host = uri.host().unwrap_or_default().to_ascii_lowercase();
+        let said = self.endpoint.as_ref().and_then(|endpoint| endpoint.parse::<Uri>().ok());
+        let is_said = said.is_some_and(|said| origin(&said) == origin(uri));
+        is_said || host == "honeycomb.io" || host.ends_with(".honeycomb.io")
+    }
+
+    /// The headers that Honeycomb wants beside those `given`, for what goes to `uri`.
+    pub(super) fn headers(
+        &self,
+        env: &Env,
+        uri: &Uri,
+        signal: Signal,
+        service: &str,
+        given: &[(HeaderName, HeaderValue)],
+    ) -> Vec<(HeaderName, HeaderValue)> {
+        let mut headers = Vec::new();
+        let is_given = |wanted: &HeaderName| given.iter().any(|(name, _)| name == wanted);
+        match (&self.key, self.is_at(uri)) {
+            (None, true) if !is_given(&TEAM) => {
+                env.note(format!("{KEY} is not set, which Honeycomb asks for"))
+            }
+            (Some(_), false) => {
+                env.note(format!(
+                    "{KEY} is not sent for {}, because their endpoint is not Honeycomb's",
+                    signal.name()
+                ));
+            }
+            (Some(key), true) => match key.header() {
+                Some(value) => {
+                    warn_of(env, key);
+                    headers.push((TEAM, value));
+                }
+                None => env.note(format!("{KEY} holds bytes that no header may: using no key")),
+            },
+            _ => {}
+        }
+        if self.is_at(uri) && !is_given(&DATASET_HEADER) {
+            let dataset = self.dataset(env, signal, service);
+            headers.extend(dataset.map(|dataset| (DATASET_HEADER, dataset)));
+        }
+        headers
+    }
+
+    /// Asks Honeycomb about the key. None if there is no answer that helps, which is noted.
+    ///
+    /// # Errors
+    ///
+    /// Where the key `must` do, and does not.
+    pub(super) fn ask(&self, env: &Env, traces: &Uri, must: bool) -> Result<Option<Home>, Error> {
+        let Some((key, value)) = self.key.as_ref().and_then(|key| Some((key, key.header()?))) else {
+            env.note(format!("{KEY} is not set: there is no key to ask Honeycomb about"));
+            return Ok(None);
+        };
+        let refused = |why: &str| Error::invalid(KEY, &key.masked(), why);
+        match auth::ask(&self.auth(traces)?, value) {
+            Asked::Known(auth) if must && !auth.may_send() => Err(refused(MUTE)),
+            Asked::Known(auth) => {
+                let (team, environment) = (&auth.team.name, &auth.environment.name);
+                tracing::info!(target: "belvedere::setup", team, environment, "honeycomb: the key is known");
+                Ok(Some(Home { host: ui(traces), auth }))
+            }
+            Asked::Refused if must => Err(refused(UNKNOWN)),
+            Asked::Refused => {
+                env.note(format!("{KEY}: {UNKNOWN}"));
+                Ok(None)
+            }
+            Asked::Nothing(why) => {
+                env.note(format!("{KEY} could not be checked: {why}: starting all the same"));
+                Ok(None)
+            }
+        }
+    }
+
+    fn auth(&self, traces: &Uri) -> Result<Uri, Error> {
+        match &self.endpoint {
+            Some(endpoint) => endpoint::below(ENDPOINT, endpoint, AUTH),
+            None => {
+                let (scheme, authority) = origin(traces);
+                endpoint::below(KEY, &format!("{scheme}://{authority}"), AUTH)
+            }
+        }
+    }
+
+    /// The dataset that is asked for; none where Honeycomb takes the service's name.
+    fn dataset(&self, env: &Env, signal: Signal, service: &str) -> Option<HeaderValue> {
+        let of_metrics = (signal == Signal::Metrics).then(|| env.text(METRICS_DATASET)).flatten();
+        let given = of_metrics.map(|dataset| (METRICS_DATASET, dataset)).or_else(|| self.given(env));
+        let (name, dataset) = given.or_else(|| {
+            let is_classic = self.kind() == Some(Kind::Classic);
+            is_classic.then(|| {
+                env.note(format!("{DATASET} is not set, which a classic key needs: using {service:?}"));
+                (DATASET, service.to_owned())
+            })
+        })?;
+        let header = HeaderValue::try_from(&dataset).ok();
+        if header.is_none() {
+            env.warn(name, &dataset, "none");
+        }
+        header
+    }
+
+    fn given(&self, env: &Env) -> Option<(&'static str, String)> {
+        let dataset = env.text(DATASET)?;
+        if matches!(self.kind(), Some(Kind::Ingest | Kind::Configuration)) {
+            env.note(format!(
+                "{DATASET} is not used: with a key of an environment, the service's name is the dataset"
+            ));
+            return None;
+        }
+        Some((DATASET, dataset))
+    }
+
+    fn kind(&self) -> Option<Kind> {
+        self.key.as_ref().map(Key::kind)
+    }
+}
+
+// ===== impl Home =====
+
+impl Home {
+    /// What the URL of a trace begins with; its id follows.
+    pub(super) fn url(&self, service: &str) -> String {
+        let Self { host, auth } = self;
+        // Honeycomb does not tell unnamed services apart.
+        let service = if service.starts_with(UNNAMED) { UNNAMED } else { service };
+        let (team, environment) = (segment(&auth.team.slug), segment(&auth.environment.slug));
+        let environment =
+            if environment.is_empty() { environment } else { format!("/environments/{environment}") };
+        format!("https://{host}/{team}{environment}/datasets/{}/trace?trace_id=", segment(service))
+    }
+}
+
+fn segment(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
+        .to_string()
+        .replace("%2D", "-")
+        .replace("%5F", "_")
+        .replace("%2E", ".")
+}
+
+fn warn_of(env: &Env, key: &Key) {
+    let why = match key.kind() {
+        _ if key.has_space() => "has white space in it",
+        Kind::Classic | Kind::Ingest | Kind::Configuration => return,
+        Kind::Management => "is a management key, which may not send events: give an ingest key",
+        Kind::Id => "is only the part that names a key: give the whole one, with its secret",
+        Kind::Unknown => "does not look like a key of Honeycomb",
+    };
+    env.note(format!("{KEY} {why}: sending it as it is"));
+}
+
+fn origin(uri: &Uri) -> (String, String) {
+    let authority = uri.authority().map(|authority| authority.as_str().to_ascii_lowercase());
+    (uri.scheme_str().unwrap_or_default().to_ascii_lowercase(), authority.unwrap_or_default())
+}
+
+fn ui(traces: &Uri) -> &'static str {
+    let is_eu = traces.host().is_some_and(|host| host.eq_ignore_ascii_case("api.eu1.honeycomb.io"));
+    if is_eu { "ui.eu1.honeycomb.io" } else { "ui.honeycomb.io" }
+}
+
+pub(super) const KEY: &str = "HONEYCOMB_API_KEY";
+const ENDPOINT: &str = "HONEYCOMB_API_ENDPOINT";
+const DATASET: &str = "HONEYCOMB_DATASET";
+const METRICS_DATASET: &str = "HONEYCOMB_METRICS_DATASET";
+const API: &str = "https://api.honeycomb.io";
+const AUTH: &str = "/1/auth";
+const UNNAMED: &str = "unknown_service";
+const TEAM: HeaderName = HeaderName::from_static("x-honeycomb-team");
+const DATASET_HEADER: HeaderName = HeaderName::from_static("x-honeycomb-dataset");
+const UNKNOWN: &str = "Honeycomb does not know this key: copy it anew from the environment's settings, and mind that the EU \
+                       has keys and an endpoint of its own, https://api.eu1.honeycomb.io";
+const MUTE: &str =
+    "this key may not send events: allow it to in the environment's settings, or give another one";

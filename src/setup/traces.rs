@@ -1,0 +1,98 @@
+use opentelemetry_sdk::{
+    Resource,
+    trace::{SdkTracerProvider, SpanData, TracerProviderBuilder},
+};
+
+use super::{
+    env::Env,
+    exporters::Exporters,
+    honeycomb::{Home, Honeycomb},
+    limits,
+    sampler::sampler,
+};
+use crate::{
+    Error,
+    otel::{Ids, Links, Otlp, Print, SpanLane},
+    outbox::Outbox,
+};
+
+/// What becomes of spans.
+#[derive(Debug)]
+pub(super) struct Traces {
+    endpoints: Vec<Otlp>,
+    is_printed: bool,
+    /// What the link to a trace begins with.
+    links: Option<String>,
+}
+
+// ===== impl Traces =====
+
+impl Traces {
+    /// # Errors
+    ///
+    /// When an endpoint cannot be used, or Honeycomb refuses the key and `check` asks it.
+    pub(super) fn plan(exporters: &Exporters<'_>, check: bool) -> Result<Self, Error> {
+        let Exporters { env, honeycomb, service, .. } = *exporters;
+        let (endpoints, is_printed) = exporters.traces()?;
+        let wants_links = env.flag(LINKS);
+        let mut links = None;
+        if check || wants_links {
+            let home = home(env, honeycomb, &endpoints, check)?;
+            links = home.filter(|_| wants_links).map(|home| home.url(service));
+            if wants_links && links.is_none() {
+                env.note(format!("{LINKS}: there are no links, because team and environment are not known"));
+            }
+        }
+        Ok(Self { endpoints, is_printed, links })
+    }
+
+    /// Opens the lanes, and makes the provider whose spans go there.
+    pub(super) fn start(
+        self,
+        env: &Env,
+        outbox: &Outbox,
+        resource: Resource,
+        prepare: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder,
+    ) -> Result<SdkTracerProvider, Error> {
+        let Self { endpoints, is_printed, links } = self;
+        let builder = SdkTracerProvider::builder()
+            .with_id_generator(Ids)
+            .with_sampler(sampler(env))
+            .with_span_limits(limits::limits(env))
+            .with_resource(resource);
+        let mut builder = prepare(builder);
+        if endpoints.is_empty() && !is_printed {
+            tracing::info!(target: TARGET, "spans: not sent, because OTEL_TRACES_EXPORTER names no exporter");
+        }
+        for otlp in endpoints {
+            tracing::info!(target: TARGET, endpoint = %otlp.uri(), "spans: by OTLP");
+            builder = builder.with_span_processor(SpanLane::otlp(outbox, otlp)?);
+        }
+        if is_printed {
+            tracing::info!(target: TARGET, "spans: printed as they end");
+            builder = builder.with_span_processor(SpanLane::new(outbox, "console", Print::stdout()));
+        }
+        if let Some(url) = links {
+            builder = builder.with_span_processor(Links::stdout(outbox, move |span| link(&url, span)));
+        }
+        Ok(builder.build())
+    }
+}
+
+/// Where in Honeycomb the spans are, if that is where they go.
+fn home(env: &Env, honeycomb: &Honeycomb, endpoints: &[Otlp], must: bool) -> Result<Option<Home>, Error> {
+    match endpoints.iter().find(|otlp| honeycomb.is_at(otlp.uri())) {
+        Some(otlp) => honeycomb.ask(env, otlp.uri(), must),
+        None => {
+            env.note("there is nothing to ask Honeycomb: spans do not go there".to_owned());
+            Ok(None)
+        }
+    }
+}
+
+fn link(url: &str, span: &SpanData) -> String {
+    format!("{}: {url}{}", span.name, span.span_context.trace_id())
+}
+
+const TARGET: &str = "belvedere::setup";
+const LINKS: &str = "HONEYCOMB_ENABLE_LOCAL_VISUALIZATIONS";
