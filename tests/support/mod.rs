@@ -3,8 +3,12 @@
 
 pub mod body;
 pub mod client;
+#[cfg(feature = "otel")]
+pub mod environment;
 pub mod example;
 pub mod greeter;
+#[cfg(feature = "otel")]
+pub mod honeycomb;
 #[cfg(feature = "otel")]
 pub mod layers;
 pub mod observer;

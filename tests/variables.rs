@@ -1,0 +1,868 @@
+//! Each row of README's table of variables: what a good value does and what a bad one says, over real sockets.
+//!
+//! The tests of a row stand in a module that is named after its first variable.
+#![cfg(feature = "otel")]
+
+mod support;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    convert::Infallible,
+    time::Duration,
+};
+
+use belvedere::Belvedere;
+use http::{Request, Response};
+use opentelemetry::trace::{
+    Link, SpanContext, SpanId, TraceFlags, TraceId, TraceState, Tracer as _, TracerProvider as _,
+};
+use support::{
+    Script,
+    environment::{Pairs, bare, dead, refusal, serve, setup, start, through, towards, warnings, warns},
+    honeycomb::Honeycomb,
+    sink::{Sink, text},
+};
+use tower::{Layer as _, ServiceExt as _, service_fn};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Longer than the default age of a record, and shorter than any age that is set here.
+const LATER: Duration = Duration::from_millis(1300);
+
+#[test]
+fn each_row_of_the_readme_has_its_tests_and_each_test_its_row() {
+    let rows = rows();
+    let tests = modules();
+    let wanted: BTreeSet<_> = rows.keys().map(|name| name.to_lowercase()).collect();
+    let found: BTreeSet<_> = tests.keys().cloned().collect();
+    assert_eq!(wanted, found);
+    for (row, names) in &rows {
+        let text = &tests[&row.to_lowercase()];
+        assert!(text.contains("#[test]") || text.contains("#[tokio::test]"), "{row}");
+        for name in names {
+            assert!(text.contains(name.as_str()), "{name}, in the row of {row}, is in none of its tests");
+        }
+    }
+}
+
+#[test]
+fn each_row_of_the_readme_is_told_in_the_module_s_documentation() {
+    let documentation = include_str!("../src/setup/mod.rs");
+    for name in rows().into_values().flatten() {
+        assert!(documentation.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+/// The variables in the first cell of each row, by the first of them.
+fn rows() -> BTreeMap<String, Vec<String>> {
+    let readme = include_str!("../README.md");
+    let lines = readme.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+    let names = |cell: &str| cell.split('`').step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let is_variable =
+        |name: &String| ["OTEL_", "HONEYCOMB_", "BELVEDERE_"].iter().any(|prefix| name.starts_with(prefix));
+    let rows = lines.map(names).filter(|names| names.first().is_some_and(is_variable));
+    rows.map(|names| (names[0].clone(), names.into_iter().filter(is_variable).collect())).collect()
+}
+
+/// The text of each module in this file, by its name.
+fn modules() -> BTreeMap<String, String> {
+    let parts =
+        include_str!("variables.rs").split("\nmod ").skip(1).filter_map(|part| part.split_once(" {\n"));
+    parts.map(|(name, text)| (name.to_owned(), text.to_owned())).collect()
+}
+
+/// The attributes of the resource that sent the first span.
+fn resource(sink: &Sink) -> HashMap<String, String> {
+    sink.resource().into_iter().collect()
+}
+
+mod otel_sdk_disabled {
+    use super::*;
+
+    #[tokio::test]
+    async fn makes_no_spans_and_lets_trace_headers_through() {
+        let sink = through(&[("OTEL_SDK_DISABLED", "TRUE")]).await;
+        assert!(sink.received().is_empty());
+
+        let belvedere = start(&[("OTEL_SDK_DISABLED", "true")]).unwrap();
+        assert!(belvedere.tracer_provider().is_none() && belvedere.meter_provider().is_none());
+        let client = belvedere.client_layer().layer(service_fn(|request: Request<()>| async move {
+            let traceparent = request.headers()["traceparent"].to_str().unwrap().to_owned();
+            let response = Response::builder().header("passed-on", traceparent);
+            Ok::<_, Infallible>(response.body(Script::new()).unwrap())
+        }));
+        let service = belvedere
+            .layer()
+            .layer(service_fn(move |_: Request<()>| client.clone().oneshot(Request::new(()))));
+        let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let request = Request::get("/").header("traceparent", traceparent).body(()).unwrap();
+        let response = service.oneshot(request).await.unwrap();
+        assert_eq!(response.headers()["passed-on"], traceparent);
+    }
+
+    #[test]
+    fn starts_whatever_the_rest_says() {
+        drop(start(&[("OTEL_SDK_DISABLED", "true"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).unwrap());
+    }
+
+    #[test]
+    fn a_bad_one_is_false() {
+        warns("OTEL_SDK_DISABLED", "yes", "false");
+    }
+}
+
+mod otel_service_name {
+    use super::*;
+
+    #[tokio::test]
+    async fn comes_before_the_attribute_which_comes_before_the_code() {
+        let attribute = ("OTEL_RESOURCE_ATTRIBUTES", "service.name=by%20attribute");
+        for (variables, expected) in [
+            (&[("OTEL_SERVICE_NAME", "checkout"), attribute][..], "checkout"),
+            (&[attribute], "by attribute"),
+            (&[("OTEL_RESOURCE_ATTRIBUTES", "service.name=,deployment.environment.name=a")], "by code"),
+            (&[("OTEL_SERVICE_NAME", " ")], "by code"),
+            (&[], "by code"),
+        ] {
+            let sink = Sink::start();
+            let belvedere = setup(variables).service_name("by code").otlp(sink.base()).start().unwrap();
+            serve(&belvedere, Request::new(())).await;
+            belvedere.shutdown(PATIENCE).await;
+            assert_eq!(resource(&sink)["service.name"], expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn is_unknown_with_the_program_s_name_where_nobody_gives_one() {
+        let name = &resource(&through(&[]).await)["service.name"];
+        assert!(name.starts_with("unknown_service:variables"), "{name}");
+    }
+}
+
+mod otel_resource_attributes {
+    use super::*;
+
+    #[tokio::test]
+    async fn stand_beside_who_we_are() {
+        let attributes = ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=a%2Cb, region = eu");
+        let resource = resource(&through(&[attributes]).await);
+        assert_eq!(resource["deployment.environment.name"], "a,b");
+        assert_eq!(resource["region"], "eu");
+        assert_eq!(resource["telemetry.sdk.language"], "rust");
+        assert_eq!(resource["telemetry.distro.name"], "belvedere");
+    }
+
+    #[test]
+    fn what_is_no_pair_is_left_out() {
+        warns("OTEL_RESOURCE_ATTRIBUTES", "a=1,b", "the rest");
+    }
+}
+
+mod otel_propagators {
+    use super::*;
+
+    const W3C: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const AMZN: &str = "5759e988bd862e3fe1be46a994272793";
+
+    #[tokio::test]
+    async fn decide_what_is_read() {
+        for (propagators, expected) in
+            [("", Some(W3C)), ("xray", Some(AMZN)), ("xray, TraceContext", Some(AMZN)), ("none", None)]
+        {
+            let sink = Sink::start();
+            let belvedere = towards(&sink, &[("OTEL_PROPAGATORS", propagators)]);
+            let request =
+                Request::get("/").header("traceparent", format!("00-{W3C}-00f067aa0ba902b7-01")).header(
+                    "x-amzn-trace-id",
+                    "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
+                );
+            serve(&belvedere, request.body(()).unwrap()).await;
+            belvedere.shutdown(PATIENCE).await;
+            let id: String = sink.spans()[0].trace_id.iter().map(|byte| format!("{byte:02x}")).collect();
+            let read = [W3C, AMZN].into_iter().find(|named| id == *named);
+            assert_eq!(read, expected, "{propagators}: {id}");
+        }
+    }
+
+    #[test]
+    fn a_bad_word_is_left_out_and_a_list_of_them_is_the_default_one() {
+        warns("OTEL_PROPAGATORS", "tracecontext,jaeger", "the rest");
+        warns("OTEL_PROPAGATORS", "ottrace", "tracecontext,baggage");
+    }
+}
+
+mod otel_traces_exporter {
+    use super::*;
+
+    #[tokio::test]
+    async fn none_sends_nothing() {
+        assert!(through(&[("OTEL_TRACES_EXPORTER", "none")]).await.received().is_empty());
+    }
+
+    #[tokio::test]
+    async fn otlp_and_console_do_both() {
+        let sink = through(&[("OTEL_TRACES_EXPORTER", "OTLP, console")]).await;
+        assert_eq!(sink.spans().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_list_without_a_word_that_is_understood_is_the_default_one() {
+        for value in ["jaeger", ",", "zipkin, prometheus"] {
+            let sink = Sink::start();
+            let belvedere = towards(&sink, &[("OTEL_TRACES_EXPORTER", value)]);
+            assert!(belvedere.warnings()[0].contains("using otlp"), "{:?}", belvedere.warnings());
+            serve(&belvedere, Request::new(())).await;
+            belvedere.shutdown(PATIENCE).await;
+            assert_eq!(sink.spans().len(), 1, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_bad_word_is_left_out() {
+        warns("OTEL_TRACES_EXPORTER", "otlp,zipkin", "the rest");
+    }
+}
+
+mod otel_exporter_otlp_endpoint {
+    use super::*;
+
+    #[tokio::test]
+    async fn is_a_base_url_below_which_each_signal_has_its_path() {
+        let sink = through(&[]).await;
+        assert_eq!(sink.received()[0].path, "/v1/traces");
+        assert_eq!(sink.received()[0].headers["content-type"], "application/x-protobuf");
+        assert_eq!(sink.spans()[0].name, "GET");
+    }
+
+    #[tokio::test]
+    async fn the_one_for_traces_is_used_as_it_is_and_comes_first() {
+        let sink = Sink::start();
+        let belvedere = start(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1"),
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &format!("{}/custom", sink.base())),
+        ])
+        .unwrap();
+        serve(&belvedere, Request::new(())).await;
+        belvedere.shutdown(PATIENCE).await;
+        assert_eq!(sink.received()[0].path, "/custom");
+    }
+
+    #[test]
+    fn a_bad_one_is_an_error_that_names_it_and_says_what_to_do() {
+        for (name, value) in [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "not a url"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://collector"),
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "/v1/traces"),
+        ] {
+            let message = refusal(&[(name, value)]);
+            assert!(message.contains(name) && message.contains(value), "{message}");
+            assert!(message.contains("http://localhost:4318"), "it says what to do: {message}");
+        }
+    }
+
+    #[test]
+    fn it_never_holds_credentials_and_an_error_never_shows_them() {
+        for (name, value) in [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:canary@collector:4318"),
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://canary@collector/v1/traces"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector?token=canary"),
+        ] {
+            let message = refusal(&[(name, value)]);
+            assert!(message.contains(name) && !message.contains("canary"), "{message}");
+        }
+    }
+}
+
+mod otel_exporter_otlp_headers {
+    use super::*;
+
+    #[tokio::test]
+    async fn are_decoded_and_those_for_traces_replace_the_general_ones() {
+        let sink = through(&[("OTEL_EXPORTER_OTLP_HEADERS", "x-one=a%20b, x-two = c")]).await;
+        assert_eq!(sink.received()[0].headers["x-one"], "a b");
+        assert_eq!(sink.received()[0].headers["x-two"], "c");
+        let sink = through(&[
+            ("OTEL_EXPORTER_OTLP_HEADERS", "x-one=a"),
+            ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "x-two=b"),
+        ])
+        .await;
+        assert!(!sink.received()[0].headers.contains_key("x-one"));
+        assert_eq!(sink.received()[0].headers["x-two"], "b");
+    }
+
+    #[test]
+    fn what_is_no_pair_is_left_out_and_never_shown() {
+        warns("OTEL_EXPORTER_OTLP_HEADERS", "no-pair", "the rest");
+        warns("OTEL_EXPORTER_OTLP_HEADERS", "a b=c", "the rest");
+        for value in ["canary", "x-key=canary\u{1}", "Authorization: Basic canary=="] {
+            let warnings = warnings(&[("OTEL_EXPORTER_OTLP_HEADERS", value)]);
+            assert!(!warnings.is_empty() && !warnings.concat().contains("canary"), "{warnings:?}");
+        }
+    }
+}
+
+mod otel_exporter_otlp_timeout {
+    use super::*;
+
+    #[tokio::test]
+    async fn bounds_one_request_which_is_then_tried_again() {
+        for (name, other) in [
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_UNKNOWN"),
+            ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"),
+        ] {
+            let sink = Sink::start();
+            sink.silence();
+            let belvedere = towards(&sink, &[(name, "200"), (other, "60000")]);
+            serve(&belvedere, Request::new(())).await;
+            let report = belvedere.shutdown(PATIENCE).await;
+            assert_eq!((report.lanes[0].delivered, sink.received().len()), (1, 2), "{name}: {report}");
+        }
+    }
+
+    #[test]
+    fn a_bad_one_is_ten_seconds() {
+        warns("OTEL_EXPORTER_OTLP_TIMEOUT", "10s", "10000");
+        warns("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "0", "10000");
+    }
+}
+
+mod otel_exporter_otlp_compression {
+    use super::*;
+
+    #[tokio::test]
+    async fn none_sends_plain_bytes_and_the_one_for_traces_comes_first() {
+        let gzip = |sink: Sink| sink.received()[0].headers.get("content-encoding").cloned();
+        let none = ("OTEL_EXPORTER_OTLP_COMPRESSION", "none");
+        assert_eq!(gzip(through(&[]).await).unwrap(), "gzip");
+        assert_eq!(gzip(through(&[none]).await), None);
+        assert_eq!(
+            gzip(through(&[none, ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "GZIP")]).await).unwrap(),
+            "gzip"
+        );
+    }
+
+    #[test]
+    fn a_bad_one_is_gzip() {
+        warns("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd", "gzip");
+    }
+}
+
+mod otel_exporter_otlp_protocol {
+    use super::*;
+
+    #[test]
+    fn one_that_is_not_spoken_is_an_error_that_names_it() {
+        for name in ["OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] {
+            for value in ["grpc", "http/json", "carrier pigeon"] {
+                let message = refusal(&[(name, value)]);
+                assert!(message.contains(name) && message.contains(value), "{message}");
+            }
+            drop(start(&[(name, "HTTP/protobuf")]).unwrap());
+        }
+    }
+}
+
+mod otel_traces_sampler {
+    use super::*;
+
+    #[tokio::test]
+    async fn decides_which_spans_leave() {
+        for (sampler, argument, expected) in [
+            ("always_on", "", 1),
+            ("ALWAYS_ON", "", 1),
+            ("always_off", "", 0),
+            ("traceidratio", "0", 0),
+            ("traceidratio", "1.0", 1),
+            ("parentbased_always_on", "", 1),
+            ("parentbased_always_off", "", 0),
+            ("parentbased_traceidratio", "0.0", 0),
+        ] {
+            let sink =
+                through(&[("OTEL_TRACES_SAMPLER", sampler), ("OTEL_TRACES_SAMPLER_ARG", argument)]).await;
+            assert_eq!(sink.spans().len(), expected, "{sampler} {argument}");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_is_parent_based_does_what_the_parent_does() {
+        for (sampler, flags, expected) in [
+            ("parentbased_always_off", "01", 1),
+            ("parentbased_always_on", "00", 0),
+            ("parentbased_traceidratio", "00", 0),
+            ("always_on", "00", 1),
+            ("always_off", "01", 0),
+        ] {
+            let sink = Sink::start();
+            let belvedere = towards(&sink, &[("OTEL_TRACES_SAMPLER", sampler)]);
+            let traceparent = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-{flags}");
+            let request = Request::get("/").header("traceparent", traceparent).body(()).unwrap();
+            serve(&belvedere, request).await;
+            belvedere.shutdown(PATIENCE).await;
+            assert_eq!(sink.spans().len(), expected, "{sampler} {flags}");
+        }
+    }
+
+    #[test]
+    fn a_bad_one_is_the_default_one() {
+        warns("OTEL_TRACES_SAMPLER", "sometimes", "parentbased_always_on");
+    }
+}
+
+mod otel_traces_sampler_arg {
+    use super::*;
+
+    #[tokio::test]
+    async fn is_the_share_of_ids_that_leave_and_the_rate_that_they_carry() {
+        let traceparent = "00-4bf92f3577b34da6a380000000000000-00f067aa0ba902b7-00";
+        for (share, expected) in [("0.25", None), ("0.5", Some("2")), ("0.75", Some("1")), ("", Some(""))] {
+            let sink = Sink::start();
+            let belvedere = towards(
+                &sink,
+                &[("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", share)],
+            );
+            let request = Request::get("/").header("traceparent", traceparent).body(()).unwrap();
+            serve(&belvedere, request).await;
+            belvedere.shutdown(PATIENCE).await;
+            let rate = sink.spans().into_iter().next().map(|span| {
+                let rate = span.attributes.into_iter().find(|pair| pair.key == "SampleRate");
+                rate.map_or_else(String::new, |pair| text(pair.value.unwrap().value))
+            });
+            // A rate of 1 is not told.
+            let expected = expected.map(|rate| if rate == "1" { "" } else { rate });
+            assert_eq!(rate.as_deref(), expected, "{share}");
+        }
+    }
+
+    #[test]
+    fn a_bad_one_is_everything() {
+        for share in ["1.5", "-0.1", "half", "NaN"] {
+            let warnings =
+                warnings(&[("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", share)]);
+            assert!(warnings[0].contains("OTEL_TRACES_SAMPLER_ARG") && warnings[0].contains("using 1"));
+        }
+    }
+}
+
+mod otel_bsp_schedule_delay {
+    use super::*;
+
+    #[tokio::test]
+    async fn is_how_long_a_span_waits_for_company() {
+        let (soon, late) = (Sink::start(), Sink::start());
+        let delay = |millis| [("OTEL_BSP_SCHEDULE_DELAY", millis)];
+        let (first, second) = (towards(&soon, &delay("0")), towards(&late, &delay("60000")));
+        serve(&first, Request::new(())).await;
+        serve(&second, Request::new(())).await;
+        soon.arrived(1).await;
+        tokio::time::sleep(LATER).await;
+        assert!(late.received().is_empty());
+        assert!(second.flush(PATIENCE).await);
+        assert_eq!(late.spans().len(), 1);
+    }
+
+    #[test]
+    fn a_bad_one_is_a_second() {
+        warns("OTEL_BSP_SCHEDULE_DELAY", "1s", "1000");
+    }
+}
+
+mod otel_bsp_max_queue_size {
+    use super::*;
+
+    #[tokio::test]
+    async fn is_how_many_spans_are_held_while_nothing_can_be_sent() {
+        let (_socket, dead) = dead();
+        let belvedere = start(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &dead),
+            ("OTEL_BSP_MAX_QUEUE_SIZE", "3"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "60000"),
+        ])
+        .unwrap();
+        for _ in 0..10 {
+            serve(&belvedere, Request::new(())).await;
+        }
+        let report = belvedere.outbox().report();
+        assert!(report.lanes[0].waiting <= 3 && report.lanes[0].lost() >= 7, "{report}");
+        belvedere.shutdown(Duration::ZERO).await;
+    }
+
+    #[test]
+    fn a_bad_one_is_the_default_one() {
+        warns("OTEL_BSP_MAX_QUEUE_SIZE", "0", "8192");
+    }
+}
+
+mod otel_bsp_max_export_batch_size {
+    use super::*;
+
+    #[tokio::test]
+    async fn is_how_many_spans_one_request_holds() {
+        let sink = Sink::start();
+        let belvedere = towards(&sink, &[("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "2")]);
+        for _ in 0..5 {
+            serve(&belvedere, Request::new(())).await;
+        }
+        belvedere.shutdown(PATIENCE).await;
+        assert_eq!((sink.spans().len(), sink.received().len()), (5, 3));
+    }
+
+    #[test]
+    fn a_bad_one_is_the_default_one_and_one_above_the_queue_s_size_is_that() {
+        warns("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "many", "512");
+        let above = [("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "20"), ("OTEL_BSP_MAX_QUEUE_SIZE", "10")];
+        assert!(warnings(&above)[0].contains("using 10"), "{:?}", warnings(&above));
+        assert_eq!(warnings(&[("OTEL_BSP_MAX_QUEUE_SIZE", "10")]), [""; 0], "the default shrinks silently");
+    }
+}
+
+mod otel_bsp_export_timeout {
+    use super::*;
+
+    #[tokio::test]
+    async fn bounds_one_request_whatever_the_exporter_s_own_bound_is() {
+        let sink = Sink::start();
+        sink.silence();
+        let belvedere =
+            towards(&sink, &[("OTEL_BSP_EXPORT_TIMEOUT", "200"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "60000")]);
+        serve(&belvedere, Request::new(())).await;
+        let report = belvedere.shutdown(PATIENCE).await;
+        assert_eq!((report.lanes[0].delivered, sink.received().len()), (1, 2), "{report}");
+    }
+
+    #[test]
+    fn a_bad_one_is_thirty_seconds() {
+        warns("OTEL_BSP_EXPORT_TIMEOUT", "-1", "30000");
+    }
+}
+
+/// A span with two attributes, two events with two attributes each, and two links with two attributes each.
+fn rich(belvedere: &Belvedere) {
+    use opentelemetry::{KeyValue, trace::Span as _};
+    let pairs = || vec![KeyValue::new("first", "élan vital"), KeyValue::new("second", 2)];
+    let link = |id: u8| {
+        let (trace_id, span_id) = (TraceId::from(u128::from(id)), SpanId::from(u64::from(id)));
+        let context = SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED, true, TraceState::default());
+        Link::new(context, pairs(), 0)
+    };
+    let tracer = belvedere.tracer_provider().unwrap().tracer("app");
+    let mut span = tracer.span_builder("rich").with_links(vec![link(1), link(2)]).start(&tracer);
+    span.set_attributes(pairs());
+    span.add_event("first", pairs());
+    span.add_event("second", pairs());
+    span.end();
+}
+
+/// What of a rich span arrives: the number of its attributes, events, an event's attributes, links, a link's attributes.
+async fn left(variables: Pairs<'_>) -> [usize; 5] {
+    let sink = Sink::start();
+    let belvedere = towards(&sink, variables);
+    rich(&belvedere);
+    belvedere.shutdown(PATIENCE).await;
+    let span = sink.spans().remove(0);
+    let of_event = span.events.first().map_or(0, |event| event.attributes.len());
+    let of_link = span.links.first().map_or(0, |link| link.attributes.len());
+    [span.attributes.len(), span.events.len(), of_event, span.links.len(), of_link]
+}
+
+mod otel_attribute_count_limit {
+    use super::*;
+
+    #[tokio::test]
+    async fn bounds_a_span_s_attributes_unless_there_is_one_for_spans() {
+        assert_eq!(left(&[]).await, [2; 5]);
+        assert_eq!(left(&[("OTEL_ATTRIBUTE_COUNT_LIMIT", "1")]).await, [1, 2, 2, 2, 2]);
+        let both = [("OTEL_ATTRIBUTE_COUNT_LIMIT", "0"), ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "1")];
+        assert_eq!(left(&both).await, [1, 2, 2, 2, 2]);
+    }
+
+    #[test]
+    fn a_bad_one_is_128() {
+        warns("OTEL_ATTRIBUTE_COUNT_LIMIT", "-1", "128");
+    }
+}
+
+mod otel_span_event_count_limit {
+    use super::*;
+
+    #[tokio::test]
+    async fn bounds_a_span_s_events() {
+        assert_eq!(left(&[("OTEL_SPAN_EVENT_COUNT_LIMIT", "1")]).await, [2, 1, 2, 2, 2]);
+    }
+
+    #[test]
+    fn a_bad_one_is_128() {
+        warns("OTEL_SPAN_EVENT_COUNT_LIMIT", "few", "128");
+    }
+}
+
+mod otel_span_link_count_limit {
+    use super::*;
+
+    #[tokio::test]
+    async fn bounds_a_span_s_links() {
+        assert_eq!(left(&[("OTEL_SPAN_LINK_COUNT_LIMIT", "0")]).await, [2, 2, 2, 0, 0]);
+    }
+
+    #[test]
+    fn a_bad_one_is_128() {
+        warns("OTEL_SPAN_LINK_COUNT_LIMIT", "few", "128");
+    }
+}
+
+mod otel_event_attribute_count_limit {
+    use super::*;
+
+    #[tokio::test]
+    async fn bounds_an_event_s_attributes() {
+        assert_eq!(left(&[("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "1")]).await, [2, 2, 1, 2, 2]);
+    }
+
+    #[test]
+    fn a_bad_one_is_128() {
+        warns("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "few", "128");
+    }
+}
+
+mod otel_link_attribute_count_limit {
+    use super::*;
+
+    #[tokio::test]
+    async fn bounds_a_link_s_attributes() {
+        assert_eq!(left(&[("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", "1")]).await, [2, 2, 2, 2, 1]);
+    }
+
+    #[test]
+    fn a_bad_one_is_128() {
+        warns("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", "few", "128");
+    }
+}
+
+mod honeycomb_api_key {
+    use super::*;
+
+    #[test]
+    fn alone_is_enough_and_sends_no_metrics() {
+        assert!(setup(&[("HONEYCOMB_API_KEY", INGEST)]).names_endpoint());
+        let belvedere = bare(&[("HONEYCOMB_API_KEY", INGEST)]).start().unwrap();
+        assert_eq!(belvedere.warnings(), [""; 0]);
+        assert!(belvedere.meter_provider().is_none());
+    }
+
+    #[tokio::test]
+    async fn goes_to_honeycomb_and_to_nobody_else() {
+        let sink = through(&[("HONEYCOMB_API_KEY", "hcaik_canary")]).await;
+        let bytes = sink.bytes();
+        assert!(!bytes.windows(12).any(|window| window == b"hcaik_canary"));
+    }
+
+    #[test]
+    fn one_that_is_not_sent_is_told() {
+        let variables =
+            [("HONEYCOMB_API_KEY", INGEST), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")];
+        assert!(warnings(&variables)[0].contains("HONEYCOMB_API_KEY is not sent"));
+    }
+
+    #[test]
+    fn one_that_looks_wrong_is_told_and_never_shown() {
+        for (key, why) in [
+            ("canary", "does not look like a key"),
+            ("canary canary", "white space"),
+            ("hcamk_canary", "management key"),
+            ("hcaik_canary", "with its secret"),
+            ("canary\u{7f}", "no key"),
+            ("two\ncanary", "no key"),
+        ] {
+            warns("HONEYCOMB_API_KEY", key, why);
+            assert!(!warnings(&[("HONEYCOMB_API_KEY", key)]).concat().contains("canary"), "{key}");
+        }
+    }
+
+    #[test]
+    fn without_one_honeycomb_has_nobody_to_thank() {
+        let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", "https://api.honeycomb.io")];
+        assert!(warnings(&variables)[0].contains("HONEYCOMB_API_KEY is not set"));
+        let headers = ("OTEL_EXPORTER_OTLP_HEADERS", "x-honeycomb-team=abc");
+        assert_eq!(warnings(&[variables[0], headers]), [""; 0]);
+    }
+}
+
+mod honeycomb_api_endpoint {
+    use super::*;
+
+    #[tokio::test]
+    async fn is_honeycomb_because_it_is_said_and_gets_the_key() {
+        let sink = Sink::start();
+        let variables = [("HONEYCOMB_API_KEY", INGEST), ("HONEYCOMB_API_ENDPOINT", &*sink.base())];
+        assert!(setup(&variables[1..]).names_endpoint());
+        let belvedere = start(&variables).unwrap();
+        serve(&belvedere, Request::new(())).await;
+        belvedere.shutdown(PATIENCE).await;
+        assert_eq!(sink.received()[0].path, "/v1/traces");
+        assert_eq!(sink.received()[0].headers["x-honeycomb-team"], INGEST);
+        assert!(!sink.received()[0].headers.contains_key("x-honeycomb-dataset"));
+    }
+
+    #[test]
+    fn a_bad_one_is_an_error_that_names_it() {
+        let message = refusal(&[("HONEYCOMB_API_ENDPOINT", "api.eu1.honeycomb.io")]);
+        assert!(message.contains("HONEYCOMB_API_ENDPOINT"), "{message}");
+    }
+}
+
+mod honeycomb_dataset {
+    use super::*;
+
+    #[tokio::test]
+    async fn is_sent_with_a_classic_key_and_is_the_service_s_name_if_it_is_not_set() {
+        for (dataset, expected) in [("shop", "shop"), ("", "checkout")] {
+            let sink = Sink::start();
+            let belvedere = start(&[
+                ("HONEYCOMB_API_KEY", CLASSIC),
+                ("HONEYCOMB_API_ENDPOINT", &sink.base()),
+                ("HONEYCOMB_DATASET", dataset),
+                ("OTEL_SERVICE_NAME", "checkout"),
+            ])
+            .unwrap();
+            let is_told =
+                belvedere.warnings().iter().any(|warning| warning.contains("HONEYCOMB_DATASET is not set"));
+            assert_eq!(is_told, dataset.is_empty());
+            serve(&belvedere, Request::new(())).await;
+            belvedere.shutdown(PATIENCE).await;
+            assert_eq!(sink.received()[0].headers["x-honeycomb-dataset"], expected);
+        }
+    }
+
+    #[test]
+    fn with_a_key_of_an_environment_it_is_told_that_it_does_nothing() {
+        let variables = [("HONEYCOMB_API_KEY", INGEST), ("HONEYCOMB_DATASET", "shop")];
+        assert!(warnings(&variables)[0].contains("HONEYCOMB_DATASET is not used"));
+    }
+}
+
+mod honeycomb_enable_local_visualizations {
+    use super::*;
+
+    #[test]
+    fn without_a_team_there_are_no_links_and_a_warning() {
+        let double = Honeycomb::answering(500, "");
+        let warnings = warnings(&[
+            ("HONEYCOMB_API_KEY", INGEST),
+            ("HONEYCOMB_API_ENDPOINT", &double.base()),
+            ("HONEYCOMB_ENABLE_LOCAL_VISUALIZATIONS", "true"),
+        ]);
+        assert!(warnings[0].contains("could not be checked") && warnings[0].contains("500"), "{warnings:?}");
+        assert!(warnings[1].contains("HONEYCOMB_ENABLE_LOCAL_VISUALIZATIONS"), "{warnings:?}");
+    }
+
+    #[test]
+    fn a_bad_one_is_false() {
+        warns("HONEYCOMB_ENABLE_LOCAL_VISUALIZATIONS", "yes", "false");
+    }
+
+    #[cfg(feature = "full")]
+    #[tokio::test]
+    async fn prints_a_link_to_each_trace_that_begins_here() {
+        use support::{client::raw1, example::Example};
+        for (double, path) in [
+            (Honeycomb::knowing(), "the-shop/environments/production/datasets/shop%20%C3%A9/"),
+            (Honeycomb::classic(), "the-shop/datasets/shop%20%C3%A9/"),
+        ] {
+            let mut example = Example::start(
+                "conformance",
+                &[
+                    ("PORT", "0"),
+                    ("OTEL_TRACES_EXPORTER", "otlp"),
+                    ("OTEL_SERVICE_NAME", "shop é"),
+                    ("HONEYCOMB_API_KEY", INGEST),
+                    ("HONEYCOMB_API_ENDPOINT", &double.base()),
+                    ("HONEYCOMB_ENABLE_LOCAL_VISUALIZATIONS", "true"),
+                ],
+            );
+            let line = example.line_with("listening on ");
+            let (_, address) = line.split_once("http://").unwrap();
+            raw1(address.trim_end_matches("/test").parse().unwrap(), "POST", "/test").await;
+            let spans = double.sink.arrived(1).await;
+            let id: String = spans[0].trace_id.iter().map(|byte| format!("{byte:02x}")).collect();
+            let link = example.line_with("https://");
+            assert_eq!(link, format!("POST /test: https://ui.honeycomb.io/{path}trace?trace_id={id}"));
+        }
+    }
+}
+
+mod belvedere_check {
+    use super::*;
+
+    fn checked(double: &Honeycomb, check: &str) -> Result<Belvedere, belvedere::Error> {
+        start(&[
+            ("HONEYCOMB_API_KEY", INGEST),
+            ("HONEYCOMB_API_ENDPOINT", &double.base()),
+            ("BELVEDERE_CHECK", check),
+        ])
+    }
+
+    #[tokio::test]
+    async fn asks_honeycomb_about_the_key_before_anything_is_sent() {
+        let double = Honeycomb::knowing();
+        assert_eq!(checked(&double, "true").unwrap().warnings(), [""; 0]);
+        let asked = double.asked();
+        assert_eq!((asked.len(), asked[0].headers["x-honeycomb-team"].to_str().unwrap()), (1, INGEST));
+    }
+
+    #[test]
+    fn nobody_is_asked_unless_it_is_set() {
+        let double = Honeycomb::knowing();
+        drop(checked(&double, "").unwrap());
+        assert!(double.asked().is_empty());
+    }
+
+    #[test]
+    fn code_may_ask_too() {
+        let double = Honeycomb::knowing();
+        let variables = [("HONEYCOMB_API_KEY", INGEST), ("HONEYCOMB_API_ENDPOINT", &*double.base())];
+        drop(setup(&variables).check(true).start().unwrap());
+        assert_eq!(double.asked().len(), 1);
+    }
+
+    #[test]
+    fn a_key_that_is_unknown_or_may_not_send_is_an_error_that_masks_it() {
+        for (double, why) in [
+            (
+                Honeycomb::answering(401, r#"{"error":"unknown API key - check your credentials"}"#),
+                "does not know",
+            ),
+            (Honeycomb::muting(), "may not send events"),
+        ] {
+            let error = checked(&double, "true").map(|_| ()).unwrap_err();
+            let message = error.to_string();
+            assert!(error.is_invalid() && message.contains("HONEYCOMB_API_KEY"), "{message}");
+            assert!(message.contains(why) && message.contains("hcaik_…"), "{message}");
+            assert!(!message.contains("0a0a"), "{message}");
+        }
+    }
+
+    #[test]
+    fn without_an_answer_that_helps_the_service_starts_all_the_same() {
+        for double in [Honeycomb::answering(503, ""), Honeycomb::answering(200, "<html>")] {
+            let belvedere = checked(&double, "true").unwrap();
+            assert!(belvedere.warnings()[0].contains("starting all the same"), "{:?}", belvedere.warnings());
+        }
+        let (_socket, dead) = dead();
+        let variables =
+            [("HONEYCOMB_API_KEY", INGEST), ("HONEYCOMB_API_ENDPOINT", &*dead), ("BELVEDERE_CHECK", "true")];
+        assert!(warnings(&variables)[0].contains("could not connect"));
+    }
+
+    #[test]
+    fn where_there_is_nothing_to_ask_that_is_told() {
+        assert!(warnings(&[("BELVEDERE_CHECK", "true")])[0].contains("nothing to ask"));
+    }
+
+    #[test]
+    fn a_bad_one_is_false() {
+        warns("BELVEDERE_CHECK", "1", "false");
+    }
+}
+
+const INGEST: &str = "hcaik_0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a";
+const CLASSIC: &str = "0123456789abcdef0123456789abcdef";
