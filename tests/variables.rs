@@ -68,6 +68,7 @@ fn rows() -> BTreeMap<String, Vec<String>> {
 fn modules() -> BTreeMap<String, String> {
     let parts =
         include_str!("variables.rs").split("\nmod ").skip(1).filter_map(|part| part.split_once(" {\n"));
+    let parts = parts.filter(|(name, _)| !name.contains(';'));
     parts.map(|(name, text)| (name.to_owned(), text.to_owned())).collect()
 }
 

@@ -19,23 +19,74 @@
 //!
 //! | variable | default | a bad value |
 //! |---|---|---|
-//! | `OTEL_SDK_DISABLED` | `false`; `true`: no spans, trace headers still pass through | warning, `false` |
+//! | `OTEL_SDK_DISABLED` | `false`; `true`: no spans, metrics or logs, trace headers still pass through | warning, `false` |
 //! | `OTEL_SERVICE_NAME` | `unknown_service:<program>` | |
 //! | `OTEL_RESOURCE_ATTRIBUTES` | none | warning, the pair is left out |
-//! | `OTEL_TRACES_EXPORTER` | `otlp`; a comma list of `otlp`, `console`, `none` | warning, the word is left out |
-//! | `OTEL_TRACES_SAMPLER` | `parentbased_always_on` | warning, the default |
-//! | `OTEL_TRACES_SAMPLER_ARG` | `1.0` | warning, the default |
-//! | `OTEL_PROPAGATORS` | `tracecontext,baggage`; also `xray`, `none` | warning, the word is left out |
-//! | `OTEL_EXPORTER_OTLP_ENDPOINT` | `http://localhost:4318`; `/v1/traces` is appended | error |
-//! | `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` | none; used as it is | error |
-//! | `OTEL_EXPORTER_OTLP_[TRACES_]HEADERS` | none | warning, the pair is left out |
-//! | `OTEL_EXPORTER_OTLP_[TRACES_]TIMEOUT` | `10000` ms | warning, the default |
-//! | `OTEL_EXPORTER_OTLP_[TRACES_]COMPRESSION` | `gzip`; or `none` | warning, the default |
-//! | `OTEL_EXPORTER_OTLP_[TRACES_]PROTOCOL` | `http/protobuf`, the only one | error |
-//! | `HONEYCOMB_API_KEY` | none; alone it is enough for Honeycomb | warning, no key |
+//! | `OTEL_PROPAGATORS` | `tracecontext,baggage`; also `b3`, `b3multi`, `xray`, `none` | warning, the word is left out |
 //!
-//! An empty variable is one that is not set. Of two, the one with `TRACES_` counts. The Honeycomb key is sent to
-//! Honeycomb's own hosts and nowhere else. A list in which no word is understood is the default one.
+//! An empty variable is one that is not set. Words are read in any case. A list in which no word is understood is the
+//! default one.
+//!
+//! ## Where it goes
+//!
+//! | variable | default | a bad value |
+//! |---|---|---|
+//! | `OTEL_TRACES_EXPORTER` | `otlp`; a list of `otlp`, `console`, `none` | warning, the word is left out |
+//! | `OTEL_METRICS_EXPORTER` | `otlp`, but `none` towards Honeycomb; `otlp`, `none` | warning, the word is left out |
+//! | `OTEL_LOGS_EXPORTER` | `otlp`; `otlp`, `none` | warning, the word is left out |
+//! | `OTEL_EXPORTER_OTLP_ENDPOINT` | `http://localhost:4318`; `/v1/traces` and the like are appended | error |
+//! | `OTEL_EXPORTER_OTLP_HEADERS` | none | warning, the pair is left out |
+//! | `OTEL_EXPORTER_OTLP_TIMEOUT` | `10000` ms | warning, the default |
+//! | `OTEL_EXPORTER_OTLP_COMPRESSION` | `gzip`; or `none` | warning, the default |
+//! | `OTEL_EXPORTER_OTLP_PROTOCOL` | `http/protobuf`, the only one | error |
+//! | `OTEL_EXPORTER_OTLP_CERTIFICATE` | none; a PEM file of authorities to trust beside Mozilla's | error |
+//! | `OTEL_EXPORTER_OTLP_CLIENT_KEY`, `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE` | none; PEM files, both or neither | error |
+//!
+//! Of each that begins with `OTEL_EXPORTER_OTLP_` there is one for spans alone, `OTEL_EXPORTER_OTLP_TRACES_…`, one for
+//! metrics, and one for logs; of two, the signal's own counts. An endpoint for a signal alone is used as it is.
+//!
+//! ## How much, and when
+//!
+//! | variable | default | a bad value |
+//! |---|---|---|
+//! | `OTEL_TRACES_SAMPLER` | `parentbased_always_on` | warning, the default |
+//! | `OTEL_TRACES_SAMPLER_ARG` | `1.0`; the share that is kept, see [`Ratio`](crate::otel::Ratio) | warning, the default |
+//! | `OTEL_BSP_SCHEDULE_DELAY` | `1000` ms; how long a span waits for company | warning, the default |
+//! | `OTEL_BSP_MAX_QUEUE_SIZE` | `8192`; spans held, those in flight included | warning, the default |
+//! | `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` | `512`; spans in one request | warning, the default or the queue's size |
+//! | `OTEL_BSP_EXPORT_TIMEOUT` | `30000` ms; an upper bound of one request | warning, the default |
+//! | `OTEL_BLRP_SCHEDULE_DELAY`, `OTEL_BLRP_MAX_QUEUE_SIZE`, `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE`, `OTEL_BLRP_EXPORT_TIMEOUT` | the same, for logs | the same |
+//! | `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT`, `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT` | none | warning, none |
+//! | `OTEL_ATTRIBUTE_COUNT_LIMIT`, `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT` | `128` | warning, the default |
+//! | `OTEL_SPAN_EVENT_COUNT_LIMIT`, `OTEL_SPAN_LINK_COUNT_LIMIT` | `128` | warning, the default |
+//! | `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT`, `OTEL_LINK_ATTRIBUTE_COUNT_LIMIT` | `128` | warning, the default |
+//! | `OTEL_METRIC_EXPORT_INTERVAL` | `60000` ms | warning, the default |
+//! | `OTEL_METRIC_EXPORT_TIMEOUT` | `30000` ms; an upper bound of one request | warning, the default |
+//! | `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` | `cumulative`; or `delta`, `lowmemory` | warning, the default |
+//!
+//! ## What is recorded
+//!
+//! | variable | default | a bad value |
+//! |---|---|---|
+//! | `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS` | those of RFC 9110, `PATCH` and `QUERY`; a list in their place | |
+//! | `OTEL_SEMCONV_STABILITY_OPT_IN` | none; `http/dup` adds the old names of attributes | nothing changes |
+//! | `OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN` | none; `logs`: exceptions are logs, not span events; `logs/dup`: both | nothing changes |
+//!
+//! Of metrics there are the durations; [`Setup::metrics`] turns on more. Of logs there are exceptions, if they are asked for.
+//!
+//! ## Honeycomb
+//!
+//! | variable | default | a bad value |
+//! |---|---|---|
+//! | `HONEYCOMB_API_KEY` | none; alone it is enough for Honeycomb | warning, sent as it is if a header may hold it |
+//! | `HONEYCOMB_API_ENDPOINT` | `https://api.honeycomb.io` if there is a key; a base URL that is Honeycomb's | error |
+//! | `HONEYCOMB_DATASET` | for classic keys, the service's name | warning, none |
+//! | `HONEYCOMB_METRICS_DATASET` | none | warning, none |
+//! | `HONEYCOMB_ENABLE_LOCAL_VISUALIZATIONS` | `false`; `true` prints a link to each trace that begins here | warning, `false` |
+//! | `BELVEDERE_CHECK` | `false`; `true` asks about the key, see [`Setup::check`] | warning, `false` |
+//!
+//! The key is sent to Honeycomb's own hosts, to the endpoint that is said to be Honeycomb's, and nowhere else. Honeycomb
+//! bills each data point of a metric as an event, so it gets metrics only if `OTEL_METRICS_EXPORTER` says `otlp`.
 
 mod auth;
 mod batch;
@@ -65,12 +116,12 @@ use crate::Error;
 
 /// The layers for this process, by its environment.
 ///
-/// The tracer provider that it makes also becomes OpenTelemetry's global one, so that spans made by hand go the same
-/// way. No variable at all is no error.
+/// The providers of spans and of metrics that it makes also become OpenTelemetry's global ones, so that what is made by
+/// hand goes the same way. No variable at all is no error.
 ///
 /// # Errors
 ///
-/// When an endpoint is no URL or a protocol is not spoken; the message names the variable.
+/// When an endpoint is no URL, a protocol is not spoken, or a file of TLS cannot be used; the message names the variable.
 pub fn from_env() -> Result<Belvedere, Error> {
     Setup::from_env().start()
 }
