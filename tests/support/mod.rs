@@ -3,6 +3,8 @@
 
 pub mod body;
 pub mod client;
+#[cfg(feature = "otel")]
+pub mod collector;
 pub mod example;
 pub mod greeter;
 #[cfg(feature = "otel")]
