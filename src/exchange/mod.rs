@@ -17,6 +17,7 @@ mod query;
 mod request;
 mod status;
 mod tally;
+mod timeout;
 
 pub use annotations::{Annotations, Value};
 pub use end::{End, Failure};
@@ -26,3 +27,4 @@ pub use query::Query;
 pub use request::{Host, Peer, host, is_grpc, may_be_grpc, method, peer, scheme, version};
 pub use status::Code;
 pub use tally::Tally;
+pub use timeout::grpc_timeout;
