@@ -1,18 +1,27 @@
 //! The metrics of the OpenTelemetry layers, and what a stranger can make of their names.
 #![cfg(feature = "full")]
 
+#[path = "support/log.rs"]
+mod log;
 mod support;
 
-use std::{convert::Infallible, future::pending, time::Duration};
+use std::{
+    collections::HashSet,
+    convert::Infallible,
+    future::pending,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    time::Duration,
+};
 
 use belvedere::{
     exchange::Methods,
     otel::{Metrics, OtelClientLayer, OtelLayer},
 };
-use http::{Method, Request, Response, Version};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
 use http_body_util::{BodyExt as _, Empty};
 use opentelemetry::trace::noop::NoopTracerProvider;
 use opentelemetry_sdk::trace::Sampler;
+use proptest::{prelude::*, test_runner::TestRunner};
 use support::{
     Meters, Script, Server, Spans, client,
     greeter::GreeterClient,
@@ -647,4 +656,203 @@ async fn tonic_over_a_socket_is_measured_on_both_sides() {
         ]
     );
     assert_eq!((active(&meters), meters.sum("http.client.active_requests")), (0.0, 0.0));
+}
+
+// ===== what a stranger can do =====
+
+/// Any request, as one would be made to hurt.
+fn stranger() -> impl Strategy<Value = Request<()>> {
+    let method =
+        prop_oneof![3 => Just("POST".to_owned()), 2 => Just("GET".to_owned()), 1 => "[!#-'*+.A-Za-z]{1,9}"];
+    let target =
+        ("(https?://[a-z0-9.-]{0,9}[a-z](:[0-9]{1,4})?)?", "/[a-zA-Z0-9._~/-]{0,20}([?][a-z=&%]{0,9})?");
+    let version = prop_oneof![
+        3 => Just(Version::HTTP_2),
+        1 => prop::sample::select(vec![Version::HTTP_09, Version::HTTP_10, Version::HTTP_11, Version::HTTP_3]),
+    ];
+    let kind = prop_oneof![
+        3 => Just("application/grpc".to_owned()),
+        1 => "application/grpc[+;a-z]{0,9}",
+        1 => "[ -~]{0,9}",
+    ];
+    let header = (prop::sample::select(HEADERS.to_vec()), prop::collection::vec(any::<u8>(), 0..20));
+    let headers = prop::collection::vec(header, 0..6);
+    (method, target, version, kind, headers).prop_map(|(method, (origin, path), version, kind, headers)| {
+        let builder = Request::builder().method(&*method).uri(format!("{origin}{path}")).version(version);
+        let mut request = builder.header("content-type", kind).body(()).unwrap();
+        for (name, value) in headers {
+            if let Ok(value) = HeaderValue::from_bytes(&value) {
+                request.headers_mut().append(HeaderName::from_static(name), value);
+            }
+        }
+        request
+    })
+}
+
+/// Where servers look for something.
+const HEADERS: [&str; 14] = [
+    "host",
+    "forwarded",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-forwarded-for",
+    "user-agent",
+    "content-length",
+    "content-type",
+    "grpc-status",
+    "grpc-timeout",
+    "traceparent",
+    "tracestate",
+    "baggage",
+    "x-amzn-trace-id",
+];
+
+/// Each path has an answer of its own; no gRPC method that a stranger could guess is answered with `OK`.
+fn answered(path: &str) -> Response<Script> {
+    let mut hasher = DefaultHasher::new();
+    path.hash(&mut hasher);
+    match hasher.finish() % 9 {
+        0 => answer(200),
+        1 => answer(404),
+        2 => answer(500),
+        3 => Response::new(Script::new().data("a").fail("the disk is gone")),
+        4 => grpc_answer("12"),
+        5 => grpc_answer("16"),
+        6 => grpc_answer("13"),
+        7 => grpc_answer("none"),
+        _ => grpc_answer("5"),
+    }
+}
+
+#[test]
+fn a_stranger_cannot_multiply_names() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (meters, spans) = (Meters::new(), Spans::new());
+    let service = service_fn(|request: Request<()>| {
+        let path = request.uri().path().to_owned();
+        async move { Ok::<_, Infallible>(answered(&path)) }
+    });
+    let layer = spans.layer().metrics(meters.all_metrics()).trusted_hops(1);
+    let service = layer.layer(service);
+    let mut runner = TestRunner::new(ProptestConfig { cases: 4_000, ..ProptestConfig::default() });
+    let each = |request: Request<()>| {
+        // Some leave before the end of the body.
+        let stays = request.headers().len() % 3 > 0;
+        runtime.block_on(async {
+            let response = service.clone().oneshot(request).await.unwrap();
+            if stays {
+                drop(response.into_body().collect().await);
+            }
+        });
+        Ok(())
+    };
+    runner.run(&stranger(), each).unwrap();
+
+    let all = spans.all();
+    assert!(all.len() >= 4_000);
+    let distinct = |what: &dyn Fn(&opentelemetry_sdk::trace::SpanData) -> String| {
+        all.iter().map(what).collect::<HashSet<_>>().len()
+    };
+    assert!(distinct(&|span| text(span, "rpc.method_original")) > 300, "strangers tried");
+    let methods = distinct(&|span| text(span, "rpc.method"));
+    // No method, `_OTHER`, and the room for those that were never answered with OK.
+    assert!((50..=102).contains(&methods), "{methods}");
+    assert!(distinct(&|span| text(span, "http.request.method")) <= 12);
+    assert_eq!(distinct(&|span| text(span, "http.route")), 1);
+    assert!(distinct(&|span| span.name.to_string()) <= 112, "{}", distinct(&|span| span.name.to_string()));
+    for (metric, most) in [
+        (REQUESTS, 11 * 2 * 5 * 5),
+        ("http.server.request.body.size", 11 * 2 * 5 * 5),
+        ("http.server.response.body.size", 11 * 2 * 5 * 5),
+        (ACTIVE, 11 * 2),
+        (CALLS, 300),
+    ] {
+        let points = meters.points(metric).len();
+        assert!(points <= most, "{metric}: {points}");
+    }
+    assert_eq!(active(&meters), 0.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_method_that_is_answered_with_ok_has_its_name_whatever_strangers_did_before() {
+    let (meters, spans) = (Meters::new(), Spans::new());
+    let layer = spans.layer().metrics(meters.metrics());
+    for n in 0..200 {
+        exchange(layer.clone(), grpc(&format!("/by.A/Stranger{n}")), grpc_answer("16")).await;
+    }
+    exchange(layer.clone(), grpc("/a.B/C"), grpc_answer("13")).await;
+    assert_eq!(text(spans.all().last().unwrap(), "rpc.method"), "_OTHER");
+    exchange(layer.clone(), grpc("/a.B/C"), grpc_answer("0")).await;
+    exchange(layer.clone(), grpc("/a.B/C"), grpc_answer("13")).await;
+    let all = spans.all();
+    for span in &all[201..] {
+        assert_eq!((span.name.as_ref(), text(span, "rpc.method").as_str()), ("a.B/C", "a.B/C"));
+    }
+    let names: HashSet<_> = all.iter().map(|span| span.name.clone()).collect();
+    assert_eq!((names.len(), all[199].name.as_ref()), (102, "grpc"));
+    assert_eq!(text(&all[199], "rpc.method_original"), "by.A/Stranger199");
+    assert_eq!(
+        meters.points(CALLS).len(),
+        104,
+        "100, one that is other, and one that is known with two codes"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_route_that_is_the_path_ends_at_a_thousand_names_and_one_warning() {
+    let (log, meters, spans) = (log::Log::default(), Meters::new(), Spans::new());
+    let _guard = tracing::subscriber::set_default(log.subscriber());
+    let layer = spans
+        .layer()
+        .metrics(meters.metrics())
+        .route(|request: &http::request::Parts| Some(request.uri.path().to_owned()));
+    for n in 0..1_100 {
+        exchange(layer.clone(), get(&format!("/users/{n}")), answer(200)).await;
+    }
+    exchange(layer.clone(), get("/users/7"), answer(200)).await;
+    let routes: HashSet<_> = spans.all().iter().map(|span| text(span, "http.route")).collect();
+    assert_eq!((routes.len(), routes.contains("_OTHER")), (1_001, true));
+    assert_eq!(spans.all()[1_099].name, "GET _OTHER");
+    assert_eq!(spans.all()[1_100].name, "GET /users/7");
+    assert_eq!(meters.points(REQUESTS).len(), 1_001);
+    let warned = log.lines().into_iter().filter(|line| line.contains("does `route` give the path?")).count();
+    assert_eq!(warned, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_of_any_host_and_any_method_ends_at_a_thousand_names() {
+    let (meters, spans) = (Meters::new(), Spans::new());
+    let layer = spans.client_layer().metrics(meters.all_metrics());
+    for n in 0..1_100 {
+        exchange(layer.clone(), get(&format!("http://tenant{n}.example/")), answer(200)).await;
+        exchange(layer.clone(), grpc(&format!("http://tenant0.example/by.A/Stranger{n}")), grpc_answer("0"))
+            .await;
+    }
+    for metric in [SENT, SENT_CALLS] {
+        assert_eq!(meters.points(metric).len(), 1_001, "{metric}");
+    }
+    let other = |point: &Point| {
+        point.attributes.contains("server.address=_OTHER") && !point.attributes.contains("port")
+    };
+    assert_eq!(meters.points(SENT).iter().filter(|point| other(point)).count(), 1);
+    let all = spans.all();
+    assert_eq!(text(&all[2_198], "server.address"), "tenant1099.example", "the span says whom it called");
+    let last = &all[2_199];
+    let method = text(last, "rpc.method_original");
+    assert_eq!(
+        (last.name.as_ref(), text(last, "rpc.method").as_str(), method.as_str()),
+        ("grpc", "_OTHER", "by.A/Stranger1099")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_clones_of_a_layer_share_the_room() {
+    let spans = Spans::new();
+    let layer = spans.layer();
+    for n in 0..150 {
+        let clone = layer.clone().known_methods(["POST"]);
+        exchange(clone, grpc(&format!("/by.A/Stranger{n}")), grpc_answer("16")).await;
+    }
+    let names: HashSet<_> = spans.all().into_iter().map(|span| span.name).collect();
+    assert_eq!(names.len(), 101);
 }

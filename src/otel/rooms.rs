@@ -9,6 +9,7 @@ use crate::exchange::{Code, Host, Names};
 #[derive(Debug)]
 pub(super) struct Rooms {
     routes: Names,
+    warned: Once,
     /// The gRPC methods that went well once, or that are called.
     methods: Names,
     /// The gRPC methods that never went well: nobody knows whether they exist.
@@ -22,7 +23,7 @@ impl Rooms {
     /// The route, or `_OTHER`.
     pub(super) fn route(&self, route: &str) -> Arc<str> {
         self.routes.admit(cut(route, ROUTE)).unwrap_or_else(|| {
-            warn_of_routes();
+            self.warned.call_once(warn_of_routes);
             OTHER.into()
         })
     }
@@ -63,6 +64,7 @@ impl Default for Rooms {
     fn default() -> Self {
         Self {
             routes: Names::new(MANY),
+            warned: Once::new(),
             methods: Names::new(MANY),
             refused: Names::new(FEW),
             servers: Names::new(MANY),
@@ -72,13 +74,10 @@ impl Default for Rooms {
 
 #[cold]
 fn warn_of_routes() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        tracing::warn!(
-            target: "belvedere::otel",
-            "a layer was told of more than {MANY} routes, further ones are `_OTHER`: does `route` give the path?"
-        );
-    });
+    tracing::warn!(
+        target: "belvedere::otel",
+        "a layer was told of more than {MANY} routes, further ones are `_OTHER`: does `route` give the path?"
+    );
 }
 
 /// More than services have, and less than hurts.
