@@ -19,7 +19,7 @@ use belvedere::{
 };
 use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
 use http_body_util::{BodyExt as _, Empty};
-use opentelemetry::trace::noop::NoopTracerProvider;
+use opentelemetry::{metrics::NoopMeterProvider, trace::noop::NoopTracerProvider};
 use opentelemetry_sdk::trace::Sampler;
 use proptest::{prelude::*, test_runner::TestRunner};
 use support::{
@@ -245,7 +245,7 @@ async fn the_same_error_is_on_the_metric_and_on_the_span() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_s_requests_have_the_attributes_of_the_conventions_and_no_others() {
+async fn a_clients_requests_have_the_attributes_of_the_conventions_and_no_others() {
     for (uri, status, expected) in [
         (
             "https://api.example/carts?token=secret",
@@ -494,17 +494,40 @@ async fn any_provider_will_do_and_finds_the_span_current() {
 
 #[tokio::test(start_paused = true)]
 async fn a_meter_that_panics_costs_neither_the_request_nor_the_span() {
-    let (scribe, spans) = (Scribe::broken(), Spans::new());
-    let metrics = Metrics::new(&scribe);
-    let service = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(answer(200)) });
-    let service = spans.layer().metrics(metrics.clone()).layer(service);
-    let response = service.oneshot(get("/")).await.unwrap();
-    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "hello");
-    assert_eq!((spans.only().name.as_ref(), scribe.panicked()), ("GET", 1));
+    // At its first measurement, at its first duration, at the end alone.
+    for (holds, panics) in [(0, 1), (1, 2), (2, 1)] {
+        let (scribe, spans) = (Scribe::breaking(holds), Spans::new());
+        let layer = spans.layer().metrics(Metrics::new(&scribe).active_requests(true));
+        let service = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(answer(200)) });
+        let response = layer.layer(service).oneshot(get("/")).await.unwrap();
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "hello");
+        assert_eq!((spans.only().name.as_ref(), scribe.panicked()), ("GET", panics));
+    }
+}
 
-    let active = metrics.active_requests(true);
-    exchange(spans.layer().metrics(active), get("/"), answer(200)).await;
-    assert_eq!(scribe.panicked(), 2, "without its first measurement it is not measured");
+#[tokio::test(start_paused = true)]
+async fn metrics_cost_a_list_and_a_box_and_nothing_where_there_are_none() {
+    let spans = || OtelLayer::new().tracer_provider(&NoopTracerProvider::new()).route(|_| Some("/"));
+    let metrics = Metrics::new(&NoopMeterProvider::new()).active_requests(true).body_sizes(true);
+    let count = async |layer: OtelLayer| {
+        let service = layer.layer(service_fn(|_: Request<()>| async { Ok::<_, Infallible>(answer(200)) }));
+        let mut allocations = 0;
+        // The second request finds what the first one has set up.
+        for _ in 0..2 {
+            let call = service.clone().oneshot(get("/"));
+            let mut call = std::pin::pin!(call);
+            let info = allocation_counter::measure(|| {
+                let mut task = std::task::Context::from_waker(std::task::Waker::noop());
+                let std::task::Poll::Ready(response) = call.as_mut().poll(&mut task) else {
+                    panic!("it is ready")
+                };
+                drop(response);
+            });
+            allocations = info.count_total;
+        }
+        allocations
+    };
+    assert_eq!(count(spans().metrics(metrics)).await, count(spans()).await + 2);
 }
 
 // ===== known methods =====
@@ -556,7 +579,7 @@ async fn axum_over_a_socket_is_measured_with_its_route() {
 }
 
 #[tokio::test]
-async fn axum_s_route_reaches_a_layer_outside_of_the_router() {
+async fn the_route_of_axum_reaches_a_layer_outside_of_the_router() {
     let meters = Meters::new();
     let inner = OtelLayer::new().tracer_provider(&NoopTracerProvider::new());
     let service = layer(&meters).layer(shop::router().layer(inner));
@@ -737,7 +760,7 @@ fn a_stranger_cannot_multiply_names() {
     let mut runner = TestRunner::new(ProptestConfig { cases: 4_000, ..ProptestConfig::default() });
     let each = |request: Request<()>| {
         // Some leave before the end of the body.
-        let stays = request.headers().len() % 3 > 0;
+        let stays = !request.headers().len().is_multiple_of(3);
         runtime.block_on(async {
             let response = service.clone().oneshot(request).await.unwrap();
             if stays {

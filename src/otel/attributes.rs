@@ -153,7 +153,7 @@ pub(super) fn cut(text: &str, most: usize) -> &str {
 
 /// A name that there was room for, or `_OTHER`.
 pub(super) fn known_or_other(name: Option<Arc<str>>) -> Value {
-    name.map_or(Value::from(OTHER), Value::from)
+    name.map_or_else(|| OTHER.into(), Value::from)
 }
 
 /// The port that a scheme stands for.

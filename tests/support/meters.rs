@@ -4,6 +4,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use belvedere::otel::Metrics;
@@ -114,17 +115,14 @@ impl Meters {
     }
 
     /// Waits until a histogram has `count` measurements, for tests over sockets.
-    #[track_caller]
-    pub fn measured(&self, name: &'static str, count: u64) -> impl Future<Output = ()> {
-        async move {
-            for _ in 0..500 {
-                if self.count(name) >= count {
-                    return;
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    pub async fn measured(&self, name: &str, count: u64) {
+        for _ in 0..500 {
+            if self.count(name) >= count {
+                return;
             }
-            panic!("{name} should have been measured {count} times: {:#?}", self.seen());
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        panic!("{name} should have been measured {count} times: {:#?}", self.seen());
     }
 }
 
@@ -170,7 +168,9 @@ fn text<'a>(attributes: impl Iterator<Item = &'a KeyValue>) -> String {
 #[derive(Clone, Default)]
 pub struct Scribe {
     written: Arc<Mutex<Vec<String>>>,
-    panics: Option<Arc<AtomicUsize>>,
+    /// How many measurements it takes before it breaks.
+    holds: Option<usize>,
+    measured: Arc<AtomicUsize>,
 }
 
 /// One instrument of a [`Scribe`].
@@ -182,9 +182,9 @@ struct Pen {
 // ===== impl Scribe =====
 
 impl Scribe {
-    /// It panics at each measurement, and counts them.
-    pub fn broken() -> Self {
-        Self { panics: Some(Arc::default()), ..Self::default() }
+    /// It takes so many measurements, and panics at each one after these.
+    pub fn breaking(holds: usize) -> Self {
+        Self { holds: Some(holds), ..Self::default() }
     }
 
     /// `name value trace_id`, in the order in which they were measured.
@@ -194,7 +194,7 @@ impl Scribe {
 
     /// How often it panicked.
     pub fn panicked(&self) -> usize {
-        self.panics.as_ref().map_or(0, |panics| panics.load(Ordering::Relaxed))
+        self.measured.load(Ordering::Relaxed).saturating_sub(self.holds.unwrap_or(usize::MAX))
     }
 
     fn pen(&self, name: &str) -> Pen {
@@ -221,10 +221,8 @@ impl InstrumentProvider for Scribe {
 
 impl<T: fmt::Display> SyncInstrument<T> for Pen {
     fn measure(&self, value: T, _attributes: &[KeyValue]) {
-        if let Some(panics) = &self.scribe.panics {
-            panics.fetch_add(1, Ordering::Relaxed);
-            panic!("the ink is out");
-        }
+        let measured = self.scribe.measured.fetch_add(1, Ordering::Relaxed);
+        assert!(self.scribe.holds.is_none_or(|holds| measured < holds), "the ink is out");
         let trace = Context::current().span().span_context().trace_id();
         self.scribe.written.lock().unwrap().push(format!("{} {value} {trace}", self.name));
     }
