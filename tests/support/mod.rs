@@ -9,6 +9,8 @@ pub mod example;
 pub mod greeter;
 #[cfg(feature = "otel")]
 pub mod layers;
+#[cfg(feature = "otel")]
+pub mod meters;
 pub mod observer;
 pub mod servers;
 pub mod shop;
@@ -18,6 +20,8 @@ pub mod sink;
 pub mod spans;
 
 pub use body::Script;
+#[cfg(feature = "otel")]
+pub use meters::Meters;
 pub use observer::{Ended, Recorder};
 pub use servers::Server;
 #[cfg(feature = "otel")]
