@@ -81,8 +81,8 @@ pub struct Connection {
 impl Connection {
     /// Takes the connection that the request with these extensions asks to become.
     ///
-    /// `None` if no layer watches the request, if it asks for no upgrade (no `CONNECT`, no `Upgrade` header), or if it
-    /// is taken: there is one, which goes back when it is dropped before the answer. The
+    /// `None` if no layer watches the request, if it asks for no upgrade (no `CONNECT`, no `Upgrade` header), or if
+    /// somebody else has the connection: there is one, and it goes back when it is dropped before the answer. The
     /// [default](Self::default) stands in for it.
     pub fn of(extensions: &Extensions) -> Option<Self> {
         let scope = Scope::of(extensions)?;
@@ -94,7 +94,7 @@ impl Connection {
     /// ends with the future: [complete](End::Complete) when it is done, whatever its output,
     /// [panicked](End::Panicked) when it unwinds, which it goes on doing, [canceled](End::Canceled) when it is dropped
     /// before.
-    pub const fn run<F: Future>(self, future: F) -> Connected<F> {
+    pub fn run<F: Future>(self, future: F) -> Connected<F> {
         Connected::new(self, future)
     }
 

@@ -23,8 +23,11 @@ struct State {
     /// Whether a handler has the connection.
     taken: bool,
     /// What ends with it, innermost first.
-    held: Vec<Box<dyn FnOnce(End<'_>) + Send>>,
+    held: Vec<Held>,
 }
+
+/// Ends an exchange, once.
+type Held = Box<dyn FnOnce(End<'_>) + Send>;
 
 // ===== impl Upgrade =====
 
