@@ -7,22 +7,29 @@
 //!
 //! Addresses, hosts and schemes that a client writes into forwarding headers count for nothing until a number of
 //! trusted proxies is given ([`Hops`]). Header values leave only by allow-list ([`HeaderNames`]), query values only as
-//! [`Query`] says.
+//! [`Query`] says. Methods are those of a list ([`Methods`]), and where there can be no list there is room for a number
+//! of [`Names`].
 
 mod annotations;
 mod end;
 mod forwarded;
 mod headers;
+mod methods;
+mod names;
 mod query;
 mod request;
 mod status;
 mod tally;
+mod timeout;
 
 pub use annotations::{Annotations, Value};
 pub use end::{End, Failure};
 pub use forwarded::Hops;
 pub use headers::HeaderNames;
+pub use methods::Methods;
+pub use names::Names;
 pub use query::Query;
-pub use request::{Host, Peer, host, is_grpc, may_be_grpc, method, peer, scheme, version};
+pub use request::{Host, Peer, host, is_grpc, may_be_grpc, peer, scheme, version};
 pub use status::Code;
 pub use tally::Tally;
+pub use timeout::grpc_timeout;

@@ -20,11 +20,6 @@ pub struct Host<'a> {
     pub port: Option<u16>,
 }
 
-/// The method's name if it is one that the conventions know (RFC 9110, `PATCH`, `QUERY`), in exactly that case.
-pub fn method(method: &Method) -> Option<&'static str> {
-    METHODS.iter().find(|known| **known == method.as_str()).copied()
-}
-
 /// The protocol's version as `1.1`, `2`.
 pub fn version(version: Version) -> Option<&'static str> {
     match version {
@@ -99,19 +94,9 @@ impl<'a> Host<'a> {
     }
 }
 
-const METHODS: [&str; 10] =
-    ["GET", "POST", "PUT", "HEAD", "OPTIONS", "DELETE", "PATCH", "CONNECT", "TRACE", "QUERY"];
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_method_is_known_in_its_own_case_alone() {
-        assert_eq!(method(&Method::GET), Some("GET"));
-        assert_eq!(method(&Method::from_bytes(b"get").unwrap()), None);
-        assert_eq!(method(&Method::from_bytes(b"BREW").unwrap()), None);
-    }
 
     #[test]
     fn hosts_are_read_with_ports_brackets_and_without_users() {

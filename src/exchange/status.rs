@@ -15,6 +15,8 @@ impl Code {
     pub const CANCELLED: Self = Self(1);
     /// Nobody said why.
     pub const UNKNOWN: Self = Self(2);
+    /// The caller's deadline passed.
+    pub const DEADLINE_EXCEEDED: Self = Self(4);
     /// The method does not exist here.
     pub const UNIMPLEMENTED: Self = Self(12);
     /// The service broke.

@@ -5,3 +5,4 @@ pub mod order;
 pub mod privacy;
 pub mod sampling;
 pub mod shutdown;
+pub mod upgrade;

@@ -17,6 +17,13 @@
 //! follow (an empty body, `HEAD`, 1xx, 204, 304, a successful `CONNECT`, 101); the service's error; the drop of the
 //! future; a panic of the call or of a poll, which goes on unwinding.
 //!
+//! # When it becomes a connection
+//!
+//! A WebSocket, or whatever else follows a 101 or a 2xx to `CONNECT`, is not a part of the exchange: that ends with the
+//! handshake. A handler that takes the [`Connection`] makes it one, and the exchange, with its duration, ends when the
+//! connection does. A client's exchange always ends with the handshake. See [`guide::upgrade`](crate::guide::upgrade)
+//! for what to choose.
+//!
 //! # What a client can see of it
 //!
 //! Nothing but headers that an observer adds. The request's body is not wrapped. The response's body keeps its data, its
@@ -32,14 +39,19 @@
 //! The request goes on, unwatched by that observer. The panic is caught, counted ([`panics`]) and logged.
 
 mod body;
+mod connected;
+mod connection;
 mod future;
 mod layer;
 mod observer;
 mod quiet;
 mod service;
+mod upgrade;
 mod watch;
 
 pub use body::Body;
+pub use connected::Connected;
+pub use connection::Connection;
 pub use future::Future;
 pub use layer::ObserveLayer;
 pub use observer::{Each, Observation, Observer};

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::{
     Body, Observation,
     quiet::{message, quietly},
+    upgrade::Upgrade,
 };
 use crate::{
     exchange::{End, Failure, Tally},
@@ -46,10 +47,11 @@ enum Bodies {
 // ===== impl Watch =====
 
 impl<O: Observation> Watch<O> {
-    pub(super) fn new(observation: O, scope: Scope, request: &mut request::Parts) -> Self {
+    pub(super) fn new(observation: O, mut scope: Scope, request: &mut request::Parts) -> Self {
         let (began, tally) = (scope.began(), Tally::new(scope.started()));
         let (method, length) = (Bodies::of(&request.method), None);
         let counted = request.version < Version::HTTP_2;
+        Upgrade::offer(request, &mut scope);
         let context = scope.finish(&mut request.extensions);
         Self(Some(Live { observation, context, began, tally, method, counted, length }))
     }
@@ -65,14 +67,7 @@ impl<O: Observation> Watch<O> {
     /// Runs a call or a poll in scope, and ends the exchange if it unwinds.
     pub(super) fn run<T>(&mut self, inner: impl FnOnce() -> T) -> T {
         let Some(live) = &self.0 else { return inner() };
-        let guard = live.context.clone().attach();
-        let result = catch_unwind(AssertUnwindSafe(inner));
-        drop(guard);
-        result.unwrap_or_else(|payload| {
-            // Ended here and not by the drop: a drop cannot always tell a panic from a client that left.
-            self.end(End::Panicked { message: message(&*payload) });
-            resume_unwind(payload)
-        })
+        within(live.context.clone(), inner, |end| self.end(end))
     }
 
     /// Tells the observers about the head and goes on into the body.
@@ -82,6 +77,7 @@ impl<O: Observation> Watch<O> {
     {
         let (mut parts, body) = response.into_parts();
         if self.head(&mut parts, &body) {
+            self.hand_over(parts.status);
             self.end(End::Complete { trailers: None });
         }
         Response::from_parts(parts, Body::new(body, self))
@@ -95,6 +91,14 @@ impl<O: Observation> Watch<O> {
         live.length =
             (live.counted && parts.version < Version::HTTP_2).then(|| length(parts, body)).flatten();
         live.length == Some(0) || body.is_end_stream() || live.method.forbids(parts.status)
+    }
+
+    /// Leaves an exchange that becomes a connection to whoever has taken that.
+    fn hand_over(&mut self, status: StatusCode) {
+        let Some(live) = self.0.as_ref().filter(|live| live.method.upgrades(status)) else { return };
+        if let Some(upgrade) = Upgrade::of(&live.context).cloned() {
+            upgrade.hold(self);
+        }
     }
 
     /// Notes what a poll of the body gave, and ends the exchange with its last frame.
@@ -158,6 +162,24 @@ impl Bodies {
                 Self::UnlessSuccess => status.is_success(),
             }
     }
+
+    /// Whether another protocol follows the head.
+    fn upgrades(self, status: StatusCode) -> bool {
+        status == StatusCode::SWITCHING_PROTOCOLS
+            || matches!(self, Self::UnlessSuccess) && status.is_success()
+    }
+}
+
+/// Runs a call, a poll or a drop in this context. When it unwinds, `unwound` is told, and the panic goes on.
+pub(super) fn within<T>(context: Context, inner: impl FnOnce() -> T, unwound: impl FnOnce(End<'_>)) -> T {
+    let guard = context.attach();
+    let result = catch_unwind(AssertUnwindSafe(inner));
+    drop(guard);
+    result.unwrap_or_else(|payload| {
+        // Told here and not by a drop: a drop cannot always tell a panic from a client that left.
+        unwound(End::Panicked { message: message(&*payload) });
+        resume_unwind(payload)
+    })
 }
 
 /// The length that the head promises, by its header or by what the body knows.

@@ -1,24 +1,31 @@
 //! Names and values of the attributes, by the conventions.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use http::{HeaderMap, Uri, header, request};
 use opentelemetry::{Array, KeyValue, StringValue, Value};
 
-use crate::exchange::{self, HeaderNames, Hops, Host, Query};
+use crate::exchange::{self, HeaderNames, Hops, Host, Methods, Query};
 
 pub(super) const ERROR_TYPE: &str = "error.type";
 pub(super) const EXCEPTION_MESSAGE: &str = "exception.message";
 pub(super) const EXCEPTION_TYPE: &str = "exception.type";
+pub(super) const HTTP_METHOD: &str = "http.request.method";
 pub(super) const HTTP_ROUTE: &str = "http.route";
 pub(super) const HTTP_STATUS: &str = "http.response.status_code";
 pub(super) const RPC_METHOD: &str = "rpc.method";
 pub(super) const RPC_METHOD_ORIGINAL: &str = "rpc.method_original";
+pub(super) const RPC_SYSTEM: &str = "rpc.system.name";
+pub(super) const SCHEME: &str = "url.scheme";
+pub(super) const SERVER_ADDRESS: &str = "server.address";
+pub(super) const SERVER_PORT: &str = "server.port";
+pub(super) const VERSION: &str = "network.protocol.version";
 pub(super) const XRAY_TRACE_ID: &str = "aws.xray.trace_id";
 
 /// The code's name is being changed; until the new one is in a release, both are given.
 pub(super) const RPC_STATUS: [&str; 2] = ["rpc.response.status_code", "rpc.status_code"];
 
+pub(super) const GRPC: &str = "grpc";
 pub(super) const OTHER: &str = "_OTHER";
 
 /// Attributes as they come together.
@@ -56,23 +63,22 @@ impl Attributes {
     }
 
     /// The method, or `_OTHER` beside what was written.
-    pub(super) fn method(&mut self, method: &http::Method) {
-        const KEY: &str = "http.request.method";
-        if let Some(known) = exchange::method(method) {
-            return self.push(KEY, known);
+    pub(super) fn method(&mut self, method: &http::Method, known: &Methods) {
+        if let Some(name) = known.name(method) {
+            return self.push(HTTP_METHOD, name);
         }
-        self.push(KEY, OTHER);
+        self.push(HTTP_METHOD, OTHER);
         self.push("http.request.method_original", cut(method.as_str(), METHOD).to_owned());
     }
 
     pub(super) fn version(&mut self, version: http::Version) {
-        self.maybe("network.protocol.version", exchange::version(version));
+        self.maybe(VERSION, exchange::version(version));
     }
 
     pub(super) fn server(&mut self, host: Option<Host<'_>>) {
         let Some(Host { name, port }) = host else { return };
-        self.push("server.address", cut(name, HOST).to_owned());
-        self.maybe("server.port", port.map(i64::from));
+        self.push(SERVER_ADDRESS, cut(name, HOST).to_owned());
+        self.maybe(SERVER_PORT, port.map(i64::from));
     }
 
     /// The socket's other end.
@@ -97,7 +103,7 @@ impl Attributes {
 
     /// The target of a request that arrived.
     pub(super) fn target(&mut self, request: &request::Parts, hops: Hops, query: &Query) {
-        self.push("url.scheme", exchange::scheme(request, hops));
+        self.push(SCHEME, exchange::scheme(request, hops));
         self.push("url.path", cut(request.uri.path(), TEXT).to_owned());
         self.maybe("url.query", request.uri.query().map(|text| cut(&query.redact(text), TEXT).to_owned()));
     }
@@ -145,6 +151,11 @@ pub(super) fn cut(text: &str, most: usize) -> &str {
     &text[..text.floor_char_boundary(most)]
 }
 
+/// A name that there was room for, or `_OTHER`.
+pub(super) fn known_or_other(name: Option<Arc<str>>) -> Value {
+    name.map_or_else(|| OTHER.into(), Value::from)
+}
+
 /// The port that a scheme stands for.
 pub(super) fn default_port(uri: &Uri) -> u16 {
     if uri.scheme_str() == Some("https") { 443 } else { 80 }
@@ -152,8 +163,8 @@ pub(super) fn default_port(uri: &Uri) -> u16 {
 
 /// What a stranger may make a method as long as.
 pub(super) const METHOD: usize = 256;
+pub(super) const HOST: usize = 255;
 const USER_AGENT: usize = 1024;
-const HOST: usize = 255;
 
 /// How long a path, a query or a message may be.
 pub(super) const TEXT: usize = 4096;

@@ -8,8 +8,9 @@ use opentelemetry::{
 use tower_layer::Layer;
 
 use super::{
-    attributes::{self, Attributes, METHOD, cut, default_port},
+    attributes::{self, Attributes, GRPC, METHOD, cut, default_port, known_or_other},
     baggage,
+    measure::{Ended, Measure},
     observe::Served,
     options::Options,
     outcome::{Outcome, Side},
@@ -31,9 +32,11 @@ pub struct OtelClientLayer {
     options: Arc<Options>,
 }
 
-/// Tells a server in the same process that the scope is a caller's.
+/// Tells a server in the same process that the scope is a caller's, and a layer further in whether it is measured.
 #[derive(Clone, Copy)]
-pub(super) struct Called;
+pub(super) struct Called {
+    measured: bool,
+}
 
 /// A client's exchange, on its way to becoming a span.
 #[derive(Debug)]
@@ -43,6 +46,9 @@ pub struct ClientSpan {
     grpc: bool,
     status: Option<StatusCode>,
     code: Option<Code>,
+    /// The gRPC method, if there is room for its name.
+    method: Option<Arc<str>>,
+    measure: Option<Box<Measure>>,
 }
 
 // ===== impl OtelClientLayer =====
@@ -53,7 +59,7 @@ impl OtelClientLayer {
         Self::default()
     }
 
-    super::setters::shared_setters!();
+    super::setters::shared_setters!(Client);
 }
 
 impl<S> Layer<S> for OtelClientLayer {
@@ -73,11 +79,14 @@ impl Observer for OtelClientLayer {
         }
         // A proxy passes on the scope of the request that it serves, a retry that of the call; each attempt is another
         // exchange.
+        let outer = scope.get::<Called>().is_some_and(|called| called.measured);
         if scope.get::<Served>().is_some() || scope.get::<Called>().is_some() {
             *scope = scope.child();
         }
-        scope.insert(Called);
-        Some(ClientSpan::start(&self.options, request, scope))
+        scope.insert(Called { measured: outer || self.options.instruments.is_some() });
+        let mut span = ClientSpan::start(&self.options, request, scope);
+        span.measure = if outer { None } else { measure(&self.options, request, &span.context) };
+        Some(span)
     }
 }
 
@@ -91,8 +100,9 @@ impl ClientSpan {
         let identity = scope.identify(begin).clone();
 
         let grpc = request.method == Method::POST && is_grpc(&request.headers);
+        let method = grpc.then(|| options.rooms.called(rpc_method(request))).flatten();
         let (name, attributes) =
-            if grpc { grpc_facts(options, request) } else { http_facts(options, request) };
+            if grpc { grpc_facts(options, request, method.clone()) } else { http_facts(options, request) };
         let name = options.span_name(request).unwrap_or(name);
         let builder = builder(name, SpanKind::Client, scope).with_attributes(attributes.finish());
 
@@ -102,7 +112,7 @@ impl ClientSpan {
         options.propagation.inject(identity, &mut request.headers);
         baggage::inject(&options.propagation, scope.context(), &mut request.headers);
         let context = scope.context().clone();
-        Self { options: options.clone(), context, grpc, status: None, code: None }
+        Self { options: options.clone(), context, grpc, status: None, code: None, method, measure: None }
     }
 
     fn record_call(&self, end: End<'_>) -> Option<Code> {
@@ -126,41 +136,75 @@ impl Observation for ClientSpan {
             attributes.push(attributes::HTTP_STATUS, i64::from(response.status.as_u16()));
             attributes.version(response.version);
         }
+        if let Some(measure) = &mut self.measure {
+            measure.version(response.version);
+        }
         attributes.extend(self.options.response_attributes(response));
         self.context.span().set_attributes(attributes.finish());
     }
 
-    fn on_end(self, end: End<'_>, tally: &Tally) {
+    fn on_end(mut self, end: End<'_>, tally: &Tally) {
+        let measure = self.measure.take();
+        let code = if self.grpc { self.record_call(end) } else { None };
         let outcome = if self.grpc {
-            Outcome::grpc(Side::Client, self.record_call(end), end)
+            Outcome::grpc(Side::Client, code, end)
         } else {
             Outcome::http(Side::Client, self.status, end)
         };
+        let ended = Ended { end, tally, error: measure.as_ref().and_then(|_| outcome.error_type()) };
         let span = self.context.span();
         outcome.record(&span, tally.ended());
         span.end_with_timestamp(tally.ended());
+        // Last, so that a meter that panics costs no span.
+        match (measure, code) {
+            (Some(measure), Some(code)) => {
+                measure.grpc(known_or_other(self.method), code, ended);
+            }
+            (Some(measure), None) => measure.http(self.status, ended),
+            (None, _) => {}
+        }
     }
+}
+
+/// The metrics of a request that is about to leave, if there are any.
+fn measure(options: &Options, request: &request::Parts, context: &Context) -> Option<Box<Measure>> {
+    let instruments = options.instruments.as_ref()?;
+    let method = options.methods.name(&request.method).unwrap_or(Cow::Borrowed(attributes::OTHER));
+    let host = exchange::host(&request.uri, &request.headers, Hops::NONE);
+    let server = options.rooms.server(host.map(|host| with_port(host, request)));
+    Some(Box::new(Measure::client(instruments, context, method, server, &request.headers)))
 }
 
 fn http_facts(options: &Options, request: &request::Parts) -> (Cow<'static, str>, Attributes) {
     let host = exchange::host(&request.uri, &request.headers, Hops::NONE);
     let mut attributes = Attributes::new();
-    attributes.method(&request.method);
+    attributes.method(&request.method, &options.methods);
     attributes.full(&request.uri, host, &options.query);
     attributes.server(host.map(|host| with_port(host, request)));
     attributes.extend(options.request_attributes(request));
-    (exchange::method(&request.method).unwrap_or("HTTP").into(), attributes)
+    (options.methods.name(&request.method).unwrap_or(Cow::Borrowed("HTTP")), attributes)
 }
 
-fn grpc_facts(options: &Options, request: &request::Parts) -> (Cow<'static, str>, Attributes) {
-    let method = cut(request.uri.path().trim_start_matches('/'), METHOD).to_owned();
+fn grpc_facts(
+    options: &Options,
+    request: &request::Parts,
+    method: Option<Arc<str>>,
+) -> (Cow<'static, str>, Attributes) {
+    let name = method.as_ref().map_or(Cow::Borrowed(GRPC), |method| Cow::Owned(method.to_string()));
     let host = exchange::host(&request.uri, &request.headers, Hops::NONE);
     let mut attributes = Attributes::new();
-    attributes.push("rpc.system.name", "grpc");
-    attributes.push(attributes::RPC_METHOD, method.clone());
+    attributes.push(attributes::RPC_SYSTEM, GRPC);
+    if method.is_none() {
+        attributes.push(attributes::RPC_METHOD_ORIGINAL, rpc_method(request).to_owned());
+    }
+    attributes.push(attributes::RPC_METHOD, known_or_other(method));
     attributes.server(host.map(|host| with_port(host, request)));
     attributes.extend(options.request_attributes(request));
-    (method.into(), attributes)
+    (name, attributes)
+}
+
+fn rpc_method(request: &request::Parts) -> &str {
+    cut(request.uri.path().trim_start_matches('/'), METHOD)
 }
 
 /// The conventions require a port on this side.

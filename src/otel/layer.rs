@@ -28,7 +28,7 @@ impl OtelLayer {
         Self::default()
     }
 
-    super::setters::shared_setters!();
+    super::setters::shared_setters!(Server);
 
     /// What a caller may decide about the trace. Default: all, as in every tracing library.
     #[must_use]
@@ -48,6 +48,9 @@ impl OtelLayer {
     }
 
     /// Tells the route of a request: `http.route`. Default: axum's `MatchedPath` (feature `axum`), else none.
+    ///
+    /// There is room for 1,000 routes, each of at most 1024 bytes: further ones are `_OTHER`, so that no mistake here
+    /// makes a name of every path.
     #[must_use]
     pub fn route<R>(mut self, route: impl Fn(&request::Parts) -> Option<R> + Send + Sync + 'static) -> Self
     where
@@ -58,12 +61,12 @@ impl OtelLayer {
     }
 
     /// The gRPC methods that exist here, as `package.Service/Method`; calls to others are named `grpc`, with the method
-    /// `_OTHER`. Set it where strangers can reach the service: a refusal before the router looks like the answer of a
-    /// method. Default: all are believed but those that the service answers with `UNIMPLEMENTED`, and those that are
-    /// not answered by gRPC at all.
+    /// `_OTHER`. Default: what the service answers with `OK` exists, up to 1,000 methods, and what it answers with
+    /// `UNIMPLEMENTED` does not. Of those that it answers with other codes alone the first 100 are believed: a refusal
+    /// before the router looks like the answer of a method, and strangers can ask for any.
     #[must_use]
     pub fn rpc_methods<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        self.options_mut().rpc_methods = Some(names.into_iter().map(Into::into).collect());
+        self.options_mut().rpc_methods = Some(names.into_iter().map(|name| name.into().into()).collect());
         self
     }
 

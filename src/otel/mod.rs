@@ -25,6 +25,31 @@
 //! | client left | error, `error.type` is `canceled` |
 //! | gRPC | by the code, from the trailers or from a head of trailers alone |
 //!
+//! # The metrics
+//!
+//! None, until a layer is given some: [`Metrics`]. Those of gRPC take the place of those of HTTP where both sides spoke
+//! it; all else counts as HTTP, whatever a client wrote into its content type.
+//!
+//! | instrument | unit | attributes | recorded |
+//! |---|---|---|---|
+//! | `http.server.request.duration` | `s` | of HTTP: `http.request.method`, `url.scheme`, `http.route`, `http.response.status_code`, `error.type`, `network.protocol.version` | always |
+//! | `http.client.request.duration` | `s` | of HTTP: the same, but `server.address` and `server.port` for scheme and route | always |
+//! | `rpc.server.call.duration` | `s` | of gRPC: `rpc.system.name`, `rpc.method`, `rpc.status_code` (also as `rpc.response.status_code`), `error.type` | always |
+//! | `rpc.client.call.duration` | `s` | of gRPC, with `server.address` and `server.port` | always |
+//! | `http.{server,client}.active_requests` | `{request}` | `http.request.method`, and `url.scheme` or the server's address and port | [if asked for](Metrics::active_requests) |
+//! | `http.{server,client}.request.body.size` | `By` | of HTTP | [if asked for](Metrics::body_sizes), where `content-length` tells it |
+//! | `http.{server,client}.response.body.size` | `By` | of HTTP | [if asked for](Metrics::body_sizes), where the body came to its end |
+//!
+//! A duration and an `error.type` are those of the span. Sampling changes nothing, and what is skipped is not measured.
+//! The span is current while something is measured, so that an SDK that keeps exemplars finds its trace.
+//!
+//! # Names that a stranger cannot multiply
+//!
+//! Whatever names a span or tells two points of a metric apart has few values, also when somebody tries: methods are
+//! those that are [known](OtelLayer::known_methods), routes and servers have room for 1,000 each, and the methods of gRPC
+//! must [exist](OtelLayer::rpc_methods). What finds no room is `_OTHER`; where it matters the span says what it was. A
+//! layer and its clones share the room.
+//!
 //! # What leaves the process
 //!
 //! The path, the host, the client's address and user agent, as the conventions say, and `tracestate`, which is a part of
@@ -44,12 +69,15 @@ mod destination;
 mod ids;
 mod layer;
 mod links;
+mod measure;
+mod metrics;
 mod observe;
 mod options;
 mod outcome;
 mod print;
 mod processor;
 mod ratio;
+mod rooms;
 mod sampler;
 mod setters;
 mod size;
@@ -61,6 +89,7 @@ pub use destination::Otlp;
 pub use ids::Ids;
 pub use layer::OtelLayer;
 pub use links::Links;
+pub use metrics::Metrics;
 pub use observe::ServerSpan;
 pub use print::Print;
 pub use processor::SpanLane;

@@ -8,9 +8,10 @@ use opentelemetry::{
 
 use super::{
     OtelLayer, attributes,
-    attributes::Attributes,
+    attributes::{Attributes, GRPC},
     baggage,
     client::Called,
+    measure::{Ended, InnerRoute, Measure, Route},
     options::Options,
     outcome::{Outcome, Side},
     span::builder,
@@ -32,6 +33,7 @@ pub struct ServerSpan {
     status: Option<StatusCode>,
     code: Option<Code>,
     answer: Option<(HeaderName, HeaderValue)>,
+    measure: Option<Box<Measure>>,
 }
 
 /// What may turn out to be a gRPC call.
@@ -39,17 +41,17 @@ pub struct ServerSpan {
 struct Call {
     /// As the caller wrote it.
     method: String,
-    /// Whether the user has said that the method exists, or that it does not.
-    exists: Option<bool>,
     /// What the request is as plain HTTP, in case that the answer is none of gRPC.
     http: (Cow<'static, str>, Vec<KeyValue>),
 }
 
 /// Tells a second layer that the exchange has its span, and what that one need not add.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Served {
     named: bool,
     routed: bool,
+    /// Where the metrics look for a route that only the inner layer knows.
+    inner: Option<InnerRoute>,
 }
 
 // ===== impl OtelLayer =====
@@ -66,7 +68,7 @@ impl Observer for OtelLayer {
         if scope.get::<Called>().is_some() {
             *scope = scope.child();
         }
-        if let Some(&served) = scope.get::<Served>() {
+        if let Some(served) = scope.get::<Served>() {
             contribute(served, options, request, scope);
             return None;
         }
@@ -76,7 +78,7 @@ impl Observer for OtelLayer {
 
 /// The outer layer may stand before the router; only here the route is known. What else this one was told to add from the
 /// request goes onto the same span.
-fn contribute(served: Served, options: &Options, request: &request::Parts, scope: &Scope) {
+fn contribute(served: &Served, options: &Options, request: &request::Parts, scope: &Scope) {
     let span = scope.context().span();
     let mut attributes = Attributes::new();
     attributes.headers("http.request.header.", &options.request_headers, &request.headers);
@@ -87,7 +89,10 @@ fn contribute(served: Served, options: &Options, request: &request::Parts, scope
     }
     let Some(route) = options.route(request) else { return };
     if !served.named {
-        span.update_name(http_name(&request.method, Some(&route)));
+        span.update_name(http_name(options, &request.method, Some(&route)));
+    }
+    if let Some(inner) = &served.inner {
+        inner.set(route.clone());
     }
     span.set_attribute(KeyValue::new(attributes::HTTP_ROUTE, route));
 }
@@ -105,7 +110,9 @@ impl ServerSpan {
         let route = options.route(request);
         let given = options.span_name(request);
         let named = given.is_some();
-        scope.insert(Served { named, routed: route.is_some() });
+        let inner = (options.instruments.is_some() && route.is_none()).then(InnerRoute::default);
+        scope.insert(Served { named, routed: route.is_some(), inner: inner.clone() });
+        let known = inner.map_or_else(|| Route::Known(route.clone()), Route::Later);
         let (grpc, (name, mut attributes)) = if may_be_grpc(request) {
             let call = Call::new(options, request, route);
             let facts = grpc_facts(options, request, &call);
@@ -130,6 +137,7 @@ impl ServerSpan {
             named,
             status: None,
             code: None,
+            measure: measure(options, request, scope.context(), known),
         }
     }
 
@@ -157,17 +165,18 @@ impl ServerSpan {
         self.context.span().set_attributes(attributes);
     }
 
-    /// Only now it is known whether the method may be any text that a stranger wrote.
-    fn record_call(&self, call: &Call, code: Code) {
+    /// Only now it is known whether the method may be any text that a stranger wrote. Gives its name.
+    fn record_call(&self, call: &Call, code: Code) -> Value {
         let span = self.context.span();
         span.set_attributes(attributes::RPC_STATUS.map(|key| KeyValue::new(key, code.name())));
-        if call.exists.unwrap_or(code != Code::UNIMPLEMENTED) {
-            span.set_attribute(KeyValue::new(attributes::RPC_METHOD, call.method.clone()));
-        } else {
+        let known = self.options.rpc_method(&call.method, code);
+        if known.is_none() {
             self.rename(GRPC);
-            span.set_attribute(KeyValue::new(attributes::RPC_METHOD, attributes::OTHER));
             span.set_attribute(KeyValue::new(attributes::RPC_METHOD_ORIGINAL, call.method.clone()));
         }
+        let method = attributes::known_or_other(known);
+        span.set_attribute(KeyValue::new(attributes::RPC_METHOD, method.clone()));
+        method
     }
 
     fn rename(&self, name: impl Into<Cow<'static, str>>) {
@@ -203,30 +212,53 @@ impl Observation for ServerSpan {
         }
     }
 
-    fn on_end(self, end: End<'_>, tally: &Tally) {
+    fn on_end(mut self, end: End<'_>, tally: &Tally) {
+        let measure = self.measure.take();
         let span = self.context.span();
-        if let (Some(call), Some(code)) = (&self.grpc, self.call(end)) {
-            self.record_call(call, code);
-        }
+        let call = self.grpc.as_ref().and_then(|call| Some((call, self.call(end)?)));
+        let call = call.map(|(call, code)| (self.record_call(call, code), code));
+        let outcome = self.outcome(end);
+        let ended = Ended { end, tally, error: measure.as_ref().and_then(|_| outcome.error_type()) };
         // Before the annotations, since the SDK keeps a limited number of attributes.
-        self.outcome(end).record(&span, tally.ended());
+        outcome.record(&span, tally.ended());
         self.annotations.visit(|key, value| span.set_attribute(KeyValue::new(key.clone(), told(value))));
         if let dropped @ 1.. = self.annotations.dropped() {
             span.set_attribute(KeyValue::new(DROPPED, i64::try_from(dropped).unwrap_or(i64::MAX)));
         }
         span.end_with_timestamp(tally.ended());
+        // Last, so that a meter that panics costs no span.
+        match (measure, call) {
+            (Some(measure), Some((method, code))) => measure.grpc(method, code, ended),
+            (Some(measure), None) => measure.http(self.status, ended),
+            (None, _) => {}
+        }
     }
+}
+
+/// The metrics of a request that has just arrived, if there are any.
+fn measure(
+    options: &Options,
+    request: &request::Parts,
+    context: &Context,
+    route: Route,
+) -> Option<Box<Measure>> {
+    let instruments = options.instruments.as_ref()?;
+    let method = options.methods.name(&request.method).unwrap_or(Cow::Borrowed(attributes::OTHER));
+    let scheme = exchange::scheme(request, options.hops);
+    let mut measure = Measure::server(instruments, context, method, scheme, &request.headers).routed(route);
+    measure.version(request.version);
+    Some(Box::new(measure))
 }
 
 fn http_facts(
     options: &Options,
     request: &request::Parts,
-    route: Option<String>,
+    route: Option<Arc<str>>,
 ) -> (Cow<'static, str>, Attributes) {
     let hops = options.hops;
     let peer = options.peer(request);
     let mut attributes = Attributes::new();
-    attributes.method(&request.method);
+    attributes.method(&request.method, &options.methods);
     attributes.target(request, hops, &options.query);
     attributes.server(exchange::host(&request.uri, &request.headers, hops));
     attributes.client(&request.headers, hops, peer);
@@ -234,39 +266,41 @@ fn http_facts(
     attributes.version(request.version);
     attributes.user_agent(&request.headers);
     attributes.headers("http.request.header.", &options.request_headers, &request.headers);
-    let name = http_name(&request.method, route.as_deref());
+    let name = http_name(options, &request.method, route.as_deref());
     attributes.maybe(attributes::HTTP_ROUTE, route);
     (name, attributes)
 }
 
 /// `{method} {route}`, or the method alone: never the path.
-fn http_name(method: &Method, route: Option<&str>) -> Cow<'static, str> {
-    let method = exchange::method(method).unwrap_or("HTTP");
-    route.map_or(Cow::Borrowed(method), |route| Cow::Owned(format!("{method} {route}")))
+fn http_name(options: &Options, method: &Method, route: Option<&str>) -> Cow<'static, str> {
+    let method = options.methods.name(method).unwrap_or(Cow::Borrowed("HTTP"));
+    match route {
+        Some(route) => Cow::Owned(format!("{method} {route}")),
+        None => method,
+    }
 }
 
 fn grpc_facts(options: &Options, request: &request::Parts, call: &Call) -> (Cow<'static, str>, Attributes) {
     let mut attributes = Attributes::new();
-    attributes.push("rpc.system.name", GRPC);
+    attributes.push(attributes::RPC_SYSTEM, GRPC);
     attributes.server(exchange::host(&request.uri, &request.headers, Hops::NONE));
     attributes.peer(options.peer(request));
     attributes.headers("rpc.request.metadata.", &options.request_headers, &request.headers);
-    let unknown = call.exists == Some(false);
+    let unknown = options.lacks(&call.method);
     (if unknown { Cow::Borrowed(GRPC) } else { Cow::Owned(call.method.clone()) }, attributes)
 }
 
 // ===== impl Call =====
 
 impl Call {
-    fn new(options: &Options, request: &request::Parts, route: Option<String>) -> Self {
+    fn new(options: &Options, request: &request::Parts, route: Option<Arc<str>>) -> Self {
         let path = request.uri.path().trim_start_matches('/');
         let method = attributes::cut(path, attributes::METHOD).to_owned();
-        let exists = options.rpc_methods.as_ref().map(|known| known.contains(&method));
         let (name, attributes) = http_facts(options, request, route);
         // These are on the span already, or will be again.
         let shared = |pair: &KeyValue| SHARED.iter().any(|prefix| pair.key.as_str().starts_with(prefix));
         let attributes = attributes.finish().into_iter().filter(|pair| !shared(pair)).collect();
-        Self { method, exists, http: (name, attributes) }
+        Self { method, http: (name, attributes) }
     }
 }
 
@@ -300,8 +334,6 @@ fn told(value: &exchange::Value) -> Value {
         exchange::Value::Bool(bool) => Value::Bool(*bool),
     }
 }
-
-const GRPC: &str = "grpc";
 
 /// What a span of gRPC has in common with one of HTTP.
 const SHARED: [&str; 2] = ["server.", "network.peer."];

@@ -3,9 +3,9 @@ use std::{borrow::Cow, fmt, net::SocketAddr, sync::Arc};
 use http::{request, response};
 use opentelemetry::KeyValue;
 
-use super::span::Spans;
+use super::{metrics::Instruments, rooms::Rooms, span::Spans};
 use crate::{
-    exchange::{HeaderNames, Hops, Query},
+    exchange::{Code, HeaderNames, Hops, Methods, Query},
     trace::{Propagation, TrustIncoming},
 };
 
@@ -18,7 +18,7 @@ pub(super) struct Options {
     pub(super) skip: Option<OfRequest<bool>>,
     pub(super) span_name: Option<OfRequest<Option<Cow<'static, str>>>>,
     pub(super) route: Option<OfRequest<Option<String>>>,
-    pub(super) rpc_methods: Option<Arc<[String]>>,
+    pub(super) rpc_methods: Option<Arc<[Arc<str>]>>,
     pub(super) peer: Option<OfRequest<Option<SocketAddr>>>,
     pub(super) request_attributes: Option<OfRequest<Vec<KeyValue>>>,
     pub(super) response_attributes: Option<OfResponse<Vec<KeyValue>>>,
@@ -26,6 +26,9 @@ pub(super) struct Options {
     pub(super) response_headers: HeaderNames,
     pub(super) query: Query,
     pub(super) hops: Hops,
+    pub(super) methods: Methods,
+    pub(super) instruments: Option<Arc<Instruments>>,
+    pub(super) rooms: Arc<Rooms>,
 }
 
 pub(super) type OfRequest<T> = Arc<dyn Fn(&request::Parts) -> T + Send + Sync>;
@@ -39,15 +42,26 @@ impl Options {
     }
 
     /// The route that a request will be served by, if that is known: it has few values, the path has many.
-    pub(super) fn route(&self, request: &request::Parts) -> Option<String> {
+    pub(super) fn route(&self, request: &request::Parts) -> Option<Arc<str>> {
         if let Some(route) = &self.route {
-            return route(request);
+            return Some(self.rooms.route(&route(request)?));
         }
         #[cfg(feature = "axum")]
         if let Some(route) = request.extensions.get::<axum::extract::MatchedPath>() {
-            return Some(route.as_str().to_owned());
+            return Some(self.rooms.route(route.as_str()));
         }
         None
+    }
+
+    /// Whether the user's list of gRPC methods lacks this one.
+    pub(super) fn lacks(&self, method: &str) -> bool {
+        self.rpc_methods.as_ref().is_some_and(|known| !known.iter().any(|name| **name == *method))
+    }
+
+    /// A gRPC method that was answered with this code, if it may name anything.
+    pub(super) fn rpc_method(&self, method: &str, code: Code) -> Option<Arc<str>> {
+        let Some(known) = &self.rpc_methods else { return self.rooms.answered(method, code) };
+        known.iter().find(|name| ***name == *method).cloned()
     }
 
     pub(super) fn peer(&self, request: &request::Parts) -> Option<SocketAddr> {

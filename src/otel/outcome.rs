@@ -60,6 +60,11 @@ impl Outcome {
         }
     }
 
+    /// The value of `error.type`, if it was an error.
+    pub(super) fn error_type(&self) -> Option<Cow<'static, str>> {
+        self.error.as_ref().map(|(kind, _)| kind.clone())
+    }
+
     fn good() -> Self {
         Self { error: None, exception: None }
     }

@@ -1,6 +1,6 @@
 /// What can be set on the server's layer and on the client's alike.
 macro_rules! shared_setters {
-    () => {
+    ($side:ident) => {
         /// Takes spans from this provider. Default: the global one.
         #[must_use]
         pub fn tracer_provider<P>(mut self, provider: &P) -> Self
@@ -70,6 +70,23 @@ macro_rules! shared_setters {
         #[must_use]
         pub fn query(mut self, query: crate::exchange::Query) -> Self {
             self.options_mut().query = query;
+            self
+        }
+
+        /// Records metrics. Default: none. See [the table](crate::otel#the-metrics).
+        ///
+        /// Of two layers around one service the outer one records, as far as it has metrics.
+        #[must_use]
+        pub fn metrics(mut self, metrics: super::metrics::Metrics) -> Self {
+            self.options_mut().instruments = Some(metrics.instruments(super::outcome::Side::$side));
+            self
+        }
+
+        /// The methods that are taken for themselves, case-sensitive; all others are `_OTHER`, and name a span `HTTP`.
+        /// A full replacement of the default: those of RFC 9110, `PATCH` and `QUERY`.
+        #[must_use]
+        pub fn known_methods<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+            self.options_mut().methods = crate::exchange::Methods::new(names);
             self
         }
 

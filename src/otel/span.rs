@@ -99,7 +99,7 @@ fn remote(identity: &Identity, parent_id: SpanId) -> SpanContext {
     SpanContext::new(trace_id, parent_id.into(), TraceFlags::from(flags), is_remote, state)
 }
 
-fn instrumentation() -> InstrumentationScope {
+pub(super) fn instrumentation() -> InstrumentationScope {
     InstrumentationScope::builder("belvedere")
         .with_version(env!("CARGO_PKG_VERSION"))
         .with_schema_url("https://opentelemetry.io/schemas/1.44.0")

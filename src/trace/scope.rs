@@ -123,7 +123,12 @@ impl Scope {
 
     /// A value that an observer left.
     pub fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
-        self.shared.values.iter().find_map(|value| value.downcast_ref())
+        self.shared.value()
+    }
+
+    /// A value that was left in the scope of a context, without a copy of that scope.
+    pub(crate) fn value<T: Send + Sync + 'static>(context: &Context) -> Option<&T> {
+        context.get::<Shared>()?.value()
     }
 
     /// Ends the building: hands the scope to the request's extensions and gives the context to make current.
@@ -164,6 +169,10 @@ impl Shared {
         let (identity, annotations, surrounding) = (None, None, surrounding(context));
         let (started, began) = (SystemTime::now(), Instant::now());
         Self { started, began, surrounding, identity, annotations, values: Vec::new() }
+    }
+
+    fn value<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.values.iter().find_map(|value| value.downcast_ref())
     }
 }
 

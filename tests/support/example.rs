@@ -1,5 +1,6 @@
 use std::{
     io::{BufRead as _, BufReader},
+    net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, Stdio},
 };
@@ -34,6 +35,21 @@ impl Example {
     pub fn line_with(&mut self, text: &str) -> String {
         let mut lines = self.lines.by_ref().map(Result::unwrap);
         lines.find(|line| line.contains(text)).unwrap_or_else(|| panic!("no line with {text:?}"))
+    }
+
+    /// The address of an example that says where it listens.
+    pub fn address(&mut self) -> SocketAddr {
+        let line = self.line_with("listening on http://");
+        line.rsplit_once('/').unwrap().1.parse().unwrap()
+    }
+
+    /// Asks it to end, as Ctrl-C does, and waits until it has; it must end well. Gives what it said meanwhile.
+    pub fn interrupt(mut self) -> String {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        let said: Vec<_> = self.lines.by_ref().map(Result::unwrap).collect();
+        assert!(self.child.wait().unwrap().success(), "{said:?}");
+        said.join("\n")
     }
 
     pub fn child(&mut self) -> &mut Child {

@@ -4,6 +4,8 @@
 pub mod body;
 pub mod client;
 #[cfg(feature = "otel")]
+pub mod collector;
+#[cfg(feature = "otel")]
 pub mod environment;
 pub mod example;
 pub mod greeter;
@@ -11,6 +13,8 @@ pub mod greeter;
 pub mod honeycomb;
 #[cfg(feature = "otel")]
 pub mod layers;
+#[cfg(feature = "otel")]
+pub mod meters;
 pub mod observer;
 pub mod servers;
 pub mod shop;
@@ -20,6 +24,8 @@ pub mod sink;
 pub mod spans;
 
 pub use body::Script;
+#[cfg(feature = "otel")]
+pub use meters::Meters;
 pub use observer::{Ended, Recorder};
 pub use servers::Server;
 #[cfg(feature = "otel")]
