@@ -433,6 +433,30 @@ async fn a_grpc_answer_of_trailers_alone_has_its_status_in_the_head() {
     assert_eq!(status(&span), "error: ");
 }
 
+/// The code of a call that was cut off after 300 ms, whose caller waits for so long.
+async fn cut_off(waits: &str) -> (Option<String>, String) {
+    let spans = Spans::new();
+    let service = service_fn(|_: Request<()>| async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        Ok::<_, Infallible>(answer(200))
+    });
+    let mut request = grpc("/a.B/C");
+    request.headers_mut().insert("grpc-timeout", waits.parse().unwrap());
+    let call = spans.layer().layer(service).oneshot(request);
+    timeout(Duration::from_millis(300), call).await.unwrap_err();
+    let span = spans.only();
+    (attribute(&span, "rpc.status_code"), status(&span))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_cut_off_at_its_deadline_is_late_and_before_it_is_canceled() {
+    let (canceled, unset) = (Some("CANCELLED".to_owned()), "unset".to_owned());
+    let late = (Some("DEADLINE_EXCEEDED".to_owned()), "error: ".to_owned());
+    assert_eq!(cut_off("300m").await, late);
+    assert_eq!(cut_off("1S").await, (canceled.clone(), unset.clone()));
+    assert_eq!(cut_off("soon").await, (canceled, unset));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_grpc_method_that_is_not_implemented_may_be_any_text_and_names_nothing() {
     let body = Script::new().trailers(&[("grpc-status", "12")]);

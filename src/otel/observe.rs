@@ -1,4 +1,4 @@
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, request, response};
 use opentelemetry::{
@@ -17,7 +17,7 @@ use super::{
     span::builder,
 };
 use crate::{
-    exchange::{self, Annotations, Code, End, Hops, Tally, is_grpc, may_be_grpc},
+    exchange::{self, Annotations, Code, End, Hops, Tally, grpc_timeout, is_grpc, may_be_grpc},
     observe::{Observation, Observer},
     trace::{Identity, Other, Scope, amzn},
 };
@@ -41,6 +41,8 @@ pub struct ServerSpan {
 struct Call {
     /// As the caller wrote it.
     method: String,
+    /// How long its caller waits.
+    timeout: Option<Duration>,
     /// What the request is as plain HTTP, in case that the answer is none of gRPC.
     http: (Cow<'static, str>, Vec<KeyValue>),
 }
@@ -141,17 +143,18 @@ impl ServerSpan {
         }
     }
 
-    fn outcome(&self, end: End<'_>) -> Outcome {
+    fn outcome(&self, end: End<'_>, code: Option<Code>) -> Outcome {
         if self.grpc.is_some() {
-            return Outcome::grpc(Side::Server, self.call(end), end);
+            return Outcome::grpc(Side::Server, code, end);
         }
         Outcome::http(Side::Server, self.status, end)
     }
 
     /// The code of a gRPC call, if it came to one.
-    fn call(&self, end: End<'_>) -> Option<Code> {
+    fn code(&self, call: &Call, end: End<'_>, tally: &Tally) -> Option<Code> {
         match end {
             End::Complete { trailers } => Some(Code::of(self.status?, self.code, trailers)),
+            End::Canceled if call.is_late(tally.duration) => Some(Code::DEADLINE_EXCEEDED),
             End::Canceled => Some(Code::CANCELLED),
             End::Panicked { .. } => Some(Code::INTERNAL),
             End::Failed { .. } => Some(Code::UNKNOWN),
@@ -215,9 +218,9 @@ impl Observation for ServerSpan {
     fn on_end(mut self, end: End<'_>, tally: &Tally) {
         let measure = self.measure.take();
         let span = self.context.span();
-        let call = self.grpc.as_ref().and_then(|call| Some((call, self.call(end)?)));
+        let call = self.grpc.as_ref().and_then(|call| Some((call, self.code(call, end, tally)?)));
         let call = call.map(|(call, code)| (self.record_call(call, code), code));
-        let outcome = self.outcome(end);
+        let outcome = self.outcome(end, call.as_ref().map(|(_, code)| *code));
         let ended = Ended { end, tally, error: measure.as_ref().and_then(|_| outcome.error_type()) };
         // Before the annotations, since the SDK keeps a limited number of attributes.
         outcome.record(&span, tally.ended());
@@ -300,7 +303,12 @@ impl Call {
         // These are on the span already, or will be again.
         let shared = |pair: &KeyValue| SHARED.iter().any(|prefix| pair.key.as_str().starts_with(prefix));
         let attributes = attributes.finish().into_iter().filter(|pair| !shared(pair)).collect();
-        Self { method, http: (name, attributes) }
+        Self { method, timeout: grpc_timeout(&request.headers), http: (name, attributes) }
+    }
+
+    /// Whether a call that was cut off had no time left: the caller gave up at its deadline, or the server did so for it.
+    fn is_late(&self, duration: Duration) -> bool {
+        self.timeout.is_some_and(|timeout| duration + SLACK >= timeout)
     }
 }
 
@@ -334,6 +342,9 @@ fn told(value: &exchange::Value) -> Value {
         exchange::Value::Bool(bool) => Value::Bool(*bool),
     }
 }
+
+/// The caller's clock started before ours, and its answer took a while to come.
+const SLACK: Duration = Duration::from_millis(10);
 
 /// What a span of gRPC has in common with one of HTTP.
 const SHARED: [&str; 2] = ["server.", "network.peer."];

@@ -14,7 +14,7 @@ use hyper_util::{
 use opentelemetry::{Context, context::FutureExt};
 use tokio::time;
 
-use super::{HttpError, tls};
+use super::{HttpError, tls::Tls};
 use crate::Error;
 
 /// Posts to backends over HTTP/1.1, with TLS or without, and keeps connections. Clones share them.
@@ -31,7 +31,7 @@ pub struct HttpClient {
 pub struct HttpClientBuilder {
     connect_timeout: Duration,
     idle_timeout: Duration,
-    roots: Vec<Vec<u8>>,
+    tls: Tls,
 }
 
 /// What a backend answered, whatever the status.
@@ -58,7 +58,7 @@ impl HttpClient {
         HttpClientBuilder {
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(30),
-            roots: Vec::new(),
+            tls: Tls::default(),
         }
     }
 
@@ -130,8 +130,29 @@ impl HttpClientBuilder {
     ///
     /// For a private authority. Mozilla's roots stay trusted.
     pub fn root(mut self, der: impl Into<Vec<u8>>) -> Self {
-        self.roots.push(der.into());
+        self.tls.root(der.into());
         self
+    }
+
+    /// Trusts these root certificates, X.509 in PEM, in place of Mozilla's.
+    ///
+    /// # Errors
+    ///
+    /// When there is no certificate among them, or one that cannot be a root.
+    pub fn roots(mut self, pem: &[u8]) -> Result<Self, Error> {
+        self.tls.roots(pem)?;
+        Ok(self)
+    }
+
+    /// Shows a certificate to a backend that asks for one: a chain of X.509 certificates and the key of the first, both in
+    /// PEM. Default none.
+    ///
+    /// # Errors
+    ///
+    /// When a part is not there or is none, or the key is not the certificate's. No error shows the key.
+    pub fn identity(mut self, certificates: &[u8], key: &[u8]) -> Result<Self, Error> {
+        self.tls.identity(certificates, key)?;
+        Ok(self)
     }
 
     /// Makes the client. It connects when it is first used.
@@ -140,13 +161,13 @@ impl HttpClientBuilder {
     ///
     /// When a root is not a certificate, or the rustls provider that the process has chosen cannot do TLS.
     pub fn build(self) -> Result<HttpClient, Error> {
-        let Self { connect_timeout, idle_timeout, roots } = self;
+        let Self { connect_timeout, idle_timeout, tls } = self;
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
         http.set_connect_timeout(Some(connect_timeout));
         let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls::config(roots)?)
+            .with_tls_config(tls.config()?)
             .https_or_http()
             .enable_http1()
             .wrap_connector(http);

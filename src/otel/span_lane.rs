@@ -1,0 +1,159 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use opentelemetry::Context;
+use opentelemetry_proto::{
+    tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse},
+    transform::{
+        common::tonic::ResourceAttributesWithSchema, trace::tonic::group_spans_by_resource_and_scope,
+    },
+};
+use opentelemetry_sdk::{
+    Resource,
+    error::OTelSdkResult,
+    trace::{Span, SpanData, SpanProcessor},
+};
+use prost::Message as _;
+
+use super::{
+    Otlp, cut,
+    destination::{Partial, Signal},
+    flush::{FLUSH, flush},
+    resource::SharedResource,
+    size::size,
+};
+use crate::{
+    Error,
+    outbox::{Batch, Destination, Lane, Outbox, WeakOutbox},
+};
+
+/// The SDK's span processor that puts ended spans into a lane of the outbox.
+///
+/// Ending a span never blocks: the lane is bounded, and what does not fit is counted. The SDK's own flush and shutdown
+/// flush the outbox, and block meanwhile for at most five seconds or as long as they are told.
+///
+/// ```no_run
+/// use belvedere::{otel::{Ids, Otlp, SpanLane}, outbox::Outbox};
+/// use opentelemetry_sdk::trace::SdkTracerProvider;
+///
+/// # fn build() -> Result<(), Box<dyn std::error::Error>> {
+/// let outbox = Outbox::builder().start()?;
+/// let otlp = Otlp::new("http://localhost:4318/v1/traces".parse()?);
+/// let provider = SdkTracerProvider::builder()
+///     .with_id_generator(Ids)
+///     .with_span_processor(SpanLane::otlp(&outbox, otlp)?)
+///     .build();
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct SpanLane {
+    lane: Lane<SpanData>,
+    outbox: WeakOutbox,
+    resource: SharedResource,
+    value_length: Option<usize>,
+}
+
+/// Spans, as OTLP carries them.
+#[derive(Debug)]
+struct Spans {
+    resource: SharedResource,
+}
+
+// ===== impl SpanLane =====
+
+impl SpanLane {
+    /// A lane to an OTLP endpoint, named after it: `otlp localhost:4318`.
+    ///
+    /// # Errors
+    ///
+    /// When the endpoint is no whole URL, or the transport cannot be built.
+    pub fn otlp(outbox: &Outbox, otlp: Otlp) -> Result<Self, Error> {
+        let resource = SharedResource::default();
+        let name = otlp.lane("");
+        let lane = outbox.lane(name, otlp.destination(Spans { resource: resource.clone() })?);
+        Ok(Self { lane, outbox: outbox.downgrade(), resource, value_length: None })
+    }
+
+    /// A lane to a destination of the user's own.
+    pub fn new(
+        outbox: &Outbox,
+        name: &'static str,
+        destination: impl Destination<Record = SpanData>,
+    ) -> Self {
+        let (lane, resource) = (outbox.lane(name, destination), SharedResource::default());
+        Self { lane, outbox: outbox.downgrade(), resource, value_length: None }
+    }
+
+    /// The most characters that a text among the attributes may have; what is longer is cut. Default: no limit.
+    ///
+    /// It is `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, which the SDK does not read. It holds for the attributes of spans, events
+    /// and links, and for each text of an array; not for names, nor for the description of a status.
+    #[must_use]
+    pub fn value_length(self, characters: usize) -> Self {
+        Self { value_length: Some(characters), ..self }
+    }
+}
+
+impl SpanProcessor for SpanLane {
+    fn on_start(&self, _span: &mut Span, _context: &Context) {}
+
+    fn on_end(&self, mut span: SpanData) {
+        // A span may be recorded for its processors alone; what is sent is what was sampled.
+        if !span.span_context.is_sampled() {
+            return;
+        }
+        if let Some(characters) = self.value_length {
+            cut::span(&mut span, characters);
+        }
+        self.lane.push(span);
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        flush(&self.outbox, FLUSH)
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        flush(&self.outbox, timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.resource.set(resource);
+    }
+}
+
+// ===== impl Spans =====
+
+impl Signal for Spans {
+    type Record = SpanData;
+
+    fn size(span: &SpanData) -> usize {
+        size(span)
+    }
+
+    fn encode(&self, batch: &Batch<SpanData>) -> Vec<u8> {
+        let resource = self.resource.get().map(|resource| ResourceAttributesWithSchema::from(&resource));
+        let spans = batch.iter().cloned().map(unique).collect();
+        let resource_spans = group_spans_by_resource_and_scope(spans, &resource.unwrap_or_default());
+        ExportTraceServiceRequest { resource_spans }.encode_to_vec()
+    }
+
+    fn partial(answer: Bytes) -> Option<Partial> {
+        let partial = ExportTraceServiceResponse::decode(answer).ok()?.partial_success?;
+        Some(Partial { rejected: partial.rejected_spans, message: partial.error_message })
+    }
+}
+
+/// OTLP wants each key once; the SDK keeps all. The last value counts.
+fn unique(mut span: SpanData) -> SpanData {
+    let mut index = 0;
+    while index < span.attributes.len() {
+        let (pair, later) = span.attributes[index..].split_first().expect("the index is within");
+        if later.iter().any(|other| other.key == pair.key) {
+            span.attributes.remove(index);
+        } else {
+            index += 1;
+        }
+    }
+    span
+}
