@@ -10,7 +10,6 @@ mod support;
 mod traced;
 
 use std::{
-    collections::HashMap,
     convert::Infallible,
     future::{Ready, ready},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -18,7 +17,6 @@ use std::{
 
 use axum::{Router, routing::get};
 use belvedere::{
-    Belvedere, Setup,
     otel::{Ids, OtelClientLayer, OtelLayer, Otlp, SpanLane},
     outbox::{Outbox, Report},
     trace::{Propagation, Propagator, TrustIncoming},
@@ -40,22 +38,12 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 use sampler::RecordOnly;
 use support::{
     Script, Spans,
+    environment::{setup, towards},
     sink::{Received, Sink},
 };
 use tokio::runtime::Handle;
 use tower::{Layer, Service, ServiceExt as _, service_fn, util::ServiceFn};
 use traced::Traced;
-
-fn setup(variables: &[(&str, &str)]) -> Setup {
-    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-    let variables: HashMap<_, _> = variables.iter().map(owned).collect();
-    Setup::lookup(move |name| variables.get(name).cloned()).global(false)
-}
-
-fn start(sink: &Sink, variables: &[(&str, &str)]) -> Belvedere {
-    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", &*sink.base());
-    setup(&[&[endpoint], variables].concat()).start().unwrap()
-}
 
 /// One exchange through a layer of a service or a client, to the end of its answer.
 async fn serve<L, S, B>(layer: &L, request: Request<()>)
@@ -73,7 +61,7 @@ type Answers = ServiceFn<fn(Request<()>) -> Ready<Result<Response<Script>, Infal
 
 /// One span to this sink, and what became of it.
 async fn send(sink: &Sink, variables: &[(&str, &str)]) -> Report {
-    let belvedere = start(sink, variables);
+    let belvedere = towards(sink, variables);
     let tracer = belvedere.tracer_provider().unwrap().tracer("test");
     tracer.start("by hand").end();
     belvedere.shutdown(PATIENCE).await
@@ -181,7 +169,7 @@ async fn a_span_that_was_recorded_but_not_sampled_stays_here() {
 #[tokio::test]
 async fn spans_say_which_library_made_them_and_by_which_conventions() {
     let sink = Sink::start();
-    let belvedere = start(&sink, &[]);
+    let belvedere = towards(&sink, &[]);
     serve(&belvedere.layer(), Request::new(())).await;
     serve(&belvedere.client_layer(), Request::get("http://api.example/").body(()).unwrap()).await;
     belvedere.shutdown(PATIENCE).await;
@@ -197,7 +185,7 @@ async fn spans_say_which_library_made_them_and_by_which_conventions() {
 #[tokio::test]
 async fn the_trace_state_of_a_caller_that_does_not_decide_is_kept_in_the_span() {
     let sink = Sink::start();
-    let belvedere = start(&sink, &[]);
+    let belvedere = towards(&sink, &[]);
     let request = Request::get("/")
         .header("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00")
         .header("tracestate", "vendor=a,other=1");

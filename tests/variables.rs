@@ -16,6 +16,12 @@ use http::{Request, Response};
 use opentelemetry::trace::{
     Link, SpanContext, SpanId, TraceFlags, TraceId, TraceState, Tracer as _, TracerProvider as _,
 };
+use opentelemetry_proto::tonic::{
+    collector::{logs::v1::ExportLogsServiceRequest, metrics::v1::ExportMetricsServiceRequest},
+    logs::v1::LogRecord,
+    metrics::v1::{AggregationTemporality, Metric, metric::Data},
+};
+use prost::Message as _;
 use support::{
     Script,
     environment::{Pairs, bare, dead, refusal, serve, setup, start, through, towards, warnings, warns},
@@ -865,5 +871,432 @@ mod belvedere_check {
     }
 }
 
+/// The metrics that arrived, by their names.
+fn metrics(sink: &Sink) -> BTreeMap<String, Metric> {
+    let requests = sink.received().into_iter().filter(|received| received.path == "/v1/metrics");
+    let requests = requests.map(|received| ExportMetricsServiceRequest::decode(&*received.body).unwrap());
+    let scopes =
+        requests.flat_map(|request| request.resource_metrics).flat_map(|resource| resource.scope_metrics);
+    scopes.flat_map(|scope| scope.metrics).map(|metric| (metric.name.clone(), metric)).collect()
+}
+
+/// The logs that arrived.
+fn logs(sink: &Sink) -> Vec<LogRecord> {
+    let requests = sink.received().into_iter().filter(|received| received.path == "/v1/logs");
+    let requests = requests.map(|received| ExportLogsServiceRequest::decode(&*received.body).unwrap());
+    let scopes = requests.flat_map(|request| request.resource_logs).flat_map(|resource| resource.scope_logs);
+    scopes.flat_map(|scope| scope.log_records).collect()
+}
+
+/// Started, with this sink as its endpoint, for all that there is.
+fn wholly(sink: &Sink, variables: Pairs<'_>) -> Belvedere {
+    let base = sink.base();
+    bare(&[&[("OTEL_EXPORTER_OTLP_ENDPOINT", &*base)], variables].concat()).start().unwrap()
+}
+
+/// Serves one request that fails.
+async fn fail(belvedere: &Belvedere) {
+    let service = service_fn(|_: Request<()>| async {
+        Err::<Response<Script>, _>(std::io::Error::other("out of stock"))
+    });
+    assert!(belvedere.layer().layer(service).oneshot(Request::new(())).await.is_err());
+}
+
+/// What is told of an exception: as events of the span, and as logs.
+async fn exceptions(variables: Pairs<'_>) -> (usize, usize) {
+    let sink = Sink::start();
+    let belvedere = towards(&sink, variables);
+    fail(&belvedere).await;
+    belvedere.shutdown(PATIENCE).await;
+    (sink.spans()[0].events.len(), logs(&sink).len())
+}
+
+mod otel_metrics_exporter {
+    use super::*;
+
+    #[tokio::test]
+    async fn durations_are_sent_unless_it_says_none() {
+        for (word, expected) in [("", true), ("OTLP", true), ("none", false)] {
+            let sink = Sink::start();
+            let belvedere = wholly(&sink, &[("OTEL_METRICS_EXPORTER", word)]);
+            assert_eq!(belvedere.meter_provider().is_some(), expected);
+            serve(&belvedere, Request::new(())).await;
+            belvedere.shutdown(PATIENCE).await;
+            assert_eq!(metrics(&sink).contains_key("http.server.request.duration"), expected, "{word}");
+            assert_eq!(sink.spans().len(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn honeycomb_gets_them_only_if_it_says_otlp() {
+        for (word, expected) in [("", false), ("otlp", true)] {
+            let sink = Sink::start();
+            let variables = [
+                ("HONEYCOMB_API_KEY", INGEST),
+                ("HONEYCOMB_API_ENDPOINT", &*sink.base()),
+                ("OTEL_METRICS_EXPORTER", word),
+            ];
+            let belvedere = bare(&variables).start().unwrap();
+            serve(&belvedere, Request::new(())).await;
+            belvedere.shutdown(PATIENCE).await;
+            assert_eq!(!metrics(&sink).is_empty(), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn console_is_not_there_which_is_told() {
+        warns("OTEL_METRICS_EXPORTER", "otlp,console", "console is not there for metrics");
+        warns("OTEL_METRICS_EXPORTER", "console", "console is not there for metrics");
+    }
+
+    #[test]
+    fn a_bad_word_is_left_out() {
+        warns("OTEL_METRICS_EXPORTER", "otlp,prometheus", "the rest");
+    }
+}
+
+mod otel_logs_exporter {
+    use super::*;
+
+    #[tokio::test]
+    async fn none_leaves_exceptions_where_they_were_and_says_so() {
+        let variables = [("OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", "logs"), ("OTEL_LOGS_EXPORTER", "none")];
+        assert_eq!(exceptions(&variables).await, (1, 0));
+        assert!(warnings(&variables)[0].contains("exceptions stay events"));
+    }
+
+    #[test]
+    fn there_is_no_provider_unless_exceptions_are_wanted_as_logs() {
+        assert!(start(&[("OTEL_LOGS_EXPORTER", "otlp")]).unwrap().logger_provider().is_none());
+    }
+}
+
+mod otel_exporter_otlp_certificate {
+    use super::*;
+
+    #[test]
+    fn a_bad_one_is_an_error_that_names_the_variable_and_the_path() {
+        for name in ["OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE"] {
+            for path in ["/no/such/file.pem", NO_PEM] {
+                let message = refusal(&[(name, path)]);
+                assert!(message.contains(name) && message.contains(path), "{message}");
+            }
+        }
+    }
+}
+
+mod otel_exporter_otlp_client_key {
+    use super::*;
+
+    #[test]
+    fn one_without_the_other_and_bad_ones_are_errors_that_name_the_variable_and_the_path() {
+        const KEY: (&str, &str) = ("OTEL_EXPORTER_OTLP_CLIENT_KEY", NO_PEM);
+        const CERTIFICATE: (&str, &str) = ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", NO_PEM);
+        let missing = ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/no/such/file.pem");
+        for variables in [&[KEY][..], &[CERTIFICATE], &[KEY, CERTIFICATE], &[missing, CERTIFICATE]] {
+            let message = refusal(variables);
+            assert!(message.contains(variables[0].0) && message.contains(variables[0].1), "{message}");
+        }
+    }
+}
+
+mod otel_attribute_value_length_limit {
+    use super::*;
+
+    async fn texts(variables: Pairs<'_>) -> Vec<String> {
+        let sink = Sink::start();
+        let belvedere = towards(&sink, variables);
+        rich(&belvedere);
+        belvedere.shutdown(PATIENCE).await;
+        let span = sink.spans().remove(0);
+        let events = span.events.into_iter().map(|event| event.attributes);
+        let links = span.links.into_iter().map(|link| link.attributes);
+        let all = events.chain(links).chain([span.attributes]).flatten();
+        let firsts = all.filter(|pair| pair.key == "first").map(|pair| text(pair.value.unwrap().value));
+        firsts.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    #[tokio::test]
+    async fn cuts_texts_between_characters_and_the_one_for_spans_comes_first() {
+        assert_eq!(texts(&[]).await, ["élan vital"]);
+        assert_eq!(texts(&[("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "4")]).await, ["élan"]);
+        let both =
+            [("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "4"), ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "1")];
+        assert_eq!(texts(&both).await, ["é"]);
+    }
+
+    #[test]
+    fn a_bad_one_is_none() {
+        warns("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "-1", "none");
+    }
+}
+
+mod otel_blrp_schedule_delay {
+    use super::*;
+
+    #[tokio::test]
+    async fn is_how_long_a_log_waits_for_company() {
+        let sink = Sink::start();
+        let belvedere = towards(&sink, &[LOGS, ("OTEL_BLRP_SCHEDULE_DELAY", "60000")]);
+        fail(&belvedere).await;
+        tokio::time::sleep(LATER).await;
+        assert!(!sink.spans().is_empty() && logs(&sink).is_empty());
+        belvedere.flush(PATIENCE).await;
+        assert_eq!(logs(&sink).len(), 1);
+    }
+
+    #[test]
+    fn a_bad_one_is_a_second() {
+        warns_with_logs("OTEL_BLRP_SCHEDULE_DELAY", "soon", "1000");
+    }
+}
+
+mod otel_blrp_max_queue_size {
+    use super::*;
+
+    #[tokio::test]
+    async fn is_how_many_logs_are_held() {
+        let (_socket, dead) = dead();
+        let belvedere = start(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &dead),
+            LOGS,
+            ("OTEL_BLRP_MAX_QUEUE_SIZE", "3"),
+            ("OTEL_BLRP_SCHEDULE_DELAY", "60000"),
+        ])
+        .unwrap();
+        for _ in 0..10 {
+            fail(&belvedere).await;
+        }
+        let report = belvedere.outbox().report();
+        assert!(report.lanes.iter().any(|lane| lane.waiting <= 3 && lane.lost() >= 7), "{report}");
+        belvedere.shutdown(Duration::ZERO).await;
+    }
+
+    #[test]
+    fn a_bad_one_is_the_default_one() {
+        warns_with_logs("OTEL_BLRP_MAX_QUEUE_SIZE", "0", "8192");
+    }
+}
+
+mod otel_blrp_max_export_batch_size {
+    use super::*;
+
+    #[tokio::test]
+    async fn is_how_many_logs_one_request_holds() {
+        let sink = Sink::start();
+        let belvedere = towards(&sink, &[LOGS, ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "2")]);
+        for _ in 0..5 {
+            fail(&belvedere).await;
+        }
+        belvedere.shutdown(PATIENCE).await;
+        let requests = sink.received().into_iter().filter(|received| received.path == "/v1/logs").count();
+        assert_eq!((logs(&sink).len(), requests), (5, 3));
+    }
+
+    #[test]
+    fn a_bad_one_is_the_default_one() {
+        warns_with_logs("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "many", "512");
+    }
+}
+
+mod otel_blrp_export_timeout {
+    use super::*;
+
+    #[tokio::test]
+    async fn bounds_one_request() {
+        let sink = Sink::start();
+        sink.silence();
+        let belvedere =
+            towards(&sink, &[("OTEL_TRACES_EXPORTER", "none"), LOGS, ("OTEL_BLRP_EXPORT_TIMEOUT", "200")]);
+        // Without a lane for spans nobody but the log is sent; that a span is sampled is another matter.
+        fail(&belvedere).await;
+        belvedere.shutdown(PATIENCE).await;
+        assert_eq!(sink.received().len(), 2);
+    }
+
+    #[test]
+    fn a_bad_one_is_thirty_seconds() {
+        warns_with_logs("OTEL_BLRP_EXPORT_TIMEOUT", "-1", "30000");
+    }
+}
+
+mod otel_metric_export_interval {
+    use super::*;
+
+    #[tokio::test]
+    async fn is_how_often_metrics_are_collected() {
+        let (often, rarely) = (Sink::start(), Sink::start());
+        let first = wholly(&often, &[("OTEL_METRIC_EXPORT_INTERVAL", "100")]);
+        let second = wholly(&rarely, &[]);
+        serve(&first, Request::new(())).await;
+        serve(&second, Request::new(())).await;
+        for _ in 0..500 {
+            if !metrics(&often).is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(!metrics(&often).is_empty());
+        assert!(metrics(&rarely).is_empty());
+        assert!(second.flush(PATIENCE).await);
+        assert!(!metrics(&rarely).is_empty(), "a flush collects");
+    }
+
+    #[test]
+    fn a_bad_one_is_a_minute() {
+        for value in ["0", "1m"] {
+            let variables = [("OTEL_METRICS_EXPORTER", "otlp"), ("OTEL_METRIC_EXPORT_INTERVAL", value)];
+            assert!(warnings(&variables)[0].contains("OTEL_METRIC_EXPORT_INTERVAL"));
+            assert!(warnings(&variables)[0].contains("using 60000"));
+        }
+    }
+}
+
+mod otel_metric_export_timeout {
+    use super::*;
+
+    #[tokio::test]
+    async fn bounds_one_request() {
+        let sink = Sink::start();
+        sink.silence();
+        let variables = [("OTEL_TRACES_EXPORTER", "none"), ("OTEL_METRIC_EXPORT_TIMEOUT", "200")];
+        let belvedere = wholly(&sink, &variables);
+        serve(&belvedere, Request::new(())).await;
+        belvedere.shutdown(PATIENCE).await;
+        assert_eq!(sink.received().len(), 2);
+    }
+
+    #[test]
+    fn a_bad_one_is_thirty_seconds() {
+        let variables = [("OTEL_METRICS_EXPORTER", "otlp"), ("OTEL_METRIC_EXPORT_TIMEOUT", "soon")];
+        assert!(warnings(&variables)[0].contains("using 30000"));
+    }
+}
+
+mod otel_exporter_otlp_metrics_temporality_preference {
+    use super::*;
+
+    const NAME: &str = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
+
+    #[tokio::test]
+    async fn says_whether_what_was_told_is_told_again() {
+        for (preference, expected) in [
+            ("", AggregationTemporality::Cumulative),
+            ("cumulative", AggregationTemporality::Cumulative),
+            ("DELTA", AggregationTemporality::Delta),
+            ("lowmemory", AggregationTemporality::Delta),
+        ] {
+            let sink = Sink::start();
+            let belvedere = wholly(&sink, &[(NAME, preference)]);
+            serve(&belvedere, Request::new(())).await;
+            belvedere.shutdown(PATIENCE).await;
+            let duration = metrics(&sink).remove("http.server.request.duration").unwrap();
+            let Some(Data::Histogram(histogram)) = duration.data else { panic!("{duration:?}") };
+            assert_eq!(histogram.aggregation_temporality(), expected, "{preference}");
+        }
+    }
+
+    #[test]
+    fn a_bad_one_is_cumulative() {
+        let variables = [("OTEL_METRICS_EXPORTER", "otlp"), (NAME, "sometimes")];
+        assert!(warnings(&variables)[0].contains("using cumulative"));
+    }
+}
+
+/// What the span of a `PURGE /carts` is called and says.
+async fn purge(variables: Pairs<'_>) -> (String, HashMap<String, String>) {
+    let sink = Sink::start();
+    let belvedere = towards(&sink, variables);
+    serve(&belvedere, Request::builder().method("PURGE").uri("/carts").body(()).unwrap()).await;
+    belvedere.shutdown(PATIENCE).await;
+    let span = sink.spans().remove(0);
+    let attributes = span.attributes.into_iter().map(|pair| (pair.key, text(pair.value.unwrap().value)));
+    (span.name, attributes.collect())
+}
+
+mod otel_instrumentation_http_known_methods {
+    use super::*;
+
+    #[tokio::test]
+    async fn takes_the_place_of_the_conventions_own() {
+        for (methods, expected, name) in
+            [("", "_OTHER", "HTTP"), ("GET, PURGE", "PURGE", "PURGE"), ("GET,purge", "_OTHER", "HTTP")]
+        {
+            let (named, attributes) = purge(&[("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", methods)]).await;
+            assert_eq!((&*named, &*attributes["http.request.method"]), (name, expected), "{methods}");
+        }
+    }
+}
+
+mod otel_semconv_stability_opt_in {
+    use super::*;
+
+    #[tokio::test]
+    async fn adds_the_old_names_if_both_are_wanted() {
+        for (words, expected) in [
+            ("", false),
+            ("http", false),
+            ("database/dup", false),
+            ("http/dup", true),
+            ("rpc, HTTP/dup", true),
+        ] {
+            let (_, attributes) = purge(&[("OTEL_SEMCONV_STABILITY_OPT_IN", words)]).await;
+            assert_eq!(attributes.contains_key("http.status_code"), expected, "{words}");
+            assert_eq!(attributes["http.response.status_code"], "200");
+        }
+    }
+}
+
+mod otel_semconv_exception_signal_opt_in {
+    use super::*;
+
+    #[tokio::test]
+    async fn says_where_exceptions_are_told() {
+        for (words, expected) in [
+            ("", (1, 0)),
+            ("unheard/of", (1, 0)),
+            ("logs", (0, 1)),
+            ("LOGS/dup", (1, 1)),
+            ("logs/dup,logs", (1, 1)),
+        ] {
+            let told = exceptions(&[("OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", words)]).await;
+            assert_eq!(told, expected, "{words}");
+        }
+    }
+}
+
+mod honeycomb_metrics_dataset {
+    use super::*;
+
+    #[tokio::test]
+    async fn is_where_metrics_go() {
+        let sink = Sink::start();
+        let belvedere = start(&[
+            ("HONEYCOMB_API_KEY", INGEST),
+            ("HONEYCOMB_API_ENDPOINT", &sink.base()),
+            ("HONEYCOMB_METRICS_DATASET", "numbers"),
+            ("OTEL_METRICS_EXPORTER", "otlp"),
+        ])
+        .unwrap();
+        serve(&belvedere, Request::new(())).await;
+        belvedere.shutdown(PATIENCE).await;
+        for received in sink.received() {
+            let dataset = received.headers.get("x-honeycomb-dataset").map(|value| value.to_str().unwrap());
+            assert_eq!(dataset, (received.path == "/v1/metrics").then_some("numbers"), "{}", received.path);
+        }
+        assert!(!metrics(&sink).is_empty());
+    }
+}
+
+/// [`warns`] for a variable that is only read where there are logs.
+#[track_caller]
+fn warns_with_logs(name: &str, value: &str, used: &str) {
+    let warnings = warnings(&[LOGS, (name, value)]);
+    assert_eq!(warnings.len(), 1, "{name}={value}: {warnings:?}");
+    assert!(warnings[0].contains(name) && warnings[0].contains(used), "{warnings:?}");
+}
+
+const LOGS: (&str, &str) = ("OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", "logs");
+const NO_PEM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 const INGEST: &str = "hcaik_0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a";
 const CLASSIC: &str = "0123456789abcdef0123456789abcdef";

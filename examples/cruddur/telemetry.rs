@@ -43,9 +43,9 @@ pub(crate) async fn shutdown(
     limit: Duration,
     insisted: impl Future<Output = ()>,
 ) {
-    let outbox = belvedere.outbox();
+    let outbox = belvedere.outbox().clone();
     let report = tokio::select! {
-        report = outbox.shutdown(limit) => report,
+        report = belvedere.shutdown(limit) => report,
         () = insisted => outbox.shutdown(Duration::ZERO).await,
     };
     if report.lost() > 0 {

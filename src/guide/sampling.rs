@@ -8,7 +8,9 @@
 //! # To have fewer
 //!
 //! - `skip` leaves health checks and preflights alone: no span, no headers, next to no time.
-//! - `OTEL_TRACES_SAMPLER=parentbased_traceidratio` with `OTEL_TRACES_SAMPLER_ARG=0.1` keeps one trace in ten, whole.
+//! - `OTEL_TRACES_SAMPLER=parentbased_traceidratio` with `OTEL_TRACES_SAMPLER_ARG=0.1` keeps one trace in ten, whole. Each
+//!   kept span says that it stands for ten: in `tracestate` (`ot=th:e666`), for everybody downstream, and as the attribute
+//!   `SampleRate`, by which Honeycomb multiplies when it counts.
 //! - A caller's decision counts, unless [`TrustIncoming`](crate::trace::TrustIncoming) says otherwise.
 //!
 //! # A decision that nobody has made

@@ -60,7 +60,7 @@
 //! [`from_env`](crate::from_env) makes one. A layer made by hand uses the global provider as it is when the first
 //! request arrives, or the one that [`tracer_provider`](OtelLayer::tracer_provider) gives it. For a provider of your
 //! own, give it [`Ids`] as its id generator, so that a trace has the same id in all backends, and wrap its sampler in
-//! [`Undecided`].
+//! [`Undecided`]. To keep a share of all traces, take [`Ratio`] and [`Weighted`], so that counts stay right.
 
 mod attributes;
 mod baggage;

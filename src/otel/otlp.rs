@@ -99,6 +99,11 @@ impl Otlp {
         &self.uri
     }
 
+    /// What connects to it, to ask something else there.
+    pub(crate) fn client(&self) -> Result<HttpClient, Error> {
+        self.http.clone().build()
+    }
+
     /// What a test cannot ask a backend that is not there.
     #[cfg(test)]
     pub(crate) fn headers(&self) -> &HeaderMap {
@@ -114,7 +119,7 @@ impl Otlp {
         if self.gzip {
             self.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        let http = self.http.clone().build()?;
+        let http = self.client()?;
         Ok(Endpoint::new(self, http, signal))
     }
 

@@ -116,6 +116,7 @@ mod tests {
             (0.5, "ot=th:8"),
             (0.25, "ot=th:c"),
             (1.0 / 3.0, "ot=th:aaab"),
+            (0.1, "ot=th:e666"),
             (0.01, "ot=th:fd70a"),
             (0.000_01, "ot=th:ffff583a"),
         ] {

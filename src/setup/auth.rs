@@ -51,9 +51,9 @@ impl Auth {
 /// Asks about a key, and waits at most five seconds.
 ///
 /// The caller may be inside of a runtime, or outside of any: the asking is done by a thread of its own.
-pub(super) fn ask(uri: &Uri, key: HeaderValue) -> Asked {
-    let (uri, headers) = (uri.clone(), HeaderMap::from_iter([(TEAM, key)]));
-    let asking = thread::Builder::new().name(NAME.into()).spawn(move || exchange(&uri, &headers));
+pub(super) fn ask(client: HttpClient, uri: Uri, key: HeaderValue) -> Asked {
+    let headers = HeaderMap::from_iter([(TEAM, key)]);
+    let asking = thread::Builder::new().name(NAME.into()).spawn(move || exchange(&client, &uri, &headers));
     let asked = asking.map(thread::JoinHandle::join);
     match asked {
         Ok(Ok(Ok(answer))) => understood(&answer),
@@ -63,9 +63,8 @@ pub(super) fn ask(uri: &Uri, key: HeaderValue) -> Asked {
     }
 }
 
-fn exchange(uri: &Uri, headers: &HeaderMap) -> io::Result<Answer> {
+fn exchange(client: &HttpClient, uri: &Uri, headers: &HeaderMap) -> io::Result<Answer> {
     let _untraced = Context::enter_telemetry_suppressed_scope();
-    let client = HttpClient::builder().build().map_err(io::Error::other)?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let answer = runtime.block_on(client.get(uri, headers, LIMIT));
     // A name that is still being resolved is not waited for.

@@ -1,16 +1,14 @@
 use std::time::Duration;
 
-use opentelemetry::trace::noop::NoopTracerProvider;
-use opentelemetry_sdk::{metrics::SdkMeterProvider, trace::SdkTracerProvider};
+use opentelemetry_sdk::{logs::SdkLoggerProvider, metrics::SdkMeterProvider, trace::SdkTracerProvider};
 use tokio::time::Instant;
 use tower_layer::Layer;
 
-use super::collector::Collector;
+use super::{collector::Collector, providers::Providers};
 use crate::{
     observe::Observe,
     otel::{OtelClientLayer, OtelLayer},
     outbox::{Outbox, Report},
-    trace::Propagation,
 };
 
 /// The layers of this process, and the guard of what they send.
@@ -20,19 +18,14 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "dropping this ends the sending"]
 pub struct Belvedere {
-    parts: Parts,
+    // The order is that in which they end: what collects after what sends.
+    outbox: Outbox,
+    collector: Collector,
+    tracers: Option<SdkTracerProvider>,
+    loggers: Option<SdkLoggerProvider>,
     layer: OtelLayer,
     client_layer: OtelClientLayer,
     warnings: Vec<String>,
-}
-
-/// What was started. The order is that in which it ends: the collector after the outbox.
-#[derive(Debug)]
-pub(super) struct Parts {
-    pub(super) outbox: Outbox,
-    pub(super) tracers: Option<SdkTracerProvider>,
-    pub(super) collector: Collector,
-    pub(super) propagation: Propagation,
 }
 
 /// All layers for a service, in one pass.
@@ -50,10 +43,15 @@ pub struct BelvedereClientLayer {
 // ===== impl Belvedere =====
 
 impl Belvedere {
-    pub(super) fn new(parts: Parts, warnings: Vec<String>) -> Self {
+    pub(super) fn new(
+        outbox: Outbox,
+        (layer, client_layer): (OtelLayer, OtelClientLayer),
+        providers: Providers,
+        warnings: Vec<String>,
+    ) -> Self {
         warnings.iter().for_each(|warning| warn(warning));
-        let (layer, client_layer) = (parts.layer(), parts.client_layer());
-        Self { parts, layer, client_layer, warnings }
+        let Providers { tracers, meters, loggers } = providers;
+        Self { outbox, collector: Collector::new(meters), tracers, loggers, layer, client_layer, warnings }
     }
 
     /// What goes onto a service with `.layer(..)`.
@@ -78,17 +76,22 @@ impl Belvedere {
 
     /// The tracer provider, for spans made by hand; `None` if `OTEL_SDK_DISABLED` is set.
     pub fn tracer_provider(&self) -> Option<&SdkTracerProvider> {
-        self.parts.tracers.as_ref()
+        self.tracers.as_ref()
     }
 
     /// The meter provider, for metrics of your own; `None` if no metrics are sent, by `OTEL_METRICS_EXPORTER`.
     pub fn meter_provider(&self) -> Option<&SdkMeterProvider> {
-        self.parts.collector.provider()
+        self.collector.provider()
+    }
+
+    /// The logger provider; `None` unless exceptions are sent as logs, by `OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN`.
+    pub fn logger_provider(&self) -> Option<&SdkLoggerProvider> {
+        self.loggers.as_ref()
     }
 
     /// The way out of the process.
     pub fn outbox(&self) -> &Outbox {
-        &self.parts.outbox
+        &self.outbox
     }
 
     /// What was wrong with the environment. Each of these was also logged once.
@@ -99,32 +102,32 @@ impl Belvedere {
     /// Sends what there is now, for at most `limit`; whether all of it is settled. Metrics are collected first.
     pub async fn flush(&self, limit: Duration) -> bool {
         let start = Instant::now();
-        self.parts.collector.collect(limit).await;
-        self.parts.outbox.flush(limit.saturating_sub(start.elapsed())).await
+        self.collector.collect(limit).await;
+        self.outbox.flush(limit.saturating_sub(start.elapsed())).await
     }
 
     /// Sends what is left, for at most `limit`, and tells what became of everything. Metrics are collected first.
     pub async fn shutdown(mut self, limit: Duration) -> Report {
         let start = Instant::now();
-        self.parts.collector.collect(limit).await;
-        let report = self.parts.outbox.shutdown(limit.saturating_sub(start.elapsed())).await;
-        self.parts.collector.end();
+        self.collector.collect(limit).await;
+        let report = self.outbox.shutdown(limit.saturating_sub(start.elapsed())).await;
+        self.collector.end();
         report
     }
 
     /// [`shutdown`](Self::shutdown) for code that does not await.
     pub fn shutdown_blocking(mut self, limit: Duration) -> Report {
         let start = Instant::now();
-        self.parts.collector.collect_blocking(limit);
-        let report = self.parts.outbox.shutdown_blocking(limit.saturating_sub(start.elapsed()));
-        self.parts.collector.end();
+        self.collector.collect_blocking(limit);
+        let report = self.outbox.shutdown_blocking(limit.saturating_sub(start.elapsed()));
+        self.collector.end();
         report
     }
 }
 
 impl Drop for Belvedere {
     fn drop(&mut self) {
-        self.parts.collector.collect_blocking(COLLECT);
+        self.collector.collect_blocking(COLLECT);
     }
 }
 
@@ -134,26 +137,6 @@ fn warn(warning: &str) {
         tracing::warn!(target: "belvedere::setup", "{warning}");
     } else {
         eprintln!("belvedere: {warning}");
-    }
-}
-
-// ===== impl Parts =====
-
-impl Parts {
-    fn layer(&self) -> OtelLayer {
-        let layer = OtelLayer::new().propagation(self.propagation.clone());
-        match &self.tracers {
-            Some(tracers) => layer.tracer_provider(tracers),
-            None => layer.tracer_provider(&NoopTracerProvider::new()),
-        }
-    }
-
-    fn client_layer(&self) -> OtelClientLayer {
-        let layer = OtelClientLayer::new().propagation(self.propagation.clone());
-        match &self.tracers {
-            Some(tracers) => layer.tracer_provider(tracers),
-            None => layer.tracer_provider(&NoopTracerProvider::new()),
-        }
     }
 }
 

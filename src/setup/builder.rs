@@ -1,14 +1,16 @@
 use std::fmt;
 
-use opentelemetry::{Key, Value, global};
+use opentelemetry::{Key, Value};
 use opentelemetry_sdk::Resource;
 
 use super::{
-    Belvedere, belvedere::Parts, collector::Collector, endpoint, env::Env, exporters::Exporters,
-    honeycomb::Honeycomb, resource::resource, signal::Signal, traces::Traces,
+    Belvedere, endpoint, env::Env, exporters::Exporters, honeycomb::Honeycomb,
+    instrumentation::Instrumentation, logs, metrics, providers::Providers, resource::resource,
+    signal::Signal, traces::Traces,
 };
 use crate::{
     Error,
+    otel::Metrics,
     outbox::Outbox,
     trace::{Propagation, Propagator},
 };
@@ -21,7 +23,11 @@ pub struct Setup {
     name: Option<String>,
     global: bool,
     check: bool,
+    baggage: Vec<String>,
+    metrics: MetricsHook,
 }
+
+type MetricsHook = Box<dyn FnOnce(Metrics) -> Metrics>;
 
 // ===== impl Setup =====
 
@@ -33,7 +39,15 @@ impl Setup {
 
     /// Looks variables up with a function.
     pub fn lookup(lookup: impl Fn(&str) -> Option<String> + 'static) -> Self {
-        Self { env: Env::new(lookup), also: Vec::new(), name: None, global: true, check: false }
+        Self {
+            env: Env::new(lookup),
+            also: Vec::new(),
+            name: None,
+            global: true,
+            check: false,
+            baggage: Vec::new(),
+            metrics: Box::new(|metrics| metrics),
+        }
     }
 
     /// The service's name where `OTEL_SERVICE_NAME` gives none. Default: `unknown_service:<program>`.
@@ -53,6 +67,28 @@ impl Setup {
     /// Whether the providers become OpenTelemetry's global ones. Default: yes.
     pub fn global(mut self, global: bool) -> Self {
         self.global = global;
+        self
+    }
+
+    /// Sets what is measured. Default: the durations of requests and calls.
+    ///
+    /// ```no_run
+    /// use belvedere::Setup;
+    ///
+    /// # fn run() -> Result<(), belvedere::Error> {
+    /// let belvedere = Setup::from_env().metrics(|metrics| metrics.active_requests(true)).start()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn metrics(mut self, set: impl FnOnce(Metrics) -> Metrics + 'static) -> Self {
+        self.metrics = Box::new(set);
+        self
+    }
+
+    /// The members of the baggage that become attributes of every span that is started within it. Default: none, since
+    /// a caller may write anything into it.
+    pub fn baggage_attributes<K: Into<String>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
+        self.baggage = keys.into_iter().map(Into::into).collect();
         self
     }
 
@@ -79,50 +115,59 @@ impl Setup {
     /// to be [checked](Self::check), or the system gives no thread.
     pub fn start(self) -> Result<Belvedere, Error> {
         let disabled = self.env.flag("OTEL_SDK_DISABLED");
-        let parts = if disabled { self.idle() } else { self.busy() }?;
-        Ok(Belvedere::new(parts, self.env.into_warnings()))
+        if disabled { self.idle() } else { self.busy() }
     }
 
     /// Trace headers still pass through.
-    fn idle(&self) -> Result<Parts, Error> {
+    fn idle(self) -> Result<Belvedere, Error> {
         tracing::info!(target: TARGET, "spans: off, because OTEL_SDK_DISABLED is true");
-        Ok(Parts {
-            outbox: Outbox::builder().start()?,
-            tracers: None,
-            collector: Collector::new(None),
-            propagation: propagation(&self.env),
-        })
+        let outbox = Outbox::builder().start()?;
+        let (propagation, instrumentation) = (propagation(&self.env), Instrumentation::default());
+        let providers = Providers::default();
+        let layers = providers.layers(&propagation, &instrumentation, None);
+        Ok(Belvedere::new(outbox, layers, providers, self.env.into_warnings()))
     }
 
-    fn busy(&self) -> Result<Parts, Error> {
-        let Self { env, also, name, global, check } = self;
-        let resource = resource(env, name.as_deref());
-        let (service, honeycomb) = (service(&resource), Honeycomb::read(env)?);
-        let exporters = Exporters { env, honeycomb: &honeycomb, service: &service, also };
-        let traces = Traces::plan(&exporters, *check || env.flag(CHECK))?;
+    fn busy(self) -> Result<Belvedere, Error> {
+        let Self { env, also, name, global, check, baggage, metrics: set } = self;
+        let resource = resource(&env, name.as_deref());
+        let (service, honeycomb) = (service(&resource), Honeycomb::read(&env)?);
+        let exporters = Exporters { env: &env, honeycomb: &honeycomb, service: &service, also: &also };
+        let (propagation, instrumentation) = (propagation(&env), Instrumentation::read(&env));
+
+        // Everything that may be refused, before anything is started.
+        let traces = Traces::plan(&exporters, check || env.flag(CHECK))?;
+        let metrics = exporters.metrics()?;
+        let logs = if instrumentation.wants_logs() { exporters.logs()? } else { Vec::new() };
+
         let outbox = Outbox::builder().start()?;
-        let tracers = traces.start(env, &outbox, resource, |builder| builder)?;
-        if *global {
-            global::set_tracer_provider(tracers.clone());
+        let providers = Providers {
+            tracers: Some(traces.start(&env, &outbox, resource.clone(), baggage)?),
+            loggers: logs::provider(&outbox, logs, resource.clone())?,
+            meters: metrics::provider(&env, &outbox, metrics, resource)?,
+        };
+        if instrumentation.wants_logs() && providers.loggers.is_none() {
+            env.note(NO_LOGS.to_owned());
         }
-        Ok(Parts {
-            outbox,
-            tracers: Some(tracers),
-            collector: Collector::new(None),
-            propagation: propagation(env),
-        })
+        if global {
+            providers.publish();
+        }
+        let metrics = providers.meters.as_ref().map(|meters| set(Metrics::new(meters)));
+        let layers = providers.layers(&propagation, &instrumentation, metrics);
+        Ok(Belvedere::new(outbox, layers, providers, env.into_warnings()))
     }
 }
 
 impl fmt::Debug for Setup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { env, also, name, global, check } = self;
+        let Self { env, also, name, global, check, baggage, metrics: _ } = self;
         f.debug_struct("Setup")
             .field("env", env)
             .field("also", also)
             .field("name", name)
             .field("global", global)
             .field("check", check)
+            .field("baggage", baggage)
             .finish_non_exhaustive()
     }
 }
@@ -145,3 +190,5 @@ fn service(resource: &Resource) -> String {
 const TARGET: &str = "belvedere::setup";
 const PROPAGATORS: &str = "OTEL_PROPAGATORS";
 const CHECK: &str = "BELVEDERE_CHECK";
+const NO_LOGS: &str = "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN asks for logs, but OTEL_LOGS_EXPORTER sends none: exceptions stay \
+                       events of their spans";

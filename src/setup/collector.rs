@@ -77,3 +77,64 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> bool {
 }
 
 const NAME: &str = "belvedere-collect";
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::disallowed_types, reason = "what blocks is measured by the real clock")]
+
+    use std::time::Instant;
+
+    use opentelemetry::metrics::MeterProvider as _;
+    use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader};
+
+    use super::*;
+
+    fn provider() -> (SdkMeterProvider, InMemoryMetricExporter) {
+        let exporter = InMemoryMetricExporter::default();
+        let reader = PeriodicReader::builder(exporter.clone()).with_interval(LONG).build();
+        (SdkMeterProvider::builder().with_reader(reader).build(), exporter)
+    }
+
+    /// A callback of the user's that comes back when the other end is gone.
+    fn stuck(provider: &SdkMeterProvider) -> mpsc::Sender<()> {
+        let (held, until) = mpsc::channel::<()>();
+        let until = std::sync::Mutex::new(until);
+        let meter = provider.meter("app");
+        let wait = move |_: &dyn opentelemetry::metrics::AsyncInstrument<u64>| {
+            let _ = until.lock().unwrap().recv_timeout(LONG);
+        };
+        drop(meter.u64_observable_gauge("stuck").with_callback(wait).build());
+        held
+    }
+
+    #[tokio::test]
+    async fn what_was_measured_is_collected_inside_of_a_current_thread_runtime() {
+        let (provider, exporter) = provider();
+        provider.meter("app").u64_counter("carts").build().add(1, &[]);
+        let collector = Collector::new(Some(provider));
+        collector.collect(LONG).await;
+        assert_eq!(exporter.get_finished_metrics().unwrap().len(), 1);
+        collector.collect_blocking(LONG);
+        assert_eq!(exporter.get_finished_metrics().unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_callback_that_is_stuck_moves_no_limit() {
+        let (provider, _) = provider();
+        let held = stuck(&provider);
+        let mut collector = Collector::new(Some(provider));
+        let (start, limit) = (Instant::now(), Duration::from_millis(200));
+        collector.collect(limit).await;
+        assert!((limit..LONG / 2).contains(&start.elapsed()));
+        collector.collect_blocking(limit);
+        assert!((limit * 2..LONG / 2).contains(&start.elapsed()));
+        let start = Instant::now();
+        collector.end();
+        drop(collector);
+        assert!(start.elapsed() < LONG / 2);
+        drop(held);
+    }
+
+    /// What nothing here takes, unless it hangs.
+    const LONG: Duration = Duration::from_secs(60);
+}

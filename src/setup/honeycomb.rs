@@ -7,7 +7,7 @@ use super::{
     key::{Key, Kind},
     signal::Signal,
 };
-use crate::Error;
+use crate::{Error, otel::Otlp};
 
 /// What the environment says about Honeycomb, by `HONEYCOMB_*`.
 #[derive(Debug)]
@@ -102,18 +102,18 @@ impl Honeycomb {
     /// # Errors
     ///
     /// Where the key `must` do, and does not.
-    pub(super) fn ask(&self, env: &Env, traces: &Uri, must: bool) -> Result<Option<Home>, Error> {
+    pub(super) fn ask(&self, env: &Env, traces: &Otlp, must: bool) -> Result<Option<Home>, Error> {
         let Some((key, value)) = self.key.as_ref().and_then(|key| Some((key, key.header()?))) else {
             env.note(format!("{KEY} is not set: there is no key to ask Honeycomb about"));
             return Ok(None);
         };
         let refused = |why: &str| Error::invalid(KEY, &key.masked(), why);
-        match auth::ask(&self.auth(traces)?, value) {
+        match auth::ask(traces.client()?, self.auth(traces.uri())?, value) {
             Asked::Known(auth) if must && !auth.may_send() => Err(refused(MUTE)),
             Asked::Known(auth) => {
                 let (team, environment) = (&auth.team.name, &auth.environment.name);
                 tracing::info!(target: "belvedere::setup", team, environment, "honeycomb: the key is known");
-                Ok(Some(Home { host: ui(traces), auth }))
+                Ok(Some(Home { host: ui(traces.uri()), auth }))
             }
             Asked::Refused if must => Err(refused(UNKNOWN)),
             Asked::Refused => {

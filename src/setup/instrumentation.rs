@@ -1,7 +1,7 @@
 use super::env::Env;
 
 /// What the layers record, by `OTEL_INSTRUMENTATION_*` and `OTEL_SEMCONV_*`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Instrumentation {
     /// The methods whose names are kept; none where the conventions' own are.
     pub(super) known_methods: Option<Vec<String>>,
@@ -11,8 +11,9 @@ pub(super) struct Instrumentation {
 }
 
 /// How an exception is told: <https://opentelemetry.io/docs/specs/semconv/exceptions/>.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) enum Exceptions {
+    #[default]
     Events,
     Logs,
     Both,
@@ -28,6 +29,10 @@ impl Instrumentation {
             old_http_names: env.words("OTEL_SEMCONV_STABILITY_OPT_IN").iter().any(|word| word == "http/dup"),
             exceptions: Exceptions::read(env),
         }
+    }
+
+    pub(super) fn wants_logs(&self) -> bool {
+        self.exceptions != Exceptions::Events
     }
 }
 

@@ -39,7 +39,7 @@
 //! | `OTEL_EXPORTER_OTLP_TIMEOUT` | `10000` ms | warning, the default |
 //! | `OTEL_EXPORTER_OTLP_COMPRESSION` | `gzip`; or `none` | warning, the default |
 //! | `OTEL_EXPORTER_OTLP_PROTOCOL` | `http/protobuf`, the only one | error |
-//! | `OTEL_EXPORTER_OTLP_CERTIFICATE` | none; a PEM file of authorities to trust beside Mozilla's | error |
+//! | `OTEL_EXPORTER_OTLP_CERTIFICATE` | none; a PEM file of authorities to trust in place of Mozilla's | error |
 //! | `OTEL_EXPORTER_OTLP_CLIENT_KEY`, `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE` | none; PEM files, both or neither | error |
 //!
 //! Of each that begins with `OTEL_EXPORTER_OTLP_` there is one for spans alone, `OTEL_EXPORTER_OTLP_TRACES_…`, one for
@@ -99,12 +99,17 @@ mod exporters;
 mod honeycomb;
 mod instrumentation;
 mod key;
+mod layers;
 mod limits;
+mod logs;
+mod metrics;
 mod otlp;
 mod pairs;
+mod providers;
 mod resource;
 mod sampler;
 mod signal;
+mod tls;
 mod traces;
 
 pub use self::{

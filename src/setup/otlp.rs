@@ -2,21 +2,22 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
-use super::{endpoint::endpoint, env::Env, honeycomb::Honeycomb, pairs::pairs, signal::Signal};
+use super::{endpoint::endpoint, env::Env, honeycomb::Honeycomb, pairs::pairs, signal::Signal, tls::tls};
 use crate::{Error, otel::Otlp};
 
 /// Where a signal goes, by `OTEL_EXPORTER_OTLP_*` and `HONEYCOMB_*`.
 ///
 /// # Errors
 ///
-/// When the endpoint is no URL, or the protocol is not spoken.
+/// When the endpoint is no URL, the protocol is not spoken, or a file of TLS cannot be used.
 pub(super) fn otlp(env: &Env, signal: Signal, honeycomb: &Honeycomb, service: &str) -> Result<Otlp, Error> {
     speaks(env, signal)?;
     let uri = endpoint(env, signal, honeycomb)?;
     let given = headers(env, signal);
     let more = honeycomb.headers(env, &uri, signal, service, &given);
     let otlp = Otlp::new(uri).timeout(timeout(env, signal)).gzip(gzips(env, signal));
-    Ok(given.into_iter().chain(more).fold(otlp, |otlp, (name, value)| otlp.header(name, value)))
+    let otlp = given.into_iter().chain(more).fold(otlp, |otlp, (name, value)| otlp.header(name, value));
+    tls(env, signal, otlp)
 }
 
 /// How long one request may take.

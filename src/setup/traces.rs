@@ -1,6 +1,6 @@
 use opentelemetry_sdk::{
     Resource,
-    trace::{SdkTracerProvider, SpanData, TracerProviderBuilder},
+    trace::{SdkTracerProvider, SpanData},
 };
 
 use super::{
@@ -52,25 +52,27 @@ impl Traces {
         env: &Env,
         outbox: &Outbox,
         resource: Resource,
-        prepare: impl FnOnce(TracerProviderBuilder) -> TracerProviderBuilder,
+        baggage: Vec<String>,
     ) -> Result<SdkTracerProvider, Error> {
         let Self { endpoints, is_printed, links } = self;
-        let builder = SdkTracerProvider::builder()
+        let length = limits::value_length(env);
+        let mut builder = SdkTracerProvider::builder()
             .with_id_generator(Ids)
             .with_sampler(sampler(env))
             .with_span_limits(limits::limits(env))
             .with_resource(resource);
-        let mut builder = prepare(builder);
+        drop(baggage);
         if endpoints.is_empty() && !is_printed {
             tracing::info!(target: TARGET, "spans: not sent, because OTEL_TRACES_EXPORTER names no exporter");
         }
         for otlp in endpoints {
             tracing::info!(target: TARGET, endpoint = %otlp.uri(), "spans: by OTLP");
-            builder = builder.with_span_processor(SpanLane::otlp(outbox, otlp)?);
+            builder = builder.with_span_processor(cut(SpanLane::otlp(outbox, otlp)?, length));
         }
         if is_printed {
             tracing::info!(target: TARGET, "spans: printed as they end");
-            builder = builder.with_span_processor(SpanLane::new(outbox, "console", Print::stdout()));
+            let lane = SpanLane::new(outbox, "console", Print::stdout());
+            builder = builder.with_span_processor(cut(lane, length));
         }
         if let Some(url) = links {
             builder = builder.with_span_processor(Links::stdout(outbox, move |span| link(&url, span)));
@@ -82,11 +84,18 @@ impl Traces {
 /// Where in Honeycomb the spans are, if that is where they go.
 fn home(env: &Env, honeycomb: &Honeycomb, endpoints: &[Otlp], must: bool) -> Result<Option<Home>, Error> {
     match endpoints.iter().find(|otlp| honeycomb.is_at(otlp.uri())) {
-        Some(otlp) => honeycomb.ask(env, otlp.uri(), must),
+        Some(otlp) => honeycomb.ask(env, otlp, must),
         None => {
             env.note("there is nothing to ask Honeycomb: spans do not go there".to_owned());
             Ok(None)
         }
+    }
+}
+
+fn cut(lane: SpanLane, length: Option<usize>) -> SpanLane {
+    match length {
+        Some(length) => lane.value_length(length),
+        None => lane,
     }
 }
 

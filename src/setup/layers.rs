@@ -1,0 +1,53 @@
+use opentelemetry::trace::noop::NoopTracerProvider;
+use opentelemetry_sdk::{logs::SdkLoggerProvider, trace::SdkTracerProvider};
+
+use super::instrumentation::{Exceptions, Instrumentation};
+use crate::{
+    otel::{Metrics, OtelClientLayer, OtelLayer},
+    trace::Propagation,
+};
+
+/// What the layers are made of.
+#[derive(Debug)]
+pub(super) struct Layers<'a> {
+    pub(super) propagation: &'a Propagation,
+    pub(super) instrumentation: &'a Instrumentation,
+    pub(super) tracers: Option<&'a SdkTracerProvider>,
+    pub(super) metrics: Option<Metrics>,
+    pub(super) loggers: Option<&'a SdkLoggerProvider>,
+}
+
+/// Sets on a layer what is set on both kinds of it alike.
+macro_rules! set {
+    ($layers:expr, $layer:expr) => {{
+        let Layers { propagation, instrumentation, tracers, metrics, loggers } = $layers;
+        let Instrumentation { known_methods, .. } = instrumentation;
+        let layer = $layer.propagation((*propagation).clone());
+        let layer = match tracers {
+            Some(tracers) => layer.tracer_provider(*tracers),
+            None => layer.tracer_provider(&NoopTracerProvider::new()),
+        };
+        let layer = match known_methods {
+            Some(methods) => layer.known_methods(methods.iter().map(String::as_str)),
+            None => layer,
+        };
+        let layer = match metrics {
+            Some(metrics) => layer.metrics(metrics.clone()),
+            None => layer,
+        };
+        let _ = loggers;
+        layer
+    }};
+}
+
+// ===== impl Layers =====
+
+impl Layers<'_> {
+    pub(super) fn server(&self) -> OtelLayer {
+        set!(self, OtelLayer::new())
+    }
+
+    pub(super) fn client(&self) -> OtelClientLayer {
+        set!(self, OtelClientLayer::new())
+    }
+}

@@ -1,0 +1,39 @@
+use opentelemetry::global;
+use opentelemetry_sdk::{logs::SdkLoggerProvider, metrics::SdkMeterProvider, trace::SdkTracerProvider};
+
+use super::{instrumentation::Instrumentation, layers::Layers};
+use crate::{
+    otel::{Metrics, OtelClientLayer, OtelLayer},
+    trace::Propagation,
+};
+
+/// The SDK's providers; none of what is not sent.
+#[derive(Debug, Default)]
+pub(super) struct Providers {
+    pub(super) tracers: Option<SdkTracerProvider>,
+    pub(super) meters: Option<SdkMeterProvider>,
+    pub(super) loggers: Option<SdkLoggerProvider>,
+}
+
+// ===== impl Providers =====
+
+impl Providers {
+    /// Makes them OpenTelemetry's global ones. For logs there is no such thing.
+    pub(super) fn publish(&self) {
+        self.tracers.iter().cloned().for_each(global::set_tracer_provider);
+        self.meters.iter().cloned().for_each(global::set_meter_provider);
+    }
+
+    /// The layers that use them.
+    pub(super) fn layers(
+        &self,
+        propagation: &Propagation,
+        instrumentation: &Instrumentation,
+        metrics: Option<Metrics>,
+    ) -> (OtelLayer, OtelClientLayer) {
+        let Self { tracers, loggers, .. } = self;
+        let (tracers, loggers) = (tracers.as_ref(), loggers.as_ref());
+        let layers = Layers { propagation, instrumentation, tracers, metrics, loggers };
+        (layers.server(), layers.client())
+    }
+}
