@@ -69,6 +69,9 @@ use crate::{
 /// [failed](crate::exchange::Fault): `connection_refused`, `timeout`; else the type of the error. A gRPC call is
 /// `DEADLINE_EXCEEDED` when its time was over, `UNAVAILABLE` when the network failed in another way, else `UNKNOWN`.
 ///
+/// The exception's message has all causes where the error is [known](crate::exchange::Failure) to have some; tonic's is
+/// not, until it is boxed: `channel.map_err(BoxError::from)`.
+///
 /// # Retries and redirects
 ///
 /// Under a retry, or under tower-http's `FollowRedirect`, each attempt is a request and has a span of its own.
