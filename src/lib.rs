@@ -27,6 +27,7 @@
 //! |---|---|
 //! | the variables, and one call for everything | `setup` |
 //! | spans: what is on them, how to change it | `otel` |
+//! | outgoing requests: hyper, tonic, reqwest | `otel::OtelClientLayer`, `adapter` |
 //! | what an exchange is and how it ends | [`observe`], [`exchange`] |
 //! | trace ids, `traceparent`, `X-Amzn-Trace-Id`, work in tasks and threads | [`trace`] |
 //! | queues, retries, losses, the shutdown | [`outbox`] |
@@ -41,6 +42,7 @@
 //! |---|---|
 //! | `otel` | spans by OTLP over HTTP, and `from_env` |
 //! | `axum` | routes from `MatchedPath`, addresses from `ConnectInfo`, extractors |
+//! | `reqwest` | the client layers on a reqwest client |
 //! | `full` | all of the above |
 //! | `console` | the local console, for development |
 //!
@@ -55,6 +57,8 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "reqwest")]
+pub mod adapter;
 #[cfg(feature = "console")]
 pub mod console;
 pub mod error;

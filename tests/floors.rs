@@ -6,21 +6,37 @@ use std::{
 };
 
 /// Each floor, and what it may see besides itself.
-const FLOORS: [(&str, &[&str]); 11] = [
+const FLOORS: [(&str, &[&str]); 12] = [
     ("error", &[]),
     // One floor: facts and identity see each other.
     ("exchange", &["error", "trace"]),
     ("trace", &["error", "exchange"]),
     ("observe", &["error", "exchange", "trace"]),
+    // It makes a service of a client, and knows of no backend.
+    ("adapter", &["error", "exchange", "trace"]),
     ("outbox", &["error"]),
-    ("transport", &["error", "outbox"]),
+    ("transport", &["error", "exchange", "outbox"]),
     ("otel", &["error", "exchange", "trace", "observe", "outbox", "transport"]),
     ("setup", &["error", "exchange", "trace", "observe", "outbox", "transport", "otel"]),
     // It stands in for a backend, so it sees nothing of what sends.
     ("console", &["error", "exchange", "trace"]),
     // Prose.
     ("guide", &[]),
-    ("lib", &["error", "exchange", "trace", "observe", "outbox", "transport", "otel", "setup", "console"]),
+    (
+        "lib",
+        &[
+            "error",
+            "exchange",
+            "trace",
+            "observe",
+            "adapter",
+            "outbox",
+            "transport",
+            "otel",
+            "setup",
+            "console",
+        ],
+    ),
 ];
 
 /// What the crate's root hands on, and the floor that it is from.

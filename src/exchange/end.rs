@@ -5,6 +5,8 @@ use std::{
 
 use http::HeaderMap;
 
+use super::network::{self, Fault};
+
 /// How an exchange ended.
 ///
 /// Every watched exchange ends once, with one of these.
@@ -33,8 +35,8 @@ pub enum End<'a> {
 /// An error that ended an exchange, whatever its type.
 ///
 /// Services and bodies give errors of any type, so this tells what can be told of all of them, and the chain of causes
-/// where the type is known to be an [`Error`](error::Error): boxed errors, [`io::Error`], and those of axum, hyper and
-/// hyper-util.
+/// where the type is known to be an [`Error`](error::Error): boxed errors, [`io::Error`], and those of axum, hyper,
+/// hyper-util and reqwest. It never tells the URL that an error of reqwest carries.
 #[derive(Clone, Copy)]
 pub struct Failure<'a> {
     told: &'a dyn Told,
@@ -45,6 +47,7 @@ trait Told {
     fn message(&self) -> String;
     fn type_name(&self) -> &'static str;
     fn as_error(&self) -> Option<&(dyn error::Error + 'static)>;
+    fn fault(&self) -> Option<Fault>;
 }
 
 // ===== impl Failure =====
@@ -63,7 +66,7 @@ impl<'a> Failure<'a> {
     /// What the error and its causes say, outermost first, without what one of them repeats of the next.
     pub fn messages(&self) -> String {
         let mut all = self.message();
-        for cause in self.chain().skip(1).map(ToString::to_string) {
+        for cause in self.chain().skip(1).map(said) {
             if !all.contains(&cause) {
                 all += &format!(": {cause}");
             }
@@ -85,7 +88,12 @@ impl<'a> Failure<'a> {
 
     /// The error and its causes, outermost first; empty where the type is not known to be an error.
     pub fn chain(&self) -> impl Iterator<Item = &'a (dyn error::Error + 'static)> {
-        std::iter::successors(self.as_error(), |error| error.source()).take(CHAIN)
+        self.as_error().into_iter().flat_map(network::chain)
+    }
+
+    /// What of the network failed, if it was the network: on a client, why there was no answer.
+    pub fn fault(&self) -> Option<Fault> {
+        self.told.fault()
     }
 }
 
@@ -105,19 +113,19 @@ impl fmt::Display for Failure<'_> {
 
 impl<E: fmt::Debug + fmt::Display + 'static> Told for E {
     fn message(&self) -> String {
-        self.to_string()
+        self.as_error().map_or_else(|| self.to_string(), said)
     }
 
     fn type_name(&self) -> &'static str {
-        match boxed(self) {
-            Some(error) if error.is::<io::Error>() => type_name::<io::Error>(),
-            Some(_) => OTHER,
-            None => type_name::<E>(),
-        }
+        boxed(self).map_or_else(type_name::<E>, |error| known_name(error).unwrap_or(OTHER))
     }
 
     fn as_error(&self) -> Option<&(dyn error::Error + 'static)> {
         boxed(self).or_else(|| known(self))
+    }
+
+    fn fault(&self) -> Option<Fault> {
+        self.as_error().map_or_else(|| Fault::shown(self), Fault::of)
     }
 }
 
@@ -131,26 +139,55 @@ fn boxed(error: &dyn Any) -> Option<&(dyn error::Error + 'static)> {
     error.downcast_ref::<Box<dyn error::Error>>().map(|error| &**error)
 }
 
-fn known(error: &dyn Any) -> Option<&(dyn error::Error + 'static)> {
+/// What an error says at its own level, without a URL, whose query may hold secrets.
+fn said(error: &(dyn error::Error + 'static)) -> String {
+    #[cfg(feature = "reqwest")]
+    if let Some((error, url)) =
+        error.downcast_ref().and_then(|error: &reqwest::Error| Some((error, error.url()?)))
+    {
+        let said = error.to_string();
+        return said.strip_suffix(&format!(" for url ({url})")).unwrap_or(SENDING).to_owned();
+    }
+    error.to_string()
+}
+
+macro_rules! known {
+    ($($(#[$feature:meta])? $known:ty),+ $(,)?) => {
+        /// The error, where its type is one of these.
+        fn known(error: &dyn Any) -> Option<&(dyn error::Error + 'static)> {
+            $($(#[$feature])? if let Some(error) = error.downcast_ref::<$known>() {
+                return Some(error);
+            })+
+            None
+        }
+
+        /// The name of the error's type, where it is one of these.
+        fn known_name(error: &(dyn error::Error + 'static)) -> Option<&'static str> {
+            $($(#[$feature])? if error.is::<$known>() {
+                return Some(type_name::<$known>());
+            })+
+            None
+        }
+    };
+}
+
+known! {
+    io::Error,
+    tokio::time::error::Elapsed,
     #[cfg(feature = "axum")]
-    if let Some(error) = error.downcast_ref::<axum::Error>() {
-        return Some(error);
-    }
+    axum::Error,
     #[cfg(feature = "otel")]
-    if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
-        return Some(error);
-    }
+    hyper_util::client::legacy::Error,
     #[cfg(feature = "otel")]
-    if let Some(error) = error.downcast_ref::<hyper::Error>() {
-        return Some(error);
-    }
-    error.downcast_ref::<io::Error>().map(|error| error as _)
+    hyper::Error,
+    #[cfg(feature = "reqwest")]
+    reqwest::Error,
 }
 
 const OTHER: &str = "_OTHER";
 
-/// A chain longer than this is a loop.
-const CHAIN: usize = 32;
+#[cfg(feature = "reqwest")]
+const SENDING: &str = "error sending request";
 
 #[cfg(test)]
 mod tests {
@@ -163,6 +200,14 @@ mod tests {
         let messages: Vec<_> = Failure::new(&error).chain().map(ToString::to_string).collect();
         assert_eq!(messages.first().map(String::as_str), Some("the disk is gone"));
         assert_eq!(Failure::new(&error).type_name(), "std::io::error::Error");
+    }
+
+    #[test]
+    fn an_io_error_tells_what_it_hides() {
+        let hidden: Box<dyn error::Error + Send + Sync> = "the disk is gone".into();
+        let failure = io::Error::new(io::ErrorKind::TimedOut, hidden);
+        assert_eq!(Failure::new(&failure).chain().count(), 2);
+        assert_eq!(Failure::new(&failure).messages(), "the disk is gone");
     }
 
     #[test]

@@ -2,6 +2,8 @@ use std::fmt;
 
 use http::{HeaderMap, StatusCode};
 
+use super::Fault;
+
 /// The status of a gRPC call, <https://grpc.github.io/grpc/core/md_doc_statuscodes.html>.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Code(u8);
@@ -21,11 +23,24 @@ impl Code {
     pub const UNIMPLEMENTED: Self = Self(12);
     /// The service broke.
     pub const INTERNAL: Self = Self(13);
+    /// The service could not be reached.
+    pub const UNAVAILABLE: Self = Self(14);
 
     /// The status of a finished call: from the trailers when all is well, from the head for an answer of trailers alone,
     /// else by the [mapping from HTTP](https://grpc.github.io/grpc/core/md_doc_http-grpc-status-mapping.html).
     pub fn of(status: StatusCode, head: Option<Self>, trailers: Option<&HeaderMap>) -> Self {
         trailers.and_then(Self::read).or(head).unwrap_or_else(|| Self::mapped(status))
+    }
+
+    /// The status of a call that got no answer, as a client sees it:
+    /// [`DEADLINE_EXCEEDED`](Self::DEADLINE_EXCEEDED) when its time was over, [`UNAVAILABLE`](Self::UNAVAILABLE) when
+    /// the network failed in another way, else [`UNKNOWN`](Self::UNKNOWN).
+    pub fn unanswered(fault: Option<Fault>) -> Self {
+        match fault {
+            Some(Fault::Timeout) => Self::DEADLINE_EXCEEDED,
+            Some(_) => Self::UNAVAILABLE,
+            None => Self::UNKNOWN,
+        }
     }
 
     /// The `grpc-status` among these headers or trailers. A number that is no code reads as [`UNKNOWN`](Self::UNKNOWN).
@@ -63,7 +78,7 @@ impl Code {
             401 => Self(16),
             403 => Self(7),
             404 => Self::UNIMPLEMENTED,
-            429 | 502 | 503 | 504 => Self(14),
+            429 | 502 | 503 | 504 => Self::UNAVAILABLE,
             _ => Self::UNKNOWN,
         }
     }

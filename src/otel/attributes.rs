@@ -109,8 +109,8 @@ impl Attributes {
     }
 
     /// The target of a request that leaves.
-    pub(super) fn full(&mut self, uri: &Uri, host: Option<Host<'_>>, query: &Query) {
-        self.push("url.full", cut(&full(uri, host, query), TEXT).to_owned());
+    pub(super) fn full(&mut self, uri: &Uri, scheme: &str, host: Option<Host<'_>>, query: &Query) {
+        self.push("url.full", cut(&full(uri, scheme, host, query), TEXT).to_owned());
     }
 
     /// The headers of an allow-list, as arrays of strings.
@@ -123,9 +123,8 @@ impl Attributes {
 }
 
 /// Scheme, host, path and query, never a user and a password.
-fn full(uri: &Uri, host: Option<Host<'_>>, query: &Query) -> String {
+fn full(uri: &Uri, scheme: &str, host: Option<Host<'_>>, query: &Query) -> String {
     let mut full = String::with_capacity(64);
-    let scheme = uri.scheme_str().unwrap_or("http");
     let credentials = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
     full.push_str(scheme);
     full.push_str("://");
@@ -157,8 +156,8 @@ pub(super) fn known_or_other(name: Option<Arc<str>>) -> Value {
 }
 
 /// The port that a scheme stands for.
-pub(super) fn default_port(uri: &Uri) -> u16 {
-    if uri.scheme_str() == Some("https") { 443 } else { 80 }
+pub(super) fn default_port(scheme: &str) -> u16 {
+    if scheme == "https" { 443 } else { 80 }
 }
 
 /// What a stranger may make a method as long as.
@@ -176,7 +175,8 @@ mod tests {
     fn shown(uri: &'static str) -> String {
         let uri = Uri::from_static(uri);
         let headers = HeaderMap::new();
-        full(&uri, exchange::host(&uri, &headers, Hops::NONE), &Query::default())
+        let host = exchange::host(&uri, &headers, Hops::NONE);
+        full(&uri, uri.scheme_str().unwrap(), host, &Query::default())
     }
 
     #[test]

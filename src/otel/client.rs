@@ -1,6 +1,7 @@
 use std::{borrow::Cow, sync::Arc};
 
-use http::{Method, StatusCode, request, response};
+use http::{Extensions, Method, StatusCode, Uri, request, response};
+use hyper_util::client::legacy::connect::HttpInfo;
 use opentelemetry::{
     Context, KeyValue,
     trace::{SpanKind, TraceContextExt as _},
@@ -17,16 +18,66 @@ use super::{
     span::builder,
 };
 use crate::{
-    exchange::{self, Code, End, Hops, Host, Tally, is_grpc},
+    exchange::{self, Code, End, Hops, Host, Resends, Tally, is_grpc},
     observe::{Observation, Observe, Observer},
     trace::{Identity, Scope},
 };
 
 /// A layer that makes one `CLIENT` span of every outgoing request and writes the trace into its headers.
 ///
-/// It goes onto hyper-util's client, or any service that takes `http` requests. The span is a child of whatever is
-/// active where the request is made. It ends with the response's body: read to its end, or dropped, which is no error,
-/// since it is the caller's own wish.
+/// The span is a child of whatever is active where the request is made.
+///
+/// # Which clients
+///
+/// Every service that takes `http` requests:
+///
+/// - hyper-util's client, as it is;
+/// - a tonic `Channel`, under the generated client, with [`origin`](Self::origin), since its requests have only a path;
+/// - a reqwest client, by way of `belvedere::adapter` (feature `reqwest`).
+///
+/// ```
+/// use belvedere::otel::OtelClientLayer;
+/// use bytes::Bytes;
+/// use http_body_util::Empty;
+/// use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+/// use tower::ServiceBuilder;
+///
+/// # fn main() -> Result<(), http::uri::InvalidUri> {
+/// let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+/// let client = ServiceBuilder::new().layer(OtelClientLayer::new()).service(client);
+///
+/// # async fn channel() -> Result<(), http::uri::InvalidUri> {
+/// let channel = tonic::transport::Channel::from_static("https://greeter.example").connect_lazy();
+/// let layer = OtelClientLayer::new().origin("https://greeter.example".parse()?);
+/// let channel = ServiceBuilder::new().layer(layer).service(channel);
+/// let greeter = tonic::client::Grpc::new(channel); // GreeterClient::new(channel)
+/// # Ok(())
+/// # }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # When the span ends
+///
+/// With the response's body: read to its end, broken, or dropped. Dropping it, or the future before there is a response,
+/// is no error, since it is the caller's own wish; a gRPC call is `CANCELLED` then, its span's status unset. A time limit
+/// further out, such as tower's `Timeout`, drops the future; to have it counted as an error, place it further in.
+/// A body that is kept without being read keeps the span open.
+///
+/// # What is an error
+///
+/// A status from 400 on, and every gRPC code but `OK`. Where there was no answer, `error.type` is what of the network
+/// [failed](crate::exchange::Fault): `connection_refused`, `timeout`; else the type of the error. A gRPC call is
+/// `DEADLINE_EXCEEDED` when its time was over, `UNAVAILABLE` when the network failed in another way, else `UNKNOWN`.
+///
+/// The exception's message has all causes where the error is [known](crate::exchange::Failure) to have some; tonic's is
+/// not, until it is boxed: `channel.map_err(BoxError::from)`.
+///
+/// # Retries and redirects
+///
+/// Under a retry, or under tower-http's `FollowRedirect`, each attempt is a request and has a span of its own.
+/// [`ResendCountLayer`](super::ResendCountLayer) outside of it numbers them. What a client does inside of itself, as
+/// reqwest does with redirects, is one span.
 #[derive(Clone, Debug, Default)]
 pub struct OtelClientLayer {
     options: Arc<Options>,
@@ -60,6 +111,14 @@ impl OtelClientLayer {
     }
 
     super::setters::shared_setters!(Client);
+
+    /// Where requests go that have no host, for `server.address`, `server.port` and `url.full`: those of a tonic
+    /// `Channel`. Only its scheme, host and port are used. Default: none.
+    #[must_use]
+    pub fn origin(mut self, origin: Uri) -> Self {
+        self.options_mut().origin = Some(origin);
+        self
+    }
 }
 
 impl<S> Layer<S> for OtelClientLayer {
@@ -101,8 +160,10 @@ impl ClientSpan {
 
         let grpc = request.method == Method::POST && is_grpc(&request.headers);
         let method = grpc.then(|| options.rooms.called(rpc_method(request))).flatten();
-        let (name, attributes) =
+        let resends = resends(&mut request.extensions);
+        let (name, mut attributes) =
             if grpc { grpc_facts(options, request, method.clone()) } else { http_facts(options, request) };
+        attributes.maybe(RESEND_COUNT, (resends > 0 && !grpc).then(|| i64::from(resends)));
         let name = options.span_name(request).unwrap_or(name);
         let builder = builder(name, SpanKind::Client, scope).with_attributes(attributes.finish());
 
@@ -119,7 +180,8 @@ impl ClientSpan {
         let code = match end {
             End::Complete { trailers } => Some(Code::of(self.status?, self.code, trailers)),
             End::Canceled => Some(Code::CANCELLED),
-            End::Failed { .. } | End::Panicked { .. } => Some(Code::UNKNOWN),
+            End::Failed { error } => Some(Code::unanswered(error.fault())),
+            End::Panicked { .. } => Some(Code::UNKNOWN),
         }?;
         let span = self.context.span();
         span.set_attributes(attributes::RPC_STATUS.map(|key| KeyValue::new(key, code.name())));
@@ -139,6 +201,7 @@ impl Observation for ClientSpan {
         if let Some(measure) = &mut self.measure {
             measure.version(response.version);
         }
+        attributes.peer(response.extensions.get().map(HttpInfo::remote_addr));
         attributes.extend(self.options.response_attributes(response));
         self.context.span().set_attributes(attributes.finish());
     }
@@ -170,17 +233,17 @@ impl Observation for ClientSpan {
 fn measure(options: &Options, request: &request::Parts, context: &Context) -> Option<Box<Measure>> {
     let instruments = options.instruments.as_ref()?;
     let method = options.methods.name(&request.method).unwrap_or(Cow::Borrowed(attributes::OTHER));
-    let host = exchange::host(&request.uri, &request.headers, Hops::NONE);
-    let server = options.rooms.server(host.map(|host| with_port(host, request)));
+    let (scheme, host) = target(options, request);
+    let server = options.rooms.server(host.map(|host| with_port(host, scheme)));
     Some(Box::new(Measure::client(instruments, context, method, server, &request.headers)))
 }
 
 fn http_facts(options: &Options, request: &request::Parts) -> (Cow<'static, str>, Attributes) {
-    let host = exchange::host(&request.uri, &request.headers, Hops::NONE);
+    let (scheme, host) = target(options, request);
     let mut attributes = Attributes::new();
     attributes.method(&request.method, &options.methods);
-    attributes.full(&request.uri, host, &options.query);
-    attributes.server(host.map(|host| with_port(host, request)));
+    attributes.full(&request.uri, scheme, host, &options.query);
+    attributes.server(host.map(|host| with_port(host, scheme)));
     attributes.extend(options.request_attributes(request));
     (options.methods.name(&request.method).unwrap_or(Cow::Borrowed("HTTP")), attributes)
 }
@@ -191,14 +254,14 @@ fn grpc_facts(
     method: Option<Arc<str>>,
 ) -> (Cow<'static, str>, Attributes) {
     let name = method.as_ref().map_or(Cow::Borrowed(GRPC), |method| Cow::Owned(method.to_string()));
-    let host = exchange::host(&request.uri, &request.headers, Hops::NONE);
+    let (scheme, host) = target(options, request);
     let mut attributes = Attributes::new();
     attributes.push(attributes::RPC_SYSTEM, GRPC);
     if method.is_none() {
         attributes.push(attributes::RPC_METHOD_ORIGINAL, rpc_method(request).to_owned());
     }
     attributes.push(attributes::RPC_METHOD, known_or_other(method));
-    attributes.server(host.map(|host| with_port(host, request)));
+    attributes.server(host.map(|host| with_port(host, scheme)));
     attributes.extend(options.request_attributes(request));
     (name, attributes)
 }
@@ -207,7 +270,23 @@ fn rpc_method(request: &request::Parts) -> &str {
     cut(request.uri.path().trim_start_matches('/'), METHOD)
 }
 
-/// The conventions require a port on this side.
-fn with_port<'a>(host: Host<'a>, request: &request::Parts) -> Host<'a> {
-    Host { port: host.port.or_else(|| Some(default_port(&request.uri))), ..host }
+/// The scheme and the host that a request goes to.
+fn target<'a>(options: &'a Options, request: &'a request::Parts) -> (&'a str, Option<Host<'a>>) {
+    let origin = options.origin.as_ref();
+    let scheme = request.uri.scheme_str().or_else(|| origin?.scheme_str());
+    let host = exchange::host(&request.uri, &request.headers, Hops::NONE);
+    let host = host.or_else(|| Host::read(origin?.authority()?.as_str()));
+    (scheme.unwrap_or("http"), host)
 }
+
+/// The conventions require a port on this side.
+fn with_port<'a>(host: Host<'a>, scheme: &str) -> Host<'a> {
+    Host { port: host.port.or_else(|| Some(default_port(scheme))), ..host }
+}
+
+/// How often the request was sent before. Attempts further in, if this layer is around a retry, count for themselves.
+fn resends(extensions: &mut Extensions) -> u32 {
+    extensions.insert(Resends::new()).map_or(0, |resends| resends.send())
+}
+
+const RESEND_COUNT: &str = "http.request.resend_count";

@@ -20,7 +20,7 @@
 //! |---|---|
 //! | 1xx to 4xx | unset (on a client, 4xx is an error) |
 //! | 5xx | error, `error.type` is the status |
-//! | service or body failed | error, `error.type` is the error's type, an `exception` event |
+//! | service or body failed | error, `error.type` is the error's type (on a client, what of the [network](crate::exchange::Fault) failed), an `exception` event |
 //! | panic | error, `error.type` is `panic`, an `exception` event with the message |
 //! | client left | error, `error.type` is `canceled` |
 //! | gRPC | by the code, from the trailers or from a head of trailers alone |
@@ -81,6 +81,7 @@ mod otlp;
 mod outcome;
 mod print;
 mod ratio;
+mod resend;
 mod resource;
 mod rooms;
 mod sampler;
@@ -101,5 +102,6 @@ pub use observe::ServerSpan;
 pub use otlp::Otlp;
 pub use print::Print;
 pub use ratio::Ratio;
+pub use resend::{ResendCount, ResendCountLayer};
 pub use sampler::{Undecided, Weighted};
 pub use span_lane::SpanLane;

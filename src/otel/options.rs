@@ -1,6 +1,6 @@
 use std::{borrow::Cow, fmt, net::SocketAddr, sync::Arc};
 
-use http::{request, response};
+use http::{Uri, request, response};
 use opentelemetry::KeyValue;
 
 use super::{metrics::Instruments, rooms::Rooms, span::Spans};
@@ -29,6 +29,7 @@ pub(super) struct Options {
     pub(super) methods: Methods,
     pub(super) instruments: Option<Arc<Instruments>>,
     pub(super) rooms: Arc<Rooms>,
+    pub(super) origin: Option<Uri>,
 }
 
 pub(super) type OfRequest<T> = Arc<dyn Fn(&request::Parts) -> T + Send + Sync>;
@@ -86,7 +87,7 @@ impl Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { spans, propagation, request_headers, response_headers, query, hops, .. } = self;
+        let Self { spans, propagation, request_headers, response_headers, query, hops, origin, .. } = self;
         f.debug_struct("Options")
             .field("spans", spans)
             .field("propagation", propagation)
@@ -94,6 +95,7 @@ impl fmt::Debug for Options {
             .field("response_headers", response_headers)
             .field("query", query)
             .field("hops", hops)
+            .field("origin", &origin.as_ref().and_then(Uri::host))
             .finish_non_exhaustive()
     }
 }

@@ -7,7 +7,7 @@ use opentelemetry::{
 };
 
 use super::attributes::{ERROR_TYPE, EXCEPTION_MESSAGE, EXCEPTION_TYPE, TEXT, cut};
-use crate::exchange::{Code, End, Failure};
+use crate::exchange::{Code, End, Failure, Fault};
 
 /// What an end means for a span: its status, its `error.type`, and the exception that caused it.
 pub(super) struct Outcome {
@@ -28,7 +28,7 @@ impl Outcome {
     /// By the HTTP conventions.
     pub(super) fn http(side: Side, status: Option<StatusCode>, end: End<'_>) -> Self {
         match end {
-            End::Failed { error } => Self::failed(error),
+            End::Failed { error } => Self::failed(side, error),
             End::Panicked { message } => Self::panicked(message),
             End::Canceled => Self::canceled(side, status),
             End::Complete { .. } => status.map_or_else(Self::good, |status| Self::status(side, status)),
@@ -38,7 +38,7 @@ impl Outcome {
     /// By the RPC conventions; `code` is the call's, if it came to one.
     pub(super) fn grpc(side: Side, code: Option<Code>, end: End<'_>) -> Self {
         match (end, code) {
-            (End::Failed { error }, _) => Self::failed(error),
+            (End::Failed { error }, _) => Self::failed(side, error),
             (End::Panicked { message }, _) => Self::panicked(message),
             (End::Canceled, _) if side == Side::Client => Self::good(),
             (_, Some(code)) if side.counts(code) => Self::error(code.name(), ""),
@@ -81,12 +81,10 @@ impl Outcome {
         Self::good()
     }
 
-    fn failed(error: Failure<'_>) -> Self {
-        let (kind, message) = (error.type_name(), cut(&error.message(), TEXT).to_owned());
-        Self {
-            exception: Some((kind, cut(&error.messages(), TEXT).to_owned())),
-            ..Self::error(kind, message)
-        }
+    fn failed(side: Side, error: Failure<'_>) -> Self {
+        let exception = Some((error.type_name(), cut(&error.messages(), TEXT).to_owned()));
+        let kind = side.fault(error).map_or_else(|| error.type_name(), Fault::name);
+        Self { exception, ..Self::error(kind, cut(&error.message(), TEXT).to_owned()) }
     }
 
     fn panicked(message: &str) -> Self {
@@ -117,6 +115,12 @@ impl Side {
             Self::Server => code.is_server_error(),
             Self::Client => code.is_client_error(),
         }
+    }
+
+    /// What of the network failed, where that is why there is no answer. A server's handler may fail by it too, but that
+    /// is not the exchange with its client.
+    fn fault(self, error: Failure<'_>) -> Option<Fault> {
+        if self == Self::Client { error.fault() } else { None }
     }
 }
 

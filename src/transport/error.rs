@@ -1,8 +1,10 @@
 //! Why there was no answer.
 
-use std::{error, fmt, io, iter};
+use std::{error, fmt};
 
 use hyper_util::client::legacy;
+
+use crate::exchange::Fault;
 
 type Source = Box<dyn error::Error + Send + Sync>;
 
@@ -34,10 +36,10 @@ impl HttpError {
 
     /// The connection, or the request on it, failed.
     pub(super) fn request(source: legacy::Error) -> Self {
-        let kind = match () {
-            () if chain(&source).any(is_tls) => Kind::Tls,
-            () if source.is_connect() => Kind::Connect(no_connection(&source)),
-            () => Kind::Exchange,
+        let kind = match Fault::of(&source) {
+            Some(Fault::SecureConnection) => Kind::Tls,
+            fault if source.is_connect() => Kind::Connect(no_connection(fault)),
+            _ => Kind::Exchange,
         };
         Self { kind, source: source.into() }
     }
@@ -96,29 +98,12 @@ impl error::Error for HttpError {
     }
 }
 
-fn no_connection(error: &(dyn error::Error + 'static)) -> &'static str {
-    let kind = chain(error).filter_map(|error| error.downcast_ref()).map(io::Error::kind).last();
-    match kind {
-        Some(io::ErrorKind::ConnectionRefused) => "refused",
-        Some(io::ErrorKind::TimedOut) => "connect timeout",
-        Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => "unreachable",
-        // The type is private, and so is its kind; a test pins the words.
-        _ if chain(error).any(|error| error.to_string() == "dns error") => "dns",
+fn no_connection(fault: Option<Fault>) -> &'static str {
+    match fault {
+        Some(Fault::ConnectionRefused) => "refused",
+        Some(Fault::Timeout) => "connect timeout",
+        Some(Fault::HostUnreachable) => "unreachable",
+        Some(Fault::NameResolution) => "dns",
         _ => "connect",
     }
-}
-
-fn is_tls(error: &(dyn error::Error + 'static)) -> bool {
-    error.is::<rustls::Error>() || error.is::<rustls::pki_types::InvalidDnsNameError>()
-}
-
-/// The error and what lies beneath it. `io::Error` gives as its source what its inner error has as source, and hides
-/// the inner error itself.
-fn chain<'a>(
-    error: &'a (dyn error::Error + 'static),
-) -> impl Iterator<Item = &'a (dyn error::Error + 'static)> {
-    iter::successors(Some(error), |error| match error.downcast_ref::<io::Error>() {
-        Some(error) => error.get_ref().map(|inner| inner as _),
-        None => error.source(),
-    })
 }

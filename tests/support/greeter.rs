@@ -46,6 +46,7 @@ impl Greeter {
         match name.as_str() {
             "nobody" => return Err(Status::not_found("nobody of that name")),
             "broken" => return Err(Status::internal("the greeter is ill")),
+            "late" => return Err(Status::deadline_exceeded("too late")),
             "panic" => panic!("the till is on fire"),
             "forever" => sleep(Duration::from_secs(3600)).await,
             _ => {}
@@ -118,6 +119,11 @@ where
     pub fn new(service: S, address: std::net::SocketAddr) -> Self {
         let origin = format!("http://{address}").parse().unwrap();
         Self(tonic::client::Grpc::with_origin(service, origin))
+    }
+
+    /// As `protoc` writes it: requests have only a path, and the channel knows the host.
+    pub fn of_channel(channel: S) -> Self {
+        Self(tonic::client::Grpc::new(channel))
     }
 
     pub async fn hello(&mut self, name: &str) -> Result<Greeting, Status> {

@@ -1,0 +1,31 @@
+//! Clients that are no services of `http` requests, made into ones, so that client layers go onto them.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use belvedere::adapter::ReqwestClient;
+//!
+//! # #[cfg(feature = "otel")]
+//! # let layer = belvedere::otel::OtelClientLayer::new();
+//! # #[cfg(not(feature = "otel"))]
+//! # let layer = tower::layer::util::Identity::new();
+//! let http = reqwest::Client::new();
+//! let client = ReqwestClient::new(http.clone(), &layer); // `belvedere.client_layer()`, or any other
+//!
+//! let response = client.send(http.get("https://api.example/carts").bearer_auth("secret")).await?;
+//! let carts = response.error_for_status()?.text().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What reqwest does by itself
+//!
+//! The layers are around the client, so that what happens inside of it is one exchange: the redirects that it follows,
+//! the requests that it retries, the proxy that it goes through. To see each hop of a redirect, build the client with
+//! [`redirect::Policy::none`](::reqwest::redirect::Policy::none), and put tower-http's `FollowRedirect` between
+//! [`Reqwest`] and a layer above it.
+//!
+//! The headers that the client adds to every request are added beneath the layers, which do not see them.
+
+mod reqwest;
+
+pub use self::reqwest::{Reqwest, ReqwestClient, ReqwestFuture};
