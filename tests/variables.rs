@@ -24,6 +24,7 @@ use opentelemetry_proto::tonic::{
 use prost::Message as _;
 use support::{
     Script,
+    authority::{Authority, Secure},
     environment::{Pairs, bare, dead, refusal, serve, setup, start, through, towards, warnings, warns},
     honeycomb::Honeycomb,
     sink::{Sink, text},
@@ -974,6 +975,20 @@ mod otel_logs_exporter {
 mod otel_exporter_otlp_certificate {
     use super::*;
 
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn is_whom_to_trust() {
+        let (own, other) = (Authority::new(), Authority::new());
+        for (name, trusted, expected) in [
+            ("OTEL_EXPORTER_OTLP_CERTIFICATE", &own, true),
+            ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", &own, true),
+            ("OTEL_EXPORTER_OTLP_CERTIFICATE", &other, false),
+        ] {
+            let backend = Secure::start(&own, None).await;
+            let arrived = arrives(&backend, &[(name, &trusted.certificate())]).await;
+            assert_eq!((arrived, backend.served() > 0), (expected, expected), "{name}");
+        }
+    }
+
     #[test]
     fn a_bad_one_is_an_error_that_names_the_variable_and_the_path() {
         for name in ["OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE"] {
@@ -985,8 +1000,31 @@ mod otel_exporter_otlp_certificate {
     }
 }
 
+/// Whether a span arrives there.
+async fn arrives(backend: &Secure, variables: Pairs<'_>) -> bool {
+    let base = backend.base();
+    let belvedere = start(&[&[("OTEL_EXPORTER_OTLP_ENDPOINT", &*base)], variables].concat()).unwrap();
+    serve(&belvedere, Request::new(())).await;
+    belvedere.shutdown(Duration::from_secs(1)).await.lanes[0].delivered == 1
+}
+
 mod otel_exporter_otlp_client_key {
     use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn is_who_to_be() {
+        let (own, client, other) = (Authority::new(), Authority::new(), Authority::new());
+        for (shown, expected) in [(Some(&client), true), (Some(&other), false), (None, false)] {
+            let backend = Secure::start(&own, Some(&client)).await;
+            let (trusted, files) = (own.certificate(), shown.map(|it| (it.key(), it.certificate())));
+            let mut variables = vec![("OTEL_EXPORTER_OTLP_CERTIFICATE", &*trusted)];
+            if let Some((key, certificate)) = &files {
+                variables.push(("OTEL_EXPORTER_OTLP_CLIENT_KEY", key));
+                variables.push(("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", certificate));
+            }
+            assert_eq!(arrives(&backend, &variables).await, expected);
+        }
+    }
 
     #[test]
     fn one_without_the_other_and_bad_ones_are_errors_that_name_the_variable_and_the_path() {

@@ -103,7 +103,7 @@ mod tests {
         let wait = move |_: &dyn opentelemetry::metrics::AsyncInstrument<u64>| {
             let _ = until.lock().unwrap().recv_timeout(LONG);
         };
-        drop(meter.u64_observable_gauge("stuck").with_callback(wait).build());
+        let _ = meter.u64_observable_gauge("stuck").with_callback(wait).build();
         held
     }
 

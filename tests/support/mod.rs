@@ -1,6 +1,8 @@
 //! Doubles, in one place: whatever pretends to be something else in a test lives here.
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "each test binary uses its own part")]
 
+#[cfg(feature = "otel")]
+pub mod authority;
 pub mod body;
 pub mod client;
 #[cfg(feature = "otel")]
