@@ -11,6 +11,7 @@ use tower_layer::Layer;
 use super::{
     attributes::{self, Attributes, GRPC, METHOD, cut, default_port, known_or_other},
     baggage,
+    exception::Kind,
     measure::{Ended, Measure},
     observe::Served,
     options::Options,
@@ -216,7 +217,8 @@ impl Observation for ClientSpan {
         };
         let ended = Ended { end, tally, error: measure.as_ref().and_then(|_| outcome.error_type()) };
         let span = self.context.span();
-        outcome.record(&span, tally.ended());
+        let kind = Kind { side: Side::Client, grpc: self.grpc };
+        outcome.record(&span, tally.ended(), &self.options.exceptions, kind);
         span.end_with_timestamp(tally.ended());
         // Last, so that a meter that panics costs no span.
         match (measure, code) {

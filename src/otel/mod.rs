@@ -67,6 +67,7 @@ mod baggage;
 mod client;
 mod cut;
 mod destination;
+mod exception;
 mod flush;
 mod ids;
 mod layer;

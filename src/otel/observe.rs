@@ -11,6 +11,7 @@ use super::{
     attributes::{Attributes, GRPC},
     baggage,
     client::Called,
+    exception::Kind,
     measure::{Ended, InnerRoute, Measure, Route},
     options::Options,
     outcome::{Outcome, Side},
@@ -223,7 +224,8 @@ impl Observation for ServerSpan {
         let outcome = self.outcome(end, call.as_ref().map(|(_, code)| *code));
         let ended = Ended { end, tally, error: measure.as_ref().and_then(|_| outcome.error_type()) };
         // Before the annotations, since the SDK keeps a limited number of attributes.
-        outcome.record(&span, tally.ended());
+        let kind = Kind { side: Side::Server, grpc: self.grpc.is_some() };
+        outcome.record(&span, tally.ended(), &self.options.exceptions, kind);
         self.annotations.visit(|key, value| span.set_attribute(KeyValue::new(key.clone(), told(value))));
         if let dropped @ 1.. = self.annotations.dropped() {
             span.set_attribute(KeyValue::new(DROPPED, i64::try_from(dropped).unwrap_or(i64::MAX)));

@@ -3,7 +3,7 @@ use std::{borrow::Cow, fmt, net::SocketAddr, sync::Arc};
 use http::{Uri, request, response};
 use opentelemetry::KeyValue;
 
-use super::{metrics::Instruments, rooms::Rooms, span::Spans};
+use super::{exception::Exceptions, metrics::Instruments, rooms::Rooms, span::Spans};
 use crate::{
     exchange::{Code, HeaderNames, Hops, Methods, Query},
     trace::{Propagation, TrustIncoming},
@@ -29,6 +29,7 @@ pub(super) struct Options {
     pub(super) methods: Methods,
     pub(super) instruments: Option<Arc<Instruments>>,
     pub(super) rooms: Arc<Rooms>,
+    pub(super) exceptions: Exceptions,
     pub(super) origin: Option<Uri>,
 }
 

@@ -1,4 +1,4 @@
-use std::borrow::Cow;
+use std::{borrow::Cow, time::SystemTime};
 
 use http::StatusCode;
 use opentelemetry::{
@@ -6,13 +6,16 @@ use opentelemetry::{
     trace::{SpanRef, Status},
 };
 
-use super::attributes::{ERROR_TYPE, EXCEPTION_MESSAGE, EXCEPTION_TYPE, TEXT, cut};
+use super::{
+    attributes::{ERROR_TYPE, TEXT, cut},
+    exception::{Exception, Exceptions, Kind},
+};
 use crate::exchange::{Code, End, Failure, Fault};
 
 /// What an end means for a span: its status, its `error.type`, and the exception that caused it.
 pub(super) struct Outcome {
     error: Option<(Cow<'static, str>, Cow<'static, str>)>,
-    exception: Option<(&'static str, String)>,
+    exception: Option<Exception>,
 }
 
 /// Which side of the exchange the span is on. The conventions judge the same status differently.
@@ -46,17 +49,15 @@ impl Outcome {
         }
     }
 
-    /// Writes it onto the span.
-    pub(super) fn record(self, span: &SpanRef<'_>, at: std::time::SystemTime) {
+    /// Writes it onto the span; an exception goes where `exceptions` says.
+    pub(super) fn record(self, span: &SpanRef<'_>, at: SystemTime, exceptions: &Exceptions, of: Kind) {
         let Self { error, exception } = self;
         if let Some((kind, description)) = error {
             span.set_attribute(KeyValue::new(ERROR_TYPE, kind));
             span.set_status(Status::Error { description });
         }
-        if let Some((kind, message)) = exception {
-            let attributes =
-                vec![KeyValue::new(EXCEPTION_TYPE, kind), KeyValue::new(EXCEPTION_MESSAGE, message)];
-            span.add_event_with_timestamp("exception", at, attributes);
+        if let Some(exception) = exception {
+            exceptions.tell(exception, of, span, at);
         }
     }
 
@@ -82,7 +83,8 @@ impl Outcome {
     }
 
     fn failed(side: Side, error: Failure<'_>) -> Self {
-        let exception = Some((error.type_name(), cut(&error.messages(), TEXT).to_owned()));
+        let message = cut(&error.messages(), TEXT).to_owned();
+        let exception = Some(Exception { kind: error.type_name(), message });
         let kind = side.fault(error).map_or_else(|| error.type_name(), Fault::name);
         Self { exception, ..Self::error(kind, cut(&error.message(), TEXT).to_owned()) }
     }
@@ -90,7 +92,7 @@ impl Outcome {
     fn panicked(message: &str) -> Self {
         let message = cut(message, TEXT);
         Self {
-            exception: Some((PANIC, message.to_owned())),
+            exception: Some(Exception { kind: PANIC, message: message.to_owned() }),
             ..Self::error(PANIC, format!("panicked: {message}"))
         }
     }
@@ -99,9 +101,10 @@ impl Outcome {
     /// an error stays one.
     fn canceled(side: Side, status: Option<StatusCode>) -> Self {
         let judged = status.map_or_else(Self::good, |status| Self::status(side, status));
+        let why = if status == Some(StatusCode::SWITCHING_PROTOCOLS) { CUT_OFF } else { LEFT };
         match (side, judged.error) {
-            (Side::Server, None) => Self::error("canceled", LEFT),
-            (Side::Server, Some((kind, _))) => Self::error(kind, LEFT),
+            (Side::Server, None) => Self::error("canceled", why),
+            (Side::Server, Some((kind, _))) => Self::error(kind, why),
             (Side::Client, error) => Self { error, exception: None },
         }
     }
@@ -125,4 +128,5 @@ impl Side {
 }
 
 const PANIC: &str = "panic";
+const CUT_OFF: &str = "the connection was cut off";
 const LEFT: &str = "the client left before the response was over";

@@ -90,6 +90,28 @@ macro_rules! shared_setters {
             self
         }
 
+        /// Also tells errors and panics as log records: events such as `http.server.request.exception`, with the span's
+        /// trace. Default: no.
+        ///
+        /// The conventions are [moving](https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-logs/) from events
+        /// on spans to these; backends may still look for the events alone, as Honeycomb does.
+        #[must_use]
+        pub fn logger_provider<P>(mut self, provider: &P) -> Self
+        where
+            P: opentelemetry::logs::LoggerProvider,
+            P::Logger: Send + Sync + 'static,
+        {
+            self.options_mut().exceptions.logger(provider);
+            self
+        }
+
+        /// Whether errors and panics are `exception` events on the span. Default: yes.
+        #[must_use]
+        pub fn exception_events(mut self, events: bool) -> Self {
+            self.options_mut().exceptions.events = events;
+            self
+        }
+
         fn options_mut(&mut self) -> &mut super::options::Options {
             std::sync::Arc::make_mut(&mut self.options)
         }

@@ -218,6 +218,59 @@ async fn a_root_that_is_no_certificate_is_refused() {
     assert!(error.to_string().contains("DER"), "{error}");
 }
 
+#[tokio::test]
+async fn roots_in_pem_take_the_place_of_those_that_are_compiled_in() {
+    let backend = Backend::tls("127.0.0.1", answer("200 OK", "", b"")).await;
+    let (pem, https) = (backend.root_pem(), uri(&backend, "https", "/"));
+    let client = HttpClient::builder().roots(pem.as_bytes()).unwrap().build().unwrap();
+    assert_eq!(post(&client, &https).await.unwrap().status, StatusCode::OK);
+
+    let other = Backend::tls("127.0.0.1", answer("200 OK", "", b"")).await.root_pem();
+    let client = HttpClient::builder().roots(other.as_bytes()).unwrap().build().unwrap();
+    assert!(post(&client, &https).await.unwrap_err().is_tls());
+
+    let both = HttpClient::builder().roots(format!("{other}\n{pem}").as_bytes()).unwrap().build().unwrap();
+    assert_eq!(post(&both, &https).await.unwrap().status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_backend_that_asks_who_one_is_is_shown_the_certificate() {
+    let (backend, certificate, key) = Backend::mutual("127.0.0.1", answer("200 OK", "", b"")).await;
+    let (pem, https) = (backend.root_pem(), uri(&backend, "https", "/"));
+    let builder = || HttpClient::builder().roots(pem.as_bytes()).unwrap();
+
+    let stranger = builder().build().unwrap();
+    assert!(post(&stranger, &https).await.is_err());
+    let known = builder().identity(certificate.as_bytes(), key.as_bytes()).unwrap().build().unwrap();
+    assert_eq!(post(&known, &https).await.unwrap().status, StatusCode::OK);
+    assert_eq!(backend.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_certificate_is_said_and_a_key_is_never_shown() {
+    let (_, certificate, key) = Backend::mutual("127.0.0.1", Reply::Silence).await;
+    let (_, _, other) = Backend::mutual("127.0.0.1", Reply::Silence).await;
+    let (certificate, key, other) = (certificate.as_bytes(), key.as_bytes(), other.as_bytes());
+    let secret = &key[60..100];
+    let torn = &key[..key.len() - 40];
+    let identity = |chain: &[u8], key: &[u8]| HttpClient::builder().identity(chain, key).unwrap_err();
+    for (error, named) in [
+        (HttpClient::builder().roots(b"").unwrap_err(), "root certificates is \"without a certificate\""),
+        (HttpClient::builder().roots(key).unwrap_err(), "root certificates is \"without a certificate\""),
+        (identity(b"nothing", key), "client certificate is \"without a certificate\""),
+        (identity(certificate, b"nothing"), "client key is \"not a private key in PEM\""),
+        (identity(certificate, torn), "client key is \"not a private key in PEM\""),
+        (identity(certificate, certificate), "client key is \"not a private key in PEM\""),
+        (identity(certificate, other), "client key is \"not the key of the client certificate\""),
+    ] {
+        let words = format!("{error} {error:?}");
+        assert!(error.is_invalid() && words.contains(named), "{named}: {words}");
+        assert!(!words.contains(std::str::from_utf8(secret).unwrap()), "{words}");
+    }
+    let builder = HttpClient::builder().identity(certificate, key).unwrap();
+    assert!(!format!("{builder:?}").contains(std::str::from_utf8(secret).unwrap()));
+}
+
 fn answer(status: &str, headers: &str, body: &[u8]) -> Reply {
     let head = format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n", body.len());
     Reply::Bytes([head.as_bytes(), body].concat())

@@ -33,7 +33,7 @@ impl Tls {
     pub(super) fn roots(&mut self, pem: &[u8]) -> Result<(), Error> {
         let roots = certificates("root certificates", pem)?;
         // Whether they are roots is said at once, and not when the client is built.
-        add(&mut RootCertStore::empty(), &roots)?;
+        add(&mut RootCertStore::empty(), &roots, PEM_ADVICE)?;
         self.roots = Some(roots);
         Ok(())
     }
@@ -67,10 +67,10 @@ impl Tls {
     fn store(&self) -> Result<RootCertStore, Error> {
         let mut store = RootCertStore::empty();
         match &self.roots {
-            Some(roots) => add(&mut store, roots)?,
+            Some(roots) => add(&mut store, roots, PEM_ADVICE)?,
             None => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
         }
-        add(&mut store, &self.more)?;
+        add(&mut store, &self.more, DER_ADVICE)?;
         Ok(store)
     }
 }
@@ -79,11 +79,15 @@ fn provider() -> Arc<CryptoProvider> {
     CryptoProvider::get_default().cloned().unwrap_or_else(|| Arc::new(ring::default_provider()))
 }
 
-fn add(store: &mut RootCertStore, roots: &[CertificateDer<'static>]) -> Result<(), Error> {
+fn add(
+    store: &mut RootCertStore,
+    roots: &[CertificateDer<'static>],
+    advice: &'static str,
+) -> Result<(), Error> {
     roots.iter().try_for_each(|root| {
         store
             .add(root.clone())
-            .map_err(|error| Error::invalid("a root certificate", &error.to_string(), ROOT_ADVICE))
+            .map_err(|error| Error::invalid("a root certificate", &error.to_string(), advice))
     })
 }
 
@@ -98,6 +102,6 @@ fn certificates(name: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, 
 }
 
 const PROVIDER_ADVICE: &str = "install one that has cipher suites for TLS 1.2 or 1.3";
-const ROOT_ADVICE: &str = "give an X.509 certificate of an authority";
+const DER_ADVICE: &str = "give an X.509 certificate in DER, not in PEM";
 const PEM_ADVICE: &str = "give X.509 certificates in PEM, which begin with -----BEGIN CERTIFICATE-----";
 const KEY_ADVICE: &str = "give the certificate's own key in PEM: PKCS#8, PKCS#1 or SEC1";

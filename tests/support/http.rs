@@ -14,7 +14,12 @@ use tokio::{
 };
 use tokio_rustls::{
     TlsAcceptor,
-    rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer},
+    rustls::{
+        RootCertStore, ServerConfig,
+        crypto::ring,
+        pki_types::PrivateKeyDer,
+        server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+    },
 };
 
 /// What it does after each request.
@@ -34,6 +39,7 @@ pub(crate) struct Backend {
     pub(crate) address: SocketAddr,
     /// The certificate of its authority, if it speaks TLS.
     pub(crate) root: Vec<u8>,
+    pem: String,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -52,15 +58,39 @@ impl Backend {
 
     /// With a certificate for `name`, which nobody trusts unless told to.
     pub(crate) async fn tls(name: &str, reply: Reply) -> Self {
+        Self::secured(name, reply, WebPkiClientVerifier::no_client_auth()).await
+    }
+
+    /// With a certificate for `name`, for clients that show the certificate which is given back with its key, both in
+    /// PEM, and for no others.
+    pub(crate) async fn mutual(name: &str, reply: Reply) -> (Self, String, String) {
+        let client = generate_simple_self_signed(["client".to_owned()]).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(client.cert.der().clone()).unwrap();
+        let provider = Arc::new(ring::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        let backend = Self::secured(name, reply, verifier.unwrap()).await;
+        (backend, client.cert.pem(), client.signing_key.serialize_pem())
+    }
+
+    /// The certificate of its authority, in PEM.
+    pub(crate) fn root_pem(&self) -> String {
+        self.pem.clone()
+    }
+
+    async fn secured(name: &str, reply: Reply, clients: Arc<dyn ClientCertVerifier>) -> Self {
         let CertifiedKey { cert, signing_key } = generate_simple_self_signed([name.to_owned()]).unwrap();
         let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
-            .with_no_client_auth()
+            .with_client_cert_verifier(clients)
             .with_single_cert(vec![cert.der().clone()], key)
             .unwrap();
-        Self::start(reply, Some(Arc::new(config).into()), cert.der().to_vec()).await
+        Self {
+            pem: cert.pem(),
+            ..Self::start(reply, Some(Arc::new(config).into()), cert.der().to_vec()).await
+        }
     }
 
     /// The head and the body of every request.
@@ -76,7 +106,7 @@ impl Backend {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, seen) = (listener.local_addr().unwrap(), Arc::default());
         tokio::spawn(accept(listener, reply, tls, Arc::clone(&seen)));
-        Self { address, root, seen }
+        Self { address, root, pem: String::new(), seen }
     }
 }
 

@@ -15,8 +15,13 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use opentelemetry_proto::tonic::{
-    collector::trace::v1::ExportTraceServiceRequest,
+    collector::{
+        logs::v1::ExportLogsServiceRequest, metrics::v1::ExportMetricsServiceRequest,
+        trace::v1::ExportTraceServiceRequest,
+    },
     common::v1::any_value::Value,
+    logs::v1::LogRecord,
+    metrics::v1::Metric,
     trace::v1::{ScopeSpans, Span, TracesData},
 };
 use prost::Message as _;
@@ -42,6 +47,21 @@ pub struct Received {
     pub path: String,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
+}
+
+impl Received {
+    /// Spans may be sent to any path.
+    pub fn is_spans(&self) -> bool {
+        !self.is_metrics() && !self.is_logs()
+    }
+
+    pub fn is_metrics(&self) -> bool {
+        self.path.ends_with("/v1/metrics")
+    }
+
+    pub fn is_logs(&self) -> bool {
+        self.path.ends_with("/v1/logs")
+    }
 }
 
 impl Sink {
@@ -99,17 +119,35 @@ impl Sink {
 
     /// All spans that arrived, below the scopes that made them.
     pub fn scopes(&self) -> Vec<ScopeSpans> {
-        let decode = |received: Received| ExportTraceServiceRequest::decode(&*received.body).unwrap();
-        let resources = self.received().into_iter().flat_map(move |received| decode(received).resource_spans);
+        let requests = self.decoded::<ExportTraceServiceRequest>(Received::is_spans);
+        let resources = requests.into_iter().flat_map(|request| request.resource_spans);
         resources.flat_map(|resource| resource.scope_spans).collect()
+    }
+
+    /// All metrics that arrived, of each collection.
+    pub fn metrics(&self) -> Vec<Metric> {
+        let requests = self.decoded::<ExportMetricsServiceRequest>(Received::is_metrics);
+        let resources = requests.into_iter().flat_map(|request| request.resource_metrics);
+        resources.flat_map(|resource| resource.scope_metrics).flat_map(|scope| scope.metrics).collect()
+    }
+
+    /// All log records that arrived.
+    pub fn logs(&self) -> Vec<LogRecord> {
+        let requests = self.decoded::<ExportLogsServiceRequest>(Received::is_logs);
+        let resources = requests.into_iter().flat_map(|request| request.resource_logs);
+        resources.flat_map(|resource| resource.scope_logs).flat_map(|scope| scope.log_records).collect()
     }
 
     /// The attributes of the resource that sent the first span.
     pub fn resource(&self) -> Vec<(String, String)> {
-        let received = self.received();
-        let request = TracesData::decode(&*received[0].body).unwrap();
+        let request = self.decoded::<TracesData>(Received::is_spans).remove(0);
         let resource = request.resource_spans[0].resource.clone().unwrap();
         resource.attributes.into_iter().map(|pair| (pair.key, text(pair.value.unwrap().value))).collect()
+    }
+
+    fn decoded<M: prost::Message + Default>(&self, of: impl Fn(&Received) -> bool) -> Vec<M> {
+        let posted = self.received().into_iter().filter(of);
+        posted.map(|received| M::decode(&*received.body).unwrap()).collect()
     }
 
     /// Waits until `count` spans have arrived.
