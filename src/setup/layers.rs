@@ -21,7 +21,7 @@ pub(super) struct Layers<'a> {
 macro_rules! set {
     ($layers:expr, $layer:expr) => {{
         let Layers { propagation, instrumentation, tracers, metrics, loggers } = $layers;
-        let Instrumentation { known_methods, .. } = instrumentation;
+        let Instrumentation { known_methods, exceptions, .. } = instrumentation;
         let layer = $layer.propagation((*propagation).clone());
         let layer = match tracers {
             Some(tracers) => layer.tracer_provider(*tracers),
@@ -35,8 +35,12 @@ macro_rules! set {
             Some(metrics) => layer.metrics(metrics.clone()),
             None => layer,
         };
-        let _ = loggers;
-        layer
+        match loggers {
+            Some(loggers) => {
+                layer.logger_provider(*loggers).exception_events(*exceptions == Exceptions::Both)
+            }
+            None => layer,
+        }
     }};
 }
 
