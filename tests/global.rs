@@ -1,4 +1,4 @@
-//! OpenTelemetry's global provider. It belongs to the whole process, so that there is one test here and no second one.
+//! OpenTelemetry's global providers. They belong to the whole process, so that there is one test here and no second one.
 #![cfg(feature = "otel")]
 
 mod support;
@@ -13,14 +13,17 @@ use opentelemetry::{
 use support::sink::Sink;
 
 #[tokio::test]
-async fn spans_made_by_the_global_tracer_are_sent_unless_the_setup_leaves_it_alone() {
+async fn what_is_made_with_the_global_providers_is_sent_unless_the_setup_leaves_them_alone() {
     for (setup, expected) in [(setup().global(false), 0), (setup(), 1)] {
         let sink = Sink::start();
         let belvedere = setup.otlp(sink.base()).start().unwrap();
         global::tracer("test").start("by hand").end();
+        global::meter("test").u64_counter("by_hand").build().add(1, &[]);
         belvedere.shutdown(Duration::from_secs(5)).await;
-        let names: Vec<_> = sink.spans().into_iter().map(|span| span.name).collect();
-        assert_eq!(names, ["by hand"; 1][..expected]);
+        let spans: Vec<_> = sink.spans().into_iter().map(|span| span.name).collect();
+        let metrics: Vec<_> = sink.metrics().into_iter().map(|metric| metric.name).collect();
+        assert_eq!(spans, ["by hand"; 1][..expected]);
+        assert_eq!(metrics, ["by_hand"; 1][..expected]);
     }
 }
 

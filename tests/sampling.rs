@@ -118,6 +118,14 @@ async fn what_others_wrote_into_tracestate_stays() {
 }
 
 #[tokio::test]
+async fn what_level_2_allows_and_the_api_does_not_stays_as_well() {
+    let service = Service::new(Ratio::new(0.5));
+    let before = "a@b@c=1,vendor=a";
+    let sent = service.serve(&[("traceparent", HIGH), ("tracestate", before)]).await;
+    assert_eq!(state(&sent), "ot=th:8,a@b@c=1,vendor=a");
+}
+
+#[tokio::test]
 async fn the_same_traces_are_kept_by_everybody_who_keeps_as_many() {
     for (traceparent, share, expected) in [(LOW, 0.999, 0), (LOW, 1.0, 2), (HIGH, 0.001, 2), (HIGH, 0.0, 0)] {
         let service = Service::new(Ratio::new(share));

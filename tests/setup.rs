@@ -12,7 +12,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use support::{
     Script, Server,
-    environment::{bare, dead, serve, setup, start, through},
+    environment::{bare, dead, fail, serve, setup, start, through, wholly},
     sink::{Sink, text},
 };
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -103,11 +103,14 @@ fn the_headers_of_an_endpoint_are_never_printed() {
 #[tokio::test]
 async fn nothing_leaves_the_process_that_was_not_asked_for() {
     let sink = Sink::start();
-    let belvedere = start(&[
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.base()),
-        ("OTEL_PROPAGATORS", "tracecontext,baggage,xray"),
-    ])
-    .unwrap();
+    let belvedere = wholly(
+        &sink,
+        &[
+            ("OTEL_PROPAGATORS", "tracecontext,baggage,xray"),
+            ("OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", "logs/dup"),
+            ("OTEL_SEMCONV_STABILITY_OPT_IN", "http/dup"),
+        ],
+    );
     let client = belvedere.client_layer().layer(service_fn(|_: Request<Script>| async {
         Err::<Response<Script>, _>(std::io::Error::from(std::io::ErrorKind::ConnectionRefused))
     }));
@@ -157,6 +160,7 @@ async fn nothing_leaves_the_process_that_was_not_asked_for() {
     let id = 0x5759e988bd862e3fe1be46a994272793_u128.to_be_bytes();
     assert_eq!(spans.len(), 2);
     assert!(spans.iter().all(|span| span.trace_id == id), "the header was read: {spans:?}");
+    assert!(!sink.metrics().is_empty() && !sink.logs().is_empty(), "what they say of it is there, too");
     assert!(!found(b"CANARY"), "{}", String::from_utf8_lossy(&bytes));
 }
 
@@ -295,6 +299,72 @@ async fn the_exporter_never_traces_itself() {
     belvedere.shutdown(Duration::from_secs(5)).await;
     let names: Vec<_> = sink.spans().into_iter().map(|span| span.name).collect();
     assert_eq!(names, ["GET"]);
+}
+
+#[tokio::test]
+async fn a_further_endpoint_gets_metrics_and_logs_as_well() {
+    let logs = [("OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", "logs")];
+    let sink = Sink::start();
+    let belvedere = bare(&logs).otlp(sink.base()).start().unwrap();
+    fail(&belvedere).await;
+    let report = belvedere.shutdown(Duration::from_secs(5)).await;
+    assert_eq!((report.lanes.len(), report.lost()), (3, 0), "{report}");
+    assert_eq!((sink.spans().len(), sink.logs().len()), (1, 1));
+    assert!(!sink.metrics().is_empty());
+}
+
+#[tokio::test]
+async fn more_is_measured_where_the_code_asks_for_it() {
+    let sink = Sink::start();
+    let endpoint = [("OTEL_EXPORTER_OTLP_ENDPOINT", &*sink.base())];
+    let setup = bare(&endpoint).metrics(|metrics| metrics.active_requests(true).body_sizes(true));
+    let belvedere = setup.start().unwrap();
+    serve(&belvedere, Request::new(())).await;
+    belvedere.shutdown(Duration::from_secs(5)).await;
+    let mut names: Vec<_> = sink.metrics().into_iter().map(|metric| metric.name).collect();
+    names.sort();
+    let expected =
+        ["http.server.active_requests", "http.server.request.duration", "http.server.response.body.size"];
+    assert_eq!(names, expected);
+}
+
+#[tokio::test]
+async fn metrics_are_collected_by_a_flush_and_by_dropping_the_guard_in_a_current_thread_runtime() {
+    let (flushed, dropped) = (Sink::start(), Sink::start());
+    let belvedere = wholly(&flushed, &[]);
+    serve(&belvedere, Request::new(())).await;
+    assert!(belvedere.flush(Duration::from_secs(5)).await);
+    assert_eq!(flushed.metrics().len(), 1);
+
+    let belvedere = wholly(&dropped, &[]);
+    serve(&belvedere, Request::new(())).await;
+    drop(belvedere);
+    assert_eq!((dropped.metrics().len(), dropped.spans().len()), (1, 1));
+}
+
+#[test]
+fn metrics_are_collected_by_a_shutdown_that_blocks() {
+    let sink = Sink::start();
+    let belvedere = wholly(&sink, &[]);
+    let meter = opentelemetry::metrics::MeterProvider::meter(belvedere.meter_provider().unwrap(), "app");
+    meter.u64_counter("carts").build().add(1, &[]);
+    let report = belvedere.shutdown_blocking(Duration::from_secs(5));
+    assert_eq!((report.lost(), sink.metrics().len()), (0, 1), "{report}");
+}
+
+#[tokio::test]
+async fn a_limit_holds_with_all_signals_towards_a_dead_port() {
+    let (_socket, dead) = dead();
+    let logs = ("OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", "logs");
+    let belvedere = bare(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &dead), logs]).start().unwrap();
+    fail(&belvedere).await;
+    let limit = Duration::from_millis(500);
+    let shutdown = tokio::time::timeout(limit * 4, belvedere.shutdown(limit));
+    let report = shutdown.await.expect("the shutdown ends within its limit");
+    for lane in &report.lanes {
+        assert_eq!((lane.accepted, lane.delivered, lane.lost()), (1, 0, 1), "{report}");
+    }
+    assert_eq!(report.lanes.len(), 3, "{report}");
 }
 
 #[tokio::test]

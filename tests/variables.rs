@@ -3,6 +3,8 @@
 //! The tests of a row stand in a module that is named after its first variable.
 #![cfg(feature = "otel")]
 
+#[path = "support/log.rs"]
+mod log;
 mod support;
 
 use std::{
@@ -16,16 +18,13 @@ use http::{Request, Response};
 use opentelemetry::trace::{
     Link, SpanContext, SpanId, TraceFlags, TraceId, TraceState, Tracer as _, TracerProvider as _,
 };
-use opentelemetry_proto::tonic::{
-    collector::{logs::v1::ExportLogsServiceRequest, metrics::v1::ExportMetricsServiceRequest},
-    logs::v1::LogRecord,
-    metrics::v1::{AggregationTemporality, Metric, metric::Data},
-};
-use prost::Message as _;
+use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, Metric, metric::Data};
 use support::{
     Script,
     authority::{Authority, Secure},
-    environment::{Pairs, bare, dead, refusal, serve, setup, start, through, towards, warnings, warns},
+    environment::{
+        Pairs, bare, dead, fail, refusal, serve, setup, start, through, towards, warnings, warns, wholly,
+    },
     honeycomb::Honeycomb,
     sink::{Sink, text},
 };
@@ -818,6 +817,20 @@ mod belvedere_check {
     }
 
     #[test]
+    fn one_line_says_whose_key_it_is() {
+        let (double, log) = (Honeycomb::knowing(), log::Log::default());
+        tracing::subscriber::with_default(log.subscriber(), || drop(checked(&double, "TRUE").unwrap()));
+        let lines = log.lines();
+        let told: Vec<_> = lines.iter().filter(|line| line.contains("the key is known")).collect();
+        assert_eq!(told.len(), 1, "{lines:?}");
+        assert!(
+            told[0].contains("team=\"The Shop\"") && told[0].contains("environment=\"production\""),
+            "{told:?}"
+        );
+        assert!(!lines.concat().contains("0a0a"), "{lines:?}");
+    }
+
+    #[test]
     fn nobody_is_asked_unless_it_is_set() {
         let double = Honeycomb::knowing();
         drop(checked(&double, "").unwrap());
@@ -874,33 +887,7 @@ mod belvedere_check {
 
 /// The metrics that arrived, by their names.
 fn metrics(sink: &Sink) -> BTreeMap<String, Metric> {
-    let requests = sink.received().into_iter().filter(|received| received.path == "/v1/metrics");
-    let requests = requests.map(|received| ExportMetricsServiceRequest::decode(&*received.body).unwrap());
-    let scopes =
-        requests.flat_map(|request| request.resource_metrics).flat_map(|resource| resource.scope_metrics);
-    scopes.flat_map(|scope| scope.metrics).map(|metric| (metric.name.clone(), metric)).collect()
-}
-
-/// The logs that arrived.
-fn logs(sink: &Sink) -> Vec<LogRecord> {
-    let requests = sink.received().into_iter().filter(|received| received.path == "/v1/logs");
-    let requests = requests.map(|received| ExportLogsServiceRequest::decode(&*received.body).unwrap());
-    let scopes = requests.flat_map(|request| request.resource_logs).flat_map(|resource| resource.scope_logs);
-    scopes.flat_map(|scope| scope.log_records).collect()
-}
-
-/// Started, with this sink as its endpoint, for all that there is.
-fn wholly(sink: &Sink, variables: Pairs<'_>) -> Belvedere {
-    let base = sink.base();
-    bare(&[&[("OTEL_EXPORTER_OTLP_ENDPOINT", &*base)], variables].concat()).start().unwrap()
-}
-
-/// Serves one request that fails.
-async fn fail(belvedere: &Belvedere) {
-    let service = service_fn(|_: Request<()>| async {
-        Err::<Response<Script>, _>(std::io::Error::other("out of stock"))
-    });
-    assert!(belvedere.layer().layer(service).oneshot(Request::new(())).await.is_err());
+    sink.metrics().into_iter().map(|metric| (metric.name.clone(), metric)).collect()
 }
 
 /// What is told of an exception: as events of the span, and as logs.
@@ -909,7 +896,7 @@ async fn exceptions(variables: Pairs<'_>) -> (usize, usize) {
     let belvedere = towards(&sink, variables);
     fail(&belvedere).await;
     belvedere.shutdown(PATIENCE).await;
-    (sink.spans()[0].events.len(), logs(&sink).len())
+    (sink.spans()[0].events.len(), sink.logs().len())
 }
 
 mod otel_metrics_exporter {
@@ -942,6 +929,16 @@ mod otel_metrics_exporter {
             belvedere.shutdown(PATIENCE).await;
             assert_eq!(!metrics(&sink).is_empty(), expected, "{word}");
         }
+    }
+
+    #[test]
+    fn that_honeycomb_gets_none_is_told_in_one_line() {
+        let log = log::Log::default();
+        tracing::subscriber::with_default(log.subscriber(), || {
+            drop(bare(&[("HONEYCOMB_API_KEY", INGEST)]).start().unwrap());
+        });
+        let told = log.lines().into_iter().filter(|line| line.contains("OTEL_METRICS_EXPORTER=otlp"));
+        assert_eq!(told.count(), 1, "{:?}", log.lines());
     }
 
     #[test]
@@ -1078,9 +1075,9 @@ mod otel_blrp_schedule_delay {
         let belvedere = towards(&sink, &[LOGS, ("OTEL_BLRP_SCHEDULE_DELAY", "60000")]);
         fail(&belvedere).await;
         tokio::time::sleep(LATER).await;
-        assert!(!sink.spans().is_empty() && logs(&sink).is_empty());
+        assert!(!sink.spans().is_empty() && sink.logs().is_empty());
         belvedere.flush(PATIENCE).await;
-        assert_eq!(logs(&sink).len(), 1);
+        assert_eq!(sink.logs().len(), 1);
     }
 
     #[test]
@@ -1127,8 +1124,8 @@ mod otel_blrp_max_export_batch_size {
             fail(&belvedere).await;
         }
         belvedere.shutdown(PATIENCE).await;
-        let requests = sink.received().into_iter().filter(|received| received.path == "/v1/logs").count();
-        assert_eq!((logs(&sink).len(), requests), (5, 3));
+        let requests = sink.received().iter().filter(|received| received.is_logs()).count();
+        assert_eq!((sink.logs().len(), requests), (5, 3));
     }
 
     #[test]
@@ -1320,7 +1317,7 @@ mod honeycomb_metrics_dataset {
         belvedere.shutdown(PATIENCE).await;
         for received in sink.received() {
             let dataset = received.headers.get("x-honeycomb-dataset").map(|value| value.to_str().unwrap());
-            assert_eq!(dataset, (received.path == "/v1/metrics").then_some("numbers"), "{}", received.path);
+            assert_eq!(dataset, received.is_metrics().then_some("numbers"), "{}", received.path);
         }
         assert!(!metrics(&sink).is_empty());
     }

@@ -49,7 +49,7 @@ impl Identity {
     /// This exchange where one of its spans is active.
     pub(super) fn at(&self, active: &Self) -> Self {
         let Self { span_id, sampled, ref state, .. } = *active;
-        let state = state.clone().or_else(|| self.state.clone());
+        let state = state.clone().map(|state| self.and_unseen(state)).or_else(|| self.state.clone());
         Self { span_id, sampled, state, ..self.clone() }
     }
 
@@ -72,11 +72,26 @@ impl Identity {
             return Self { span_id: made.span_id, ..self.clone() };
         }
         let Self { trace_id, span_id, sampled, .. } = made;
-        // The caller's own spelling is passed on, unless a sampler or a processor has changed its meaning.
-        let callers = self.state.as_ref().and_then(Tracestate::to_otel);
-        let changed = callers.is_none_or(|state| state != *span.trace_state());
-        let state = if changed && made.state.is_some() { made.state } else { self.state.clone() };
+        let state = made.state.map(|state| self.state_with(state, span)).or_else(|| self.state.clone());
         Self { trace_id, span_id, sampled, state, ..self.clone() }
+    }
+
+    /// The caller's state with what a sampler or a processor has made of it.
+    fn state_with(&self, made: Tracestate, span: &SpanContext) -> Tracestate {
+        let Some(callers) = &self.state else { return made };
+        match callers.to_otel() {
+            // The caller's own spelling is passed on, unless its meaning was changed.
+            Some(state) if state == *span.trace_state() => callers.clone(),
+            _ => self.and_unseen(made),
+        }
+    }
+
+    /// A state that was made of a span, and of the caller's what the API could not hold, so that its maker did not see it.
+    fn and_unseen(&self, made: Tracestate) -> Tracestate {
+        match &self.state {
+            Some(callers) if callers.to_otel().is_none() => made.before(callers),
+            _ => made,
+        }
     }
 
     /// The trace, the same in all backends.

@@ -237,6 +237,15 @@ impl Tracestate {
         self.0.split(',').filter_map(|member| member.split_once('='))
     }
 
+    /// These members, and those of the other state that have another key, as far as there is room.
+    pub(super) fn before(&self, other: &Self) -> Self {
+        let is_ours = |key: &str| self.members().any(|(ours, _)| ours == key);
+        let theirs =
+            other.0.split(',').filter(|member| !is_ours(member.split('=').next().unwrap_or_default()));
+        let members = self.0.split(',').chain(theirs).take(MAX_MEMBERS);
+        Self(members.collect::<Vec<_>>().join(",").into())
+    }
+
     /// The header, in one piece.
     pub fn to_value(&self) -> HeaderValue {
         HeaderValue::from_str(&self.0).expect("keys and values are visible ASCII")

@@ -33,6 +33,12 @@ pub fn towards(sink: &Sink, variables: Pairs<'_>) -> Belvedere {
     start(&[&[("OTEL_EXPORTER_OTLP_ENDPOINT", &*base)], variables].concat()).unwrap()
 }
 
+/// Started, with this sink as its endpoint, for all that there is.
+pub fn wholly(sink: &Sink, variables: Pairs<'_>) -> Belvedere {
+    let base = sink.base();
+    bare(&[&[("OTEL_EXPORTER_OTLP_ENDPOINT", &*base)], variables].concat()).start().unwrap()
+}
+
 /// The message of an error that must be there.
 #[track_caller]
 pub fn refusal(variables: Pairs<'_>) -> String {
@@ -62,6 +68,14 @@ pub async fn serve(belvedere: &Belvedere, request: Request<()>) -> Response<()> 
     let (parts, body) = belvedere.layer().layer(service).oneshot(request).await.unwrap().into_parts();
     drop(body.collect().await);
     Response::from_parts(parts, ())
+}
+
+/// Serves one request that fails.
+pub async fn fail(belvedere: &Belvedere) {
+    let service = service_fn(|_: Request<()>| async {
+        Err::<Response<Script>, _>(std::io::Error::other("out of stock"))
+    });
+    assert!(belvedere.layer().layer(service).oneshot(Request::new(())).await.is_err());
 }
 
 /// One request through the whole way: the sink that got what was made of it, after everything was shut down.
