@@ -10,15 +10,17 @@ use tower_layer::Layer;
 use super::{
     attributes::{self, Attributes, METHOD, cut, default_port},
     baggage,
+    hosts::Hosts,
     observe::Served,
     options::Options,
     outcome::{Outcome, Side},
     span::builder,
 };
 use crate::{
+    Error,
     exchange::{self, Code, End, Hops, Host, Tally, is_grpc},
     observe::{Observation, Observe, Observer},
-    trace::{Identity, Scope},
+    trace::{Identity, Propagation, Scope},
 };
 
 /// A layer that makes one `CLIENT` span of every outgoing request and writes the trace into its headers.
@@ -54,6 +56,31 @@ impl OtelClientLayer {
     }
 
     super::setters::shared_setters!();
+
+    /// The hosts that are not told the trace: a request to one of them has a span, and no header of a trace or of baggage,
+    /// not even one that was on it already. Default: none.
+    ///
+    /// A host is a name (`api.partner.example`), all names under one (`*.partner.example`, which leaves out
+    /// `partner.example` itself), or an address (`10.0.0.1`, `[::1]`); with a port it is that port alone. A request that
+    /// does not say its host, as those of tonic to its channel, goes to none of them.
+    ///
+    /// ```
+    /// use belvedere::otel::OtelClientLayer;
+    ///
+    /// let layer = OtelClientLayer::new().excluded_hosts(["api.partner.example", "*.ads.example:443"])?;
+    /// # Ok::<_, belvedere::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When one is no host.
+    pub fn excluded_hosts<H: AsRef<str>>(
+        mut self,
+        hosts: impl IntoIterator<Item = H>,
+    ) -> Result<Self, Error> {
+        self.options_mut().excluded = Hosts::new(hosts)?;
+        Ok(self)
+    }
 }
 
 impl<S> Layer<S> for OtelClientLayer {
@@ -99,8 +126,12 @@ impl ClientSpan {
         let base = scope.context().clone();
         options.spans.start(builder, scope, &base, &identity, decided);
         let identity = scope.identity().unwrap_or(&identity);
-        options.propagation.inject(identity, &mut request.headers);
-        baggage::inject(&options.propagation, scope.context(), &mut request.headers);
+        if options.excluded.have(request) {
+            Propagation::remove(&mut request.headers);
+        } else {
+            options.propagation.inject(identity, &mut request.headers);
+            baggage::inject(&options.propagation, scope.context(), &mut request.headers);
+        }
         let context = scope.context().clone();
         Self { options: options.clone(), context, grpc, status: None, code: None }
     }

@@ -41,6 +41,7 @@ mod attributes;
 mod baggage;
 mod client;
 mod destination;
+mod hosts;
 mod ids;
 mod layer;
 mod observe;

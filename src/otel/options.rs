@@ -3,7 +3,7 @@ use std::{borrow::Cow, fmt, net::SocketAddr, sync::Arc};
 use http::{request, response};
 use opentelemetry::KeyValue;
 
-use super::span::Spans;
+use super::{hosts::Hosts, span::Spans};
 use crate::{
     exchange::{HeaderNames, Hops, Query},
     trace::{Propagation, TrustIncoming},
@@ -26,6 +26,7 @@ pub(super) struct Options {
     pub(super) response_headers: HeaderNames,
     pub(super) query: Query,
     pub(super) hops: Hops,
+    pub(super) excluded: Hosts,
 }
 
 pub(super) type OfRequest<T> = Arc<dyn Fn(&request::Parts) -> T + Send + Sync>;

@@ -108,8 +108,8 @@ impl Propagation {
         }
     }
 
-    /// Removes the headers of all propagators that there are, whether or not these are among them.
-    pub(crate) fn remove(headers: &mut HeaderMap) {
+    /// Removes the headers that carry a trace or baggage: those of every [`Propagator`] that there is.
+    pub fn remove(headers: &mut HeaderMap) {
         for name in ALL.iter().flat_map(|propagator| propagator.fields()) {
             headers.remove(*name);
         }
