@@ -37,6 +37,7 @@
 //! own, give it [`Ids`] as its id generator, so that a trace has the same id in all backends, and wrap its sampler in
 //! [`Undecided`].
 
+mod answer;
 mod attributes;
 mod baggage;
 mod client;

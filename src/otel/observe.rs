@@ -7,7 +7,9 @@ use opentelemetry::{
 };
 
 use super::{
-    OtelLayer, attributes,
+    OtelLayer,
+    answer::{self, Answer},
+    attributes,
     attributes::Attributes,
     baggage,
     client::Called,
@@ -18,7 +20,7 @@ use super::{
 use crate::{
     exchange::{self, Annotations, Code, End, Hops, Tally, is_grpc, may_be_grpc},
     observe::{Observation, Observer},
-    trace::{Identity, Other, Scope, amzn},
+    trace::{Other, Scope, w3c::Traceparent},
 };
 
 /// A server's exchange, on its way to becoming a span.
@@ -32,6 +34,8 @@ pub struct ServerSpan {
     status: Option<StatusCode>,
     code: Option<Code>,
     answer: Option<(HeaderName, HeaderValue)>,
+    trace: Traceparent,
+    served: Arc<Served>,
 }
 
 /// What may turn out to be a gRPC call.
@@ -46,10 +50,11 @@ struct Call {
 }
 
 /// Tells a second layer that the exchange has its span, and what that one need not add.
-#[derive(Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Served {
     named: bool,
     routed: bool,
+    answer: Answer,
 }
 
 // ===== impl OtelLayer =====
@@ -66,7 +71,7 @@ impl Observer for OtelLayer {
         if scope.get::<Called>().is_some() {
             *scope = scope.child();
         }
-        if let Some(&served) = scope.get::<Served>() {
+        if let Some(served) = scope.get::<Served>() {
             contribute(served, options, request, scope);
             return None;
         }
@@ -76,7 +81,8 @@ impl Observer for OtelLayer {
 
 /// The outer layer may stand before the router; only here the route is known. What else this one was told to add from the
 /// request goes onto the same span.
-fn contribute(served: Served, options: &Options, request: &request::Parts, scope: &Scope) {
+fn contribute(served: &Served, options: &Options, request: &request::Parts, scope: &Scope) {
+    served.answer.add(&options.answer);
     let span = scope.context().span();
     let mut attributes = Attributes::new();
     attributes.headers("http.request.header.", &options.request_headers, &request.headers);
@@ -105,7 +111,8 @@ impl ServerSpan {
         let route = options.route(request);
         let given = options.span_name(request);
         let named = given.is_some();
-        scope.insert(Served { named, routed: route.is_some() });
+        let served = Arc::new(Served { named, routed: route.is_some(), answer: options.answer.clone() });
+        scope.share(served.clone());
         let (grpc, (name, mut attributes)) = if may_be_grpc(request) {
             let call = Call::new(options, request, route);
             let facts = grpc_facts(options, request, &call);
@@ -121,10 +128,13 @@ impl ServerSpan {
 
         let base = baggage::extract(propagation, &request.headers, scope.context());
         options.spans.start(builder, scope, &base, &identity, decided);
+        let identity = scope.identity().unwrap_or(&identity);
         Self {
             options: options.clone(),
+            answer: answer::amzn(identity),
+            trace: identity.traceparent(),
+            served,
             context: scope.context().clone(),
-            answer: scope.identity().and_then(answer),
             annotations: scope.annotations().clone(),
             grpc,
             named,
@@ -189,6 +199,7 @@ impl Observation for ServerSpan {
         if let Some((name, value)) = self.answer.take() {
             response.headers.insert(name, value);
         }
+        self.served.answer.write(&self.trace, &mut response.headers);
         let mut attributes = Attributes::none();
         if !grpc {
             let status = i64::from(response.status.as_u16());
@@ -279,16 +290,6 @@ fn links(other: Option<Other>, attributes: &mut Attributes) -> Vec<Link> {
     };
     let (trace_id, flags, state) = (other.trace_id.into(), TraceFlags::default(), TraceState::default());
     vec![Link::new(SpanContext::new(trace_id, span_id.into(), flags, true, state), Vec::new(), 0)]
-}
-
-/// What a caller that sent `X-Amzn-Trace-Id` is told.
-fn answer(identity: &Identity) -> Option<(HeaderName, HeaderValue)> {
-    let mut header = identity.amzn()?.clone();
-    // What was decided here was decided for our trace, which may be another one.
-    if header.root.is_some_and(|root| root != identity.trace_id()) {
-        header.sampled = None;
-    }
-    Some((amzn::NAME.clone(), header.answer(identity.trace_id(), identity.sampled() == Some(true))))
 }
 
 fn told(value: &exchange::Value) -> Value {

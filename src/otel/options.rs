@@ -3,7 +3,7 @@ use std::{borrow::Cow, fmt, net::SocketAddr, sync::Arc};
 use http::{request, response};
 use opentelemetry::KeyValue;
 
-use super::{hosts::Hosts, span::Spans};
+use super::{answer::Answer, hosts::Hosts, span::Spans};
 use crate::{
     exchange::{HeaderNames, Hops, Query},
     trace::{Propagation, TrustIncoming},
@@ -27,6 +27,7 @@ pub(super) struct Options {
     pub(super) query: Query,
     pub(super) hops: Hops,
     pub(super) excluded: Hosts,
+    pub(super) answer: Answer,
 }
 
 pub(super) type OfRequest<T> = Arc<dyn Fn(&request::Parts) -> T + Send + Sync>;

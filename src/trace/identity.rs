@@ -139,6 +139,11 @@ impl Identity {
         random.sampled(self.sampled == Some(true))
     }
 
+    /// The identity as the header `traceparent` writes it. A decision that is open reads as no.
+    pub fn traceparent(&self) -> Traceparent {
+        Traceparent { trace_id: self.trace_id, parent_id: self.span_id, flags: self.flags() }
+    }
+
     /// Sets the sampling decision. The wish to debug goes with any other than yes.
     #[must_use]
     pub fn sample(self, sampled: Option<bool>) -> Self {

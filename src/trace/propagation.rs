@@ -201,9 +201,7 @@ fn inject_w3c(identity: &Identity, headers: &mut HeaderMap) {
     if identity.sampled().is_none() {
         return;
     }
-    let (trace_id, parent_id) = (identity.trace_id(), identity.span_id());
-    let traceparent = w3c::Traceparent { trace_id, parent_id, flags: identity.flags() };
-    w3c::inject(headers, traceparent, identity.state());
+    w3c::inject(headers, identity.traceparent(), identity.state());
 }
 
 fn inject_amzn(identity: &Identity, headers: &mut HeaderMap) {
