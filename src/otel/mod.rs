@@ -55,6 +55,7 @@ mod setters;
 mod size;
 mod span;
 
+pub use baggage::BaggageAttributes;
 pub use client::{ClientSpan, OtelClientLayer};
 pub use destination::Otlp;
 pub use ids::Ids;
