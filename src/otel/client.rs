@@ -156,6 +156,7 @@ impl Observation for ClientSpan {
         if !self.grpc {
             attributes.push(attributes::HTTP_STATUS, i64::from(response.status.as_u16()));
             attributes.version(response.version);
+            attributes.extend(self.options.old_names(Side::Client, attributes.as_slice()));
         }
         attributes.extend(self.options.response_attributes(response));
         self.context.span().set_attributes(attributes.finish());
@@ -179,6 +180,11 @@ fn http_facts(options: &Options, request: &request::Parts) -> (Cow<'static, str>
     attributes.method(&request.method);
     attributes.full(&request.uri, host, &options.query);
     attributes.server(host.map(|host| with_port(host, request)));
+    if options.old_http_names {
+        // The conventions leave it to a wish today, and did not then.
+        attributes.user_agent(&request.headers);
+    }
+    attributes.extend(options.old_names(Side::Client, attributes.as_slice()));
     attributes.extend(options.request_attributes(request));
     (exchange::method(&request.method).unwrap_or("HTTP").into(), attributes)
 }

@@ -46,6 +46,7 @@ mod hosts;
 mod ids;
 mod layer;
 mod observe;
+mod old;
 mod options;
 mod outcome;
 mod print;

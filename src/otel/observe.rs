@@ -202,8 +202,9 @@ impl Observation for ServerSpan {
         self.served.answer.write(&self.trace, &mut response.headers);
         let mut attributes = Attributes::none();
         if !grpc {
-            let status = i64::from(response.status.as_u16());
-            self.context.span().set_attribute(KeyValue::new(attributes::HTTP_STATUS, status));
+            let status = KeyValue::new(attributes::HTTP_STATUS, i64::from(response.status.as_u16()));
+            attributes.extend(self.options.old_names(Side::Server, std::slice::from_ref(&status)));
+            self.context.span().set_attribute(status);
         }
         let prefix = if grpc { "rpc.response.metadata." } else { "http.response.header." };
         attributes.headers(prefix, &self.options.response_headers, &response.headers);
@@ -244,6 +245,7 @@ fn http_facts(
     attributes.peer(peer);
     attributes.version(request.version);
     attributes.user_agent(&request.headers);
+    attributes.extend(options.old_names(Side::Server, attributes.as_slice()));
     attributes.headers("http.request.header.", &options.request_headers, &request.headers);
     let name = http_name(&request.method, route.as_deref());
     attributes.maybe(attributes::HTTP_ROUTE, route);

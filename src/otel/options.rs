@@ -3,7 +3,7 @@ use std::{borrow::Cow, fmt, net::SocketAddr, sync::Arc};
 use http::{request, response};
 use opentelemetry::KeyValue;
 
-use super::{answer::Answer, hosts::Hosts, span::Spans};
+use super::{answer::Answer, hosts::Hosts, old, outcome::Side, span::Spans};
 use crate::{
     exchange::{HeaderNames, Hops, Query},
     trace::{Propagation, TrustIncoming},
@@ -28,6 +28,7 @@ pub(super) struct Options {
     pub(super) hops: Hops,
     pub(super) excluded: Hosts,
     pub(super) answer: Answer,
+    pub(super) old_http_names: bool,
 }
 
 pub(super) type OfRequest<T> = Arc<dyn Fn(&request::Parts) -> T + Send + Sync>;
@@ -65,6 +66,11 @@ impl Options {
 
     pub(super) fn request_attributes(&self, request: &request::Parts) -> Vec<KeyValue> {
         self.request_attributes.as_ref().map(|attributes| attributes(request)).unwrap_or_default()
+    }
+
+    /// These attributes of HTTP under their old names, if that is asked for.
+    pub(super) fn old_names(&self, side: Side, attributes: &[KeyValue]) -> Vec<KeyValue> {
+        if self.old_http_names { old::names(side, attributes) } else { Vec::new() }
     }
 
     pub(super) fn response_attributes(&self, response: &response::Parts) -> Vec<KeyValue> {
