@@ -62,6 +62,7 @@
 //! own, give it [`Ids`] as its id generator, so that a trace has the same id in all backends, and wrap its sampler in
 //! [`Undecided`].
 
+mod answer;
 mod attributes;
 mod baggage;
 mod client;
@@ -69,6 +70,7 @@ mod cut;
 mod destination;
 mod exception;
 mod flush;
+mod hosts;
 mod ids;
 mod layer;
 mod log_lane;
@@ -76,6 +78,7 @@ mod measure;
 mod metric_lane;
 mod metrics;
 mod observe;
+mod old;
 mod options;
 mod otlp;
 mod outcome;
@@ -89,6 +92,7 @@ mod size;
 mod span;
 mod span_lane;
 
+pub use baggage::BaggageAttributes;
 pub use client::{ClientSpan, OtelClientLayer};
 pub use ids::Ids;
 pub use layer::OtelLayer;
