@@ -329,6 +329,20 @@ async fn more_is_measured_where_the_code_asks_for_it() {
 }
 
 #[tokio::test]
+async fn listed_members_of_the_baggage_are_on_spans_and_no_others() {
+    let sink = Sink::start();
+    let endpoint = [("OTEL_EXPORTER_OTLP_ENDPOINT", &*sink.base())];
+    let belvedere = setup(&endpoint).baggage_attributes(["tenant"]).start().unwrap();
+    let request = Request::get("/").header("baggage", "tenant=blue,secret=CANARY").body(()).unwrap();
+    serve(&belvedere, request).await;
+    belvedere.shutdown(Duration::from_secs(5)).await;
+    let span = sink.spans().remove(0);
+    let tenant = span.attributes.into_iter().find(|pair| pair.key == "tenant").unwrap();
+    assert_eq!(text(tenant.value.unwrap().value), "blue");
+    assert!(!sink.bytes().windows(6).any(|window| window == b"CANARY"));
+}
+
+#[tokio::test]
 async fn metrics_are_collected_by_a_flush_and_by_dropping_the_guard_in_a_current_thread_runtime() {
     let (flushed, dropped) = (Sink::start(), Sink::start());
     let belvedere = wholly(&flushed, &[]);

@@ -191,6 +191,21 @@ mod otel_propagators {
         }
     }
 
+    #[tokio::test]
+    async fn b3_is_read_in_both_of_its_ways() {
+        for (propagators, name, value) in
+            [("b3", "b3", format!("{W3C}-00f067aa0ba902b7-1")), ("B3multi", "x-b3-traceid", W3C.to_owned())]
+        {
+            let sink = Sink::start();
+            let belvedere = towards(&sink, &[("OTEL_PROPAGATORS", propagators)]);
+            let request = Request::get("/").header(name, value).header("x-b3-spanid", "00f067aa0ba902b7");
+            serve(&belvedere, request.body(()).unwrap()).await;
+            belvedere.shutdown(PATIENCE).await;
+            let id: String = sink.spans()[0].trace_id.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(id, W3C, "{propagators}");
+        }
+    }
+
     #[test]
     fn a_bad_word_is_left_out_and_a_list_of_them_is_the_default_one() {
         warns("OTEL_PROPAGATORS", "tracecontext,jaeger", "the rest");

@@ -1,6 +1,7 @@
 //! Chapters for those who use the layers, and for those who write one.
 
 pub mod backend;
+pub mod browser;
 pub mod order;
 pub mod privacy;
 pub mod sampling;

@@ -9,6 +9,7 @@
 //! | host, user agent | yes, the conventions name them | |
 //! | `traceparent`, `tracestate` | yes, they are a part of the span | `trust` |
 //! | client's address | the other end of the socket | `trusted_hops` |
+//! | `baggage` | passed on, not on spans | `propagation`, `BaggageAttributes` |
 //! | other headers | no | `request_headers`, `response_headers` |
 //! | bodies | no, never | |
 //! | messages of errors and panics | yes | |
@@ -25,5 +26,13 @@
 //!
 //! Text that strangers write is cut: a path, a query and a message at 4096 bytes, a user agent at 1024, a host at 255, a
 //! listed header at 4096.
+//!
+//! # Who is told about a trace
+//!
+//! Every host that is called gets the trace's headers and the baggage, but for those that
+//! `OtelClientLayer::excluded_hosts` names. Callers get no header that they did not ask for; `server_timing` and
+//! `traceresponse` tell [browsers](super::browser).
+//!
+//! # Addresses
 //!
 //! Addresses in forwarding headers are believed as far as [`Hops`](crate::exchange::Hops) says: not at all, by default.

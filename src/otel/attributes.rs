@@ -58,6 +58,10 @@ impl Attributes {
         self.0.extend(more);
     }
 
+    pub(super) fn as_slice(&self) -> &[KeyValue] {
+        &self.0
+    }
+
     pub(super) fn finish(self) -> Vec<KeyValue> {
         self.0
     }

@@ -1,11 +1,40 @@
+use std::time::Duration;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::{
-    Context,
+    Context, Key, KeyValue,
+    baggage::{Baggage, BaggageExt as _},
     propagation::{Extractor, Injector, TextMapPropagator},
+    trace::Span as _,
 };
-use opentelemetry_sdk::propagation::BaggagePropagator;
+use opentelemetry_sdk::{
+    error::OTelSdkResult,
+    propagation::BaggagePropagator,
+    trace::{Span, SpanData, SpanProcessor},
+};
 
 use crate::trace::{Propagation, Propagator};
+
+/// The SDK's span processor that puts entries of the baggage onto every span that is started: a layer's and those made by
+/// hand alike. The attribute has the entry's key, and its value as text, at most 1,024 characters of it.
+///
+/// Only the listed keys, since baggage comes from others: what a caller that is not
+/// [trusted](crate::trace::TrustIncoming) sends never becomes baggage here. An entry that is set later is on the spans
+/// started after it. It needs the propagator for [baggage](Propagator::Baggage) where the entries come by a header.
+///
+/// ```
+/// use belvedere::otel::{BaggageAttributes, Ids};
+/// use opentelemetry_sdk::trace::SdkTracerProvider;
+///
+/// let provider = SdkTracerProvider::builder()
+///     .with_id_generator(Ids)
+///     .with_span_processor(BaggageAttributes::new(["tenant", "plan"]))
+///     .build();
+/// ```
+#[derive(Clone, Debug)]
+pub struct BaggageAttributes {
+    keys: Vec<Key>,
+}
 
 /// The baggage that a request brings, in `context`, if it is to be read and may be passed on.
 pub(super) fn extract(propagation: &Propagation, headers: &HeaderMap, context: &Context) -> Context {
@@ -18,14 +47,68 @@ pub(super) fn extract(propagation: &Propagation, headers: &HeaderMap, context: &
 /// Writes the baggage in `context` into a request that leaves.
 pub(super) fn inject(propagation: &Propagation, context: &Context, headers: &mut HeaderMap) {
     if propagation.has(Propagator::Baggage) {
-        BaggagePropagator::new().inject_context(context, &mut Into(headers));
+        BaggagePropagator::new().inject_context(context, &mut Headers(headers));
     }
+}
+
+/// A context with the baggage of another one, and nothing else of it.
+pub(super) fn alone(context: &Context) -> Context {
+    let baggage = context.baggage();
+    if baggage.is_empty() {
+        return Context::new();
+    }
+    let entries = baggage.iter().map(|(key, entry)| (key.clone(), entry.clone()));
+    Context::new().with_baggage(entries.collect::<Baggage>())
 }
 
 /// The header's lines as one, as the recommendation says for repeated ones.
 struct Joined(String);
 
-struct Into<'a>(&'a mut HeaderMap);
+struct Headers<'a>(&'a mut HeaderMap);
+
+// ===== impl BaggageAttributes =====
+
+impl BaggageAttributes {
+    /// A processor for the entries with these keys, which are case-sensitive.
+    pub fn new<K: Into<Key>>(keys: impl IntoIterator<Item = K>) -> Self {
+        let mut distinct: Vec<Key> = Vec::new();
+        for key in keys.into_iter().map(Into::into) {
+            if !distinct.contains(&key) {
+                distinct.push(key);
+            }
+        }
+        Self { keys: distinct }
+    }
+}
+
+impl SpanProcessor for BaggageAttributes {
+    fn on_start(&self, span: &mut Span, context: &Context) {
+        let baggage = context.baggage();
+        if baggage.is_empty() {
+            return;
+        }
+        for key in &self.keys {
+            if let Some(value) = baggage.get(key) {
+                span.set_attribute(KeyValue::new(key.clone(), cut(value.as_str()).to_owned()));
+            }
+        }
+    }
+
+    fn on_end(&self, _span: SpanData) {}
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _timeout: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}
+
+fn cut(value: &str) -> &str {
+    let end = value.char_indices().nth(LONGEST).map_or(value.len(), |(at, _)| at);
+    &value[..end]
+}
 
 // ===== impl Joined =====
 
@@ -46,9 +129,9 @@ impl Extractor for Joined {
     }
 }
 
-// ===== impl Into =====
+// ===== impl Headers =====
 
-impl Injector for Into<'_> {
+impl Injector for Headers<'_> {
     fn set(&mut self, key: &str, value: String) {
         if let (Ok(name), Ok(value)) = (key.parse::<HeaderName>(), HeaderValue::try_from(value)) {
             self.0.insert(name, value);
@@ -57,3 +140,6 @@ impl Injector for Into<'_> {
 }
 
 const NAME: HeaderName = HeaderName::from_static("baggage");
+
+/// In characters.
+const LONGEST: usize = 1024;

@@ -12,6 +12,7 @@ use super::{
     attributes::{self, Attributes, GRPC, METHOD, cut, default_port, known_or_other},
     baggage,
     exception::Kind,
+    hosts::Hosts,
     measure::{Ended, Measure},
     observe::Served,
     options::Options,
@@ -19,9 +20,10 @@ use super::{
     span::builder,
 };
 use crate::{
+    Error,
     exchange::{self, Code, End, Hops, Host, Resends, Tally, is_grpc},
     observe::{Observation, Observe, Observer},
-    trace::{Identity, Scope},
+    trace::{Identity, Propagation, Scope},
 };
 
 /// A layer that makes one `CLIENT` span of every outgoing request and writes the trace into its headers.
@@ -120,6 +122,32 @@ impl OtelClientLayer {
         self.options_mut().origin = Some(origin);
         self
     }
+
+    /// The hosts that are not told the trace: a request to one of them has a span, and no header of a trace or of baggage,
+    /// not even one that was on it already. Default: none.
+    ///
+    /// A host is a name (`api.partner.example`), all names under one (`*.partner.example`, which leaves out
+    /// `partner.example` itself), or an address (`10.0.0.1`, `[::1]`); with a port it is that port alone. A request that
+    /// does not say its host, as those of tonic to its channel, goes to the [`origin`](Self::origin), or else to none of
+    /// them.
+    ///
+    /// ```
+    /// use belvedere::otel::OtelClientLayer;
+    ///
+    /// let layer = OtelClientLayer::new().excluded_hosts(["api.partner.example", "*.ads.example:443"])?;
+    /// # Ok::<_, belvedere::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When one is no host.
+    pub fn excluded_hosts<H: AsRef<str>>(
+        mut self,
+        hosts: impl IntoIterator<Item = H>,
+    ) -> Result<Self, Error> {
+        self.options_mut().excluded = Hosts::new(hosts)?;
+        Ok(self)
+    }
 }
 
 impl<S> Layer<S> for OtelClientLayer {
@@ -171,8 +199,12 @@ impl ClientSpan {
         let base = scope.context().clone();
         options.spans.start(builder, scope, &base, &identity, decided);
         let identity = scope.identity().unwrap_or(&identity);
-        options.propagation.inject(identity, &mut request.headers);
-        baggage::inject(&options.propagation, scope.context(), &mut request.headers);
+        if excluded(options, request) {
+            Propagation::remove(&mut request.headers);
+        } else {
+            options.propagation.inject(identity, &mut request.headers);
+            baggage::inject(&options.propagation, scope.context(), &mut request.headers);
+        }
         let context = scope.context().clone();
         Self { options: options.clone(), context, grpc, status: None, code: None, method, measure: None }
     }
@@ -198,6 +230,7 @@ impl Observation for ClientSpan {
         if !self.grpc {
             attributes.push(attributes::HTTP_STATUS, i64::from(response.status.as_u16()));
             attributes.version(response.version);
+            attributes.extend(self.options.old_names(Side::Client, attributes.as_slice()));
         }
         if let Some(measure) = &mut self.measure {
             measure.version(response.version);
@@ -246,6 +279,11 @@ fn http_facts(options: &Options, request: &request::Parts) -> (Cow<'static, str>
     attributes.method(&request.method, &options.methods);
     attributes.full(&request.uri, scheme, host, &options.query);
     attributes.server(host.map(|host| with_port(host, scheme)));
+    if options.old_http_names {
+        // The conventions leave it to a wish today, and did not then.
+        attributes.user_agent(&request.headers);
+    }
+    attributes.extend(options.old_names(Side::Client, attributes.as_slice()));
     attributes.extend(options.request_attributes(request));
     (options.methods.name(&request.method).unwrap_or(Cow::Borrowed("HTTP")), attributes)
 }
@@ -270,6 +308,15 @@ fn grpc_facts(
 
 fn rpc_method(request: &request::Parts) -> &str {
     cut(request.uri.path().trim_start_matches('/'), METHOD)
+}
+
+/// Whether the request goes to a host that is not told the trace.
+fn excluded(options: &Options, request: &request::Parts) -> bool {
+    if options.excluded.is_empty() {
+        return false;
+    }
+    let (scheme, host) = target(options, request);
+    host.is_some_and(|host| options.excluded.have(scheme, host))
 }
 
 /// The scheme and the host that a request goes to.

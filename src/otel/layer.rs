@@ -101,6 +101,24 @@ impl OtelLayer {
         Ok(self)
     }
 
+    /// Whether answers name their trace in `Server-Timing`, as `traceparent;desc="00-{trace}-{span}-{flags}"`: the header
+    /// from which a page's script learns the trace that the page itself was loaded in. It is added to what the service
+    /// says there. Default: no. See [browsers](crate::guide::browser).
+    #[must_use]
+    pub fn server_timing(mut self, server_timing: bool) -> Self {
+        self.options_mut().answer.server_timing = server_timing.into();
+        self
+    }
+
+    /// Whether answers name their trace in `traceresponse`, as `00-{trace}-{span}-{flags}`, the header of
+    /// [a draft](https://w3c.github.io/trace-context/#traceresponse-header) of the W3C. It replaces one that the service
+    /// passed on. Default: no. See [browsers](crate::guide::browser).
+    #[must_use]
+    pub fn traceresponse(mut self, traceresponse: bool) -> Self {
+        self.options_mut().answer.traceresponse = traceresponse.into();
+        self
+    }
+
     pub(super) fn options(&self) -> &Arc<Options> {
         &self.options
     }

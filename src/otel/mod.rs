@@ -62,6 +62,7 @@
 //! own, give it [`Ids`] as its id generator, so that a trace has the same id in all backends, and wrap its sampler in
 //! [`Undecided`]. To keep a share of all traces, take [`Ratio`] and [`Weighted`], so that counts stay right.
 
+mod answer;
 mod attributes;
 mod baggage;
 mod client;
@@ -69,6 +70,7 @@ mod cut;
 mod destination;
 mod exception;
 mod flush;
+mod hosts;
 mod ids;
 mod layer;
 mod links;
@@ -77,6 +79,7 @@ mod measure;
 mod metric_lane;
 mod metrics;
 mod observe;
+mod old;
 mod options;
 mod otlp;
 mod outcome;
@@ -92,6 +95,7 @@ mod span;
 mod span_lane;
 mod threshold;
 
+pub use baggage::BaggageAttributes;
 pub use client::{ClientSpan, OtelClientLayer};
 pub use ids::Ids;
 pub use layer::OtelLayer;

@@ -7,7 +7,9 @@ use opentelemetry::{
 };
 
 use super::{
-    OtelLayer, attributes,
+    OtelLayer,
+    answer::{self, Answer},
+    attributes,
     attributes::{Attributes, GRPC},
     baggage,
     client::Called,
@@ -20,7 +22,7 @@ use super::{
 use crate::{
     exchange::{self, Annotations, Code, End, Hops, Tally, grpc_timeout, is_grpc, may_be_grpc},
     observe::{Observation, Observer},
-    trace::{Identity, Other, Scope, amzn},
+    trace::{Other, Scope, w3c::Traceparent},
 };
 
 /// A server's exchange, on its way to becoming a span.
@@ -34,6 +36,8 @@ pub struct ServerSpan {
     status: Option<StatusCode>,
     code: Option<Code>,
     answer: Option<(HeaderName, HeaderValue)>,
+    trace: Traceparent,
+    served: Arc<Served>,
     measure: Option<Box<Measure>>,
 }
 
@@ -49,12 +53,13 @@ struct Call {
 }
 
 /// Tells a second layer that the exchange has its span, and what that one need not add.
-#[derive(Clone)]
+#[derive(Debug)]
 pub(super) struct Served {
     named: bool,
     routed: bool,
     /// Where the metrics look for a route that only the inner layer knows.
     inner: Option<InnerRoute>,
+    answer: Answer,
 }
 
 // ===== impl OtelLayer =====
@@ -82,6 +87,7 @@ impl Observer for OtelLayer {
 /// The outer layer may stand before the router; only here the route is known. What else this one was told to add from the
 /// request goes onto the same span.
 fn contribute(served: &Served, options: &Options, request: &request::Parts, scope: &Scope) {
+    served.answer.add(&options.answer);
     let span = scope.context().span();
     let mut attributes = Attributes::new();
     attributes.headers("http.request.header.", &options.request_headers, &request.headers);
@@ -114,7 +120,9 @@ impl ServerSpan {
         let given = options.span_name(request);
         let named = given.is_some();
         let inner = (options.instruments.is_some() && route.is_none()).then(InnerRoute::default);
-        scope.insert(Served { named, routed: route.is_some(), inner: inner.clone() });
+        let (routed, answer) = (route.is_some(), options.answer.clone());
+        let served = Arc::new(Served { named, routed, inner: inner.clone(), answer });
+        scope.share(served.clone());
         let known = inner.map_or_else(|| Route::Known(route.clone()), Route::Later);
         let (grpc, (name, mut attributes)) = if may_be_grpc(request) {
             let call = Call::new(options, request, route);
@@ -131,10 +139,13 @@ impl ServerSpan {
 
         let base = baggage::extract(propagation, &request.headers, scope.context());
         options.spans.start(builder, scope, &base, &identity, decided);
+        let identity = scope.identity().unwrap_or(&identity);
         Self {
             options: options.clone(),
+            answer: answer::amzn(identity),
+            trace: identity.traceparent(),
+            served,
             context: scope.context().clone(),
-            answer: scope.identity().and_then(answer),
             annotations: scope.annotations().clone(),
             grpc,
             named,
@@ -202,10 +213,12 @@ impl Observation for ServerSpan {
         if let Some((name, value)) = self.answer.take() {
             response.headers.insert(name, value);
         }
+        self.served.answer.write(&self.trace, &mut response.headers);
         let mut attributes = Attributes::none();
         if !grpc {
-            let status = i64::from(response.status.as_u16());
-            self.context.span().set_attribute(KeyValue::new(attributes::HTTP_STATUS, status));
+            let status = KeyValue::new(attributes::HTTP_STATUS, i64::from(response.status.as_u16()));
+            attributes.extend(self.options.old_names(Side::Server, std::slice::from_ref(&status)));
+            self.context.span().set_attribute(status);
         }
         let prefix = if grpc { "rpc.response.metadata." } else { "http.response.header." };
         attributes.headers(prefix, &self.options.response_headers, &response.headers);
@@ -270,6 +283,7 @@ fn http_facts(
     attributes.peer(peer);
     attributes.version(request.version);
     attributes.user_agent(&request.headers);
+    attributes.extend(options.old_names(Side::Server, attributes.as_slice()));
     attributes.headers("http.request.header.", &options.request_headers, &request.headers);
     let name = http_name(options, &request.method, route.as_deref());
     attributes.maybe(attributes::HTTP_ROUTE, route);
@@ -323,16 +337,6 @@ fn links(other: Option<Other>, attributes: &mut Attributes) -> Vec<Link> {
     };
     let (trace_id, flags, state) = (other.trace_id.into(), TraceFlags::default(), TraceState::default());
     vec![Link::new(SpanContext::new(trace_id, span_id.into(), flags, true, state), Vec::new(), 0)]
-}
-
-/// What a caller that sent `X-Amzn-Trace-Id` is told.
-fn answer(identity: &Identity) -> Option<(HeaderName, HeaderValue)> {
-    let mut header = identity.amzn()?.clone();
-    // What was decided here was decided for our trace, which may be another one.
-    if header.root.is_some_and(|root| root != identity.trace_id()) {
-        header.sampled = None;
-    }
-    Some((amzn::NAME.clone(), header.answer(identity.trace_id(), identity.sampled() == Some(true))))
 }
 
 fn told(value: &exchange::Value) -> Value {

@@ -3,7 +3,10 @@ use std::{borrow::Cow, fmt, net::SocketAddr, sync::Arc};
 use http::{Uri, request, response};
 use opentelemetry::KeyValue;
 
-use super::{exception::Exceptions, metrics::Instruments, rooms::Rooms, span::Spans};
+use super::{
+    answer::Answer, exception::Exceptions, hosts::Hosts, metrics::Instruments, old, outcome::Side,
+    rooms::Rooms, span::Spans,
+};
 use crate::{
     exchange::{Code, HeaderNames, Hops, Methods, Query},
     trace::{Propagation, TrustIncoming},
@@ -31,6 +34,9 @@ pub(super) struct Options {
     pub(super) rooms: Arc<Rooms>,
     pub(super) exceptions: Exceptions,
     pub(super) origin: Option<Uri>,
+    pub(super) excluded: Hosts,
+    pub(super) answer: Answer,
+    pub(super) old_http_names: bool,
 }
 
 pub(super) type OfRequest<T> = Arc<dyn Fn(&request::Parts) -> T + Send + Sync>;
@@ -79,6 +85,11 @@ impl Options {
 
     pub(super) fn request_attributes(&self, request: &request::Parts) -> Vec<KeyValue> {
         self.request_attributes.as_ref().map(|attributes| attributes(request)).unwrap_or_default()
+    }
+
+    /// These attributes of HTTP under their old names, if that is asked for.
+    pub(super) fn old_names(&self, side: Side, attributes: &[KeyValue]) -> Vec<KeyValue> {
+        if self.old_http_names { old::names(side, attributes) } else { Vec::new() }
     }
 
     pub(super) fn response_attributes(&self, response: &response::Parts) -> Vec<KeyValue> {

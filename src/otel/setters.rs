@@ -112,6 +112,16 @@ macro_rules! shared_setters {
             self
         }
 
+        /// Whether spans have the attributes of HTTP also under the names of before version 1.21 of the conventions, as
+        /// `OTEL_SEMCONV_STABILITY_OPT_IN=http/dup` asks for: `http.method`, `http.target`, `net.peer.name` and so on, by
+        /// the [migration guide](https://opentelemetry.io/docs/specs/semconv/non-normative/http-migration/). It is meant
+        /// for the time in which queries are moved; it nearly doubles a span. Spans of gRPC have none. Default: no.
+        #[must_use]
+        pub fn old_http_names(mut self, old_http_names: bool) -> Self {
+            self.options_mut().old_http_names = old_http_names;
+            self
+        }
+
         fn options_mut(&mut self) -> &mut super::options::Options {
             std::sync::Arc::make_mut(&mut self.options)
         }

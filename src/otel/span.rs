@@ -8,7 +8,7 @@ use opentelemetry::{
     trace::{SpanBuilder, SpanContext, SpanKind, TraceContextExt as _, TraceFlags, Tracer, TracerProvider},
 };
 
-use super::{Ids, sampler::Mark};
+use super::{Ids, baggage, sampler::Mark};
 use crate::trace::{Identity, Scope, SpanId, Tracestate};
 
 /// Where spans come from: a provider that was given, or the global one as it is when the first span is wanted.
@@ -81,7 +81,7 @@ impl<T: Tracer<Span: Send + Sync + 'static> + Send + Sync> Starts for T {
 fn parent(base: &Context, identity: &Identity) -> Context {
     let Some(parent_id) = identity.parent_id() else {
         // A trace of its own must not become a child of whatever is active here.
-        let root = if base.has_active_span() { Context::new() } else { base.clone() };
+        let root = if base.has_active_span() { baggage::alone(base) } else { base.clone() };
         return identity.sampled().map(|sampled| root.with_value(Mark::Decided(sampled))).unwrap_or(root);
     };
     if !identity.is_remote() && base.span().span_context().trace_id() == identity.trace_id().into() {

@@ -176,6 +176,8 @@ fn propagation(env: &Env) -> Propagation {
     let propagator = |word: &str| match word {
         "tracecontext" => Some(Propagator::TraceContext),
         "baggage" => Some(Propagator::Baggage),
+        "b3" => Some(Propagator::B3),
+        "b3multi" => Some(Propagator::B3Multi),
         "xray" => Some(Propagator::XRay),
         _ => None,
     };

@@ -21,8 +21,8 @@ pub(super) struct Layers<'a> {
 macro_rules! set {
     ($layers:expr, $layer:expr) => {{
         let Layers { propagation, instrumentation, tracers, metrics, loggers } = $layers;
-        let Instrumentation { known_methods, exceptions, .. } = instrumentation;
-        let layer = $layer.propagation((*propagation).clone());
+        let Instrumentation { known_methods, old_http_names, exceptions } = instrumentation;
+        let layer = $layer.propagation((*propagation).clone()).old_http_names(*old_http_names);
         let layer = match tracers {
             Some(tracers) => layer.tracer_provider(*tracers),
             None => layer.tracer_provider(&NoopTracerProvider::new()),

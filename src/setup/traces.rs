@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Error,
-    otel::{Ids, Links, Otlp, Print, SpanLane},
+    otel::{BaggageAttributes, Ids, Links, Otlp, Print, SpanLane},
     outbox::Outbox,
 };
 
@@ -61,7 +61,9 @@ impl Traces {
             .with_sampler(sampler(env))
             .with_span_limits(limits::limits(env))
             .with_resource(resource);
-        drop(baggage);
+        if !baggage.is_empty() {
+            builder = builder.with_span_processor(BaggageAttributes::new(baggage));
+        }
         if endpoints.is_empty() && !is_printed {
             tracing::info!(target: TARGET, "spans: not sent, because OTEL_TRACES_EXPORTER names no exporter");
         }

@@ -1,7 +1,7 @@
 use opentelemetry::trace::SpanContext;
 
 use super::{
-    SpanId, TraceId, amzn,
+    SpanId, TraceId, amzn, b3,
     w3c::{Flags, Traceparent, Tracestate},
 };
 
@@ -15,6 +15,7 @@ pub struct Identity {
     parent_id: Option<SpanId>,
     remote: bool,
     sampled: Option<bool>,
+    debug: bool,
     random: bool,
     state: Option<Tracestate>,
     amzn: Option<amzn::Header>,
@@ -50,6 +51,8 @@ impl Identity {
     pub(super) fn at(&self, active: &Self) -> Self {
         let Self { span_id, sampled, ref state, .. } = *active;
         let state = state.clone().map(|state| self.and_unseen(state)).or_else(|| self.state.clone());
+        // Where no span was made, the active one is the caller's, and cannot say that the decision is open.
+        let sampled = if span_id == self.span_id { self.sampled } else { sampled };
         Self { span_id, sampled, state, ..self.clone() }
     }
 
@@ -119,6 +122,12 @@ impl Identity {
         self.sampled
     }
 
+    /// Whether the caller asked by [B3's debug flag](b3::Decision::Debug) that no sampler on the way leaves the trace out.
+    /// It is sent on by B3; our own samplers see that the caller records.
+    pub fn is_debug(&self) -> bool {
+        self.debug
+    }
+
     /// The trace id's [random flag](https://www.w3.org/TR/trace-context-2/#random-trace-id-flag).
     pub fn is_random(&self) -> bool {
         self.random
@@ -145,10 +154,15 @@ impl Identity {
         random.sampled(self.sampled == Some(true))
     }
 
-    /// Sets the sampling decision.
+    /// The identity as the header `traceparent` writes it. A decision that is open reads as no.
+    pub fn traceparent(&self) -> Traceparent {
+        Traceparent { trace_id: self.trace_id, parent_id: self.span_id, flags: self.flags() }
+    }
+
+    /// Sets the sampling decision. The wish to debug goes with any other than yes.
     #[must_use]
     pub fn sample(self, sampled: Option<bool>) -> Self {
-        Self { sampled, ..self }
+        Self { sampled, debug: self.debug && sampled == Some(true), ..self }
     }
 
     pub(super) fn of_w3c(traceparent: Traceparent, state: Option<Tracestate>) -> Self {
@@ -161,6 +175,28 @@ impl Identity {
         let amzn::Header { root, parent: parent_id, sampled, .. } = *header;
         let sampled = sampled.and_then(amzn::Decision::is_sampled);
         Some(Self { parent_id, remote: parent_id.is_some(), sampled, ..Self::in_trace(root?) })
+    }
+
+    pub(super) fn of_b3(header: &b3::Header) -> Option<Self> {
+        let b3::Header { ids, decision } = *header;
+        let b3::Ids { trace_id, span_id, .. } = ids?;
+        let identity = Self { parent_id: Some(span_id), remote: true, ..Self::in_trace(trace_id) };
+        Some(identity.decide(decision))
+    }
+
+    /// Sets the sampling decision as B3 knows it.
+    pub(super) fn decide(self, decision: Option<b3::Decision>) -> Self {
+        let sampled = decision.map(b3::Decision::is_sampled);
+        Self { debug: decision == Some(b3::Decision::Debug), ..self.sample(sampled) }
+    }
+
+    /// What B3 says of this identity to a callee.
+    pub(super) fn b3(&self) -> b3::Header {
+        let Self { trace_id, span_id, sampled, debug, .. } = *self;
+        let decided = sampled.map(b3::Decision::from);
+        let decision = if debug { Some(b3::Decision::Debug) } else { decided };
+        // OpenTelemetry forbids to send the parent's parent.
+        b3::Header { ids: Some(b3::Ids { trace_id, span_id, parent_id: None }), decision }
     }
 
     pub(super) fn and_amzn(self, amzn: Option<amzn::Header>) -> Self {
@@ -181,6 +217,7 @@ impl Identity {
             parent_id: None,
             remote: false,
             sampled: None,
+            debug: false,
             random: false,
             state: None,
             amzn: None,

@@ -18,6 +18,7 @@
 //! |---------------------------------|-----------------------------------------------------------|
 //! | `traceparent`, OpenTelemetry    | `00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01` |
 //! | `X-Amzn-Trace-Id`, AWS X-Ray    | `Root=1-4bf92f35-77b34da6a3ce929d0e0e4736`                |
+//! | `b3`, Zipkin                    | `4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1`     |
 //! | an item's `custom.trace_id`     | `4bf92f3577b34da6a3ce929d0e0e4736`                        |
 //! | a log line's field              | `trace_id=4bf92f3577b34da6a3ce929d0e0e4736`               |
 //!
@@ -28,6 +29,7 @@
 //! - What a person pastes ([`TraceId`], [`SpanId`]): leniently, but an error if it is not clear which id is meant.
 //! - `traceparent` and `tracestate` ([`w3c`]): strictly, as the recommendation says. What breaks a rule is not there.
 //! - `X-Amzn-Trace-Id` ([`amzn`]): leniently, because its senders differ. What cannot be read is skipped.
+//! - `b3` and `X-B3-*` ([`b3`]): strictly, but for the case of digits and the words of old tracers.
 //!
 //! # Who decides
 //!
@@ -37,6 +39,7 @@
 //! No bytes make reading panic, and nothing that is read is kept beyond a documented size.
 
 pub mod amzn;
+pub mod b3;
 mod hex;
 mod id;
 mod identity;

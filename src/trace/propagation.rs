@@ -1,6 +1,6 @@
 use http::HeaderMap;
 
-use super::{Identity, amzn, w3c};
+use super::{Identity, amzn, b3, w3c};
 
 /// Which headers carry the identity, in which order, and what a caller may decide with them.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -20,6 +20,12 @@ pub enum Propagator {
     /// `X-Amzn-Trace-Id`,
     /// <https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>.
     XRay,
+    /// B3 in a single header, `b3`, <https://github.com/openzipkin/b3-propagation>. Where it is not there, B3's many
+    /// headers are read.
+    B3,
+    /// B3 in many headers: `X-B3-TraceId`, `X-B3-SpanId`, `X-B3-Sampled`, `X-B3-Flags`. Where the single one is there, it
+    /// is read instead.
+    B3Multi,
 }
 
 /// What a caller may decide about a trace.
@@ -33,6 +39,15 @@ pub enum TrustIncoming {
     Ids,
     /// Nothing: each request starts a trace of its own. The caller's is kept as a link.
     None,
+}
+
+/// What the headers of a request name.
+#[derive(Default)]
+struct Named {
+    first: Option<Identity>,
+    second: Option<Identity>,
+    decision: Option<b3::Decision>,
+    amzn: Option<amzn::Header>,
 }
 
 // ===== impl Propagation =====
@@ -67,13 +82,12 @@ impl Propagation {
 
     /// Who a request that arrives is: what its headers say, else a part of the exchange that it is made in, else new.
     pub fn identify(&self, headers: &HeaderMap, surrounding: Option<&Identity>) -> Identity {
-        let (first, second, amzn) = self.read(headers);
+        let Named { first, second, decision, amzn } = self.read(headers);
         let begin = || surrounding.map_or_else(Identity::root, Identity::child);
-        // A header without a root may still say whether to record.
-        let decided =
-            amzn.as_ref().and_then(|header| header.sampled?.is_sampled()).filter(|_| self.passes_on());
+        // A header without ids may still say whether to record.
+        let decision = decision.filter(|_| self.passes_on());
         match (self.trust, first) {
-            (_, None) if decided.is_some() => begin().sample(decided).and_amzn(amzn),
+            (_, None) if decision.is_some() => begin().decide(decision).and_amzn(amzn),
             (TrustIncoming::None, None) => begin(),
             (_, None) => begin().and_amzn(amzn),
             (TrustIncoming::None, Some(first)) => begin().and_other(Some(&first)),
@@ -88,29 +102,43 @@ impl Propagation {
             match propagator {
                 Propagator::TraceContext => inject_w3c(identity, headers),
                 Propagator::XRay => inject_amzn(identity, headers),
+                Propagator::B3 | Propagator::B3Multi => self.inject_b3(identity, headers),
                 Propagator::Baggage => {}
             }
         }
     }
 
-    /// The first two identities that the headers name, in the order of the propagators.
-    fn read(&self, headers: &HeaderMap) -> (Option<Identity>, Option<Identity>, Option<amzn::Header>) {
-        let (mut first, mut second, mut amzn) = (None, None, None);
-        for propagator in &self.propagators {
-            let named = match propagator {
-                Propagator::TraceContext => {
-                    w3c::extract(headers).map(|(traceparent, state)| Identity::of_w3c(traceparent, state))
-                }
-                Propagator::XRay => {
-                    amzn = amzn::Header::read(headers);
-                    amzn.as_ref().and_then(Identity::of_amzn)
-                }
-                Propagator::Baggage => None,
-            };
-            let place = if first.is_none() { &mut first } else { &mut second };
-            *place = named.or_else(|| place.take());
+    /// Removes the headers that carry a trace or baggage: those of every [`Propagator`] that there is.
+    pub fn remove(headers: &mut HeaderMap) {
+        for name in ALL.iter().flat_map(|propagator| propagator.fields()) {
+            headers.remove(*name);
         }
-        (first, second, amzn)
+    }
+
+    /// In whichever forms are asked for; a form that is not would name an outdated parent.
+    fn inject_b3(&self, identity: &Identity, headers: &mut HeaderMap) {
+        let header = identity.b3();
+        match (self.has(Propagator::B3), self.has(Propagator::B3Multi)) {
+            (true, multi) => {
+                header.inject(headers);
+                multi.then(|| header.add_multi(headers));
+            }
+            (false, _) => header.inject_multi(headers),
+        }
+    }
+
+    /// The first two traces that the headers name, and the first decision without one, in the order of the propagators.
+    fn read(&self, headers: &HeaderMap) -> Named {
+        let mut named = Named::default();
+        for propagator in &self.propagators {
+            match propagator {
+                Propagator::TraceContext => named.w3c(headers),
+                Propagator::XRay => named.amzn(headers),
+                Propagator::B3 | Propagator::B3Multi => named.b3(headers),
+                Propagator::Baggage => {}
+            }
+        }
+        named
     }
 }
 
@@ -121,14 +149,59 @@ impl Default for Propagation {
     }
 }
 
+// ===== impl Propagator =====
+
+impl Propagator {
+    /// The names of the headers that it reads and writes, in lower case.
+    pub const fn fields(self) -> &'static [&'static str] {
+        match self {
+            Self::TraceContext => &["traceparent", "tracestate"],
+            Self::Baggage => &["baggage"],
+            Self::XRay => &["x-amzn-trace-id"],
+            Self::B3 | Self::B3Multi => b3::FIELDS,
+        }
+    }
+}
+
+// ===== impl Named =====
+
+impl Named {
+    fn w3c(&mut self, headers: &HeaderMap) {
+        let read = w3c::extract(headers);
+        self.note(read.map(|(traceparent, state)| Identity::of_w3c(traceparent, state)));
+    }
+
+    fn amzn(&mut self, headers: &HeaderMap) {
+        self.amzn = amzn::Header::read(headers);
+        let Some(header) = &self.amzn else { return };
+        let (identity, sampled) = (Identity::of_amzn(header), header.sampled);
+        let decision = sampled.and_then(amzn::Decision::is_sampled).map(b3::Decision::from);
+        self.decision = self.decision.or(decision);
+        self.note(identity);
+    }
+
+    fn b3(&mut self, headers: &HeaderMap) {
+        let Some(header) = b3::Header::read(headers) else { return };
+        self.decision = self.decision.or(header.decision);
+        self.note(Identity::of_b3(&header));
+    }
+
+    fn note(&mut self, identity: Option<Identity>) {
+        let Some(identity) = identity else { return };
+        match &self.first {
+            None => self.first = Some(identity),
+            Some(first) if first.trace_id() == identity.trace_id() => {}
+            Some(_) => self.second = self.second.take().or(Some(identity)),
+        }
+    }
+}
+
 /// `traceparent` cannot leave the decision open, and "not recorded" would forbid it to everybody downstream.
 fn inject_w3c(identity: &Identity, headers: &mut HeaderMap) {
     if identity.sampled().is_none() {
         return;
     }
-    let (trace_id, parent_id) = (identity.trace_id(), identity.span_id());
-    let traceparent = w3c::Traceparent { trace_id, parent_id, flags: identity.flags() };
-    w3c::inject(headers, traceparent, identity.state());
+    w3c::inject(headers, identity.traceparent(), identity.state());
 }
 
 fn inject_amzn(identity: &Identity, headers: &mut HeaderMap) {
@@ -138,3 +211,7 @@ fn inject_amzn(identity: &Identity, headers: &mut HeaderMap) {
     header.sampled = identity.sampled().map(amzn::Decision::from);
     header.inject(headers);
 }
+
+/// One of each set of headers.
+const ALL: [Propagator; 4] =
+    [Propagator::TraceContext, Propagator::Baggage, Propagator::XRay, Propagator::B3];

@@ -117,8 +117,13 @@ impl Scope {
 
     /// Leaves a value for stacked layers and for code in scope, in place of any earlier one of its type.
     pub fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
+        self.share(Arc::new(value));
+    }
+
+    /// Leaves a value as [`insert`](Self::insert) does, where whoever leaves it wants to see it again.
+    pub fn share<T: Send + Sync + 'static>(&mut self, value: Arc<T>) {
         self.shared.values.retain(|earlier| !earlier.is::<T>());
-        self.shared.values.push(Arc::new(value));
+        self.shared.values.push(value);
     }
 
     /// A value that an observer left.
