@@ -1,4 +1,4 @@
-//! An axum service: every request is a span, and counted in a metric.
+//! An axum service: every request is a span, and counted in metrics.
 //!
 //! ```sh
 //! cargo run --example axum --features full
@@ -16,7 +16,7 @@ use axum::{
     http::StatusCode,
     routing::{get, post},
 };
-use belvedere::exchange::Annotations;
+use belvedere::{Setup, exchange::Annotations};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
@@ -29,7 +29,8 @@ struct Cart {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let belvedere = belvedere::from_env()?;
+    let setup = Setup::from_env().metrics(|metrics| metrics.active_requests(true).body_sizes(true));
+    let belvedere = setup.start()?;
     let app = Router::new()
         .route("/carts/{id}", get(cart).delete(remove))
         .route("/carts/{id}/order", post(order))

@@ -1,7 +1,13 @@
 //! The OpenTelemetry layers, attribute by attribute.
 #![cfg(feature = "otel")]
 
+#[path = "otel/clients.rs"]
+mod clients;
+#[path = "otel/servers.rs"]
+mod servers;
 mod support;
+#[path = "otel/table.rs"]
+mod table;
 
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
@@ -93,6 +99,9 @@ async fn http_statuses_are_judged_as_a_server_judges_them() {
         (499, "unset", None),
         (500, "error: ", Some("500")),
         (503, "error: ", Some("503")),
+        // No status of HTTP: one may write it, and the conventions say nothing of it.
+        (600, "unset", None),
+        (999, "unset", None),
     ] {
         let span = span_of(get("/"), answer(code)).await;
         assert_eq!(status(&span), expected, "{code}");
@@ -415,6 +424,11 @@ async fn grpc_codes_are_judged_as_a_server_judges_them() {
         ("14", "UNAVAILABLE", true),
         ("15", "DATA_LOSS", true),
         ("16", "UNAUTHENTICATED", false),
+        // No codes.
+        ("17", "UNKNOWN", true),
+        ("-1", "UNKNOWN", true),
+        ("fine", "UNKNOWN", true),
+        ("", "UNKNOWN", true),
     ] {
         let body: &[(&'static str, &'static str)] = Vec::leak(vec![("grpc-status", code)]);
         let span = span_of(grpc("/a.B/C"), grpc_answer(Script::new().data("x").trailers(body))).await;
@@ -785,6 +799,19 @@ async fn a_client_that_drops_the_body_of_a_500_is_an_error_all_the_same() {
     let span = spans.only();
     assert_eq!(attribute(&span, "error.type").as_deref(), Some("500"));
     assert_eq!(status(&span), "error: ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_panics_is_an_error_with_its_message() {
+    let spans = Spans::new();
+    let service = service_fn(|_: Request<()>| async { panic!("the wire is on fire") });
+    let service = service.map_result(|result: Result<Response<Script>, Infallible>| result);
+    let call = spans.client_layer().layer(service).oneshot(get("http://shop.example/"));
+    tokio::spawn(call).await.unwrap_err();
+    let span = spans.only();
+    assert_eq!(status(&span), "error: panicked: the wire is on fire");
+    assert_eq!(attribute(&span, "error.type").as_deref(), Some("panic"));
+    assert_eq!(attribute(&span, "http.response.status_code"), None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -130,6 +130,10 @@ const AXUM: &[Row] = &[
 ];
 
 const AXUM_MEASURED: &str = "
+    http.server.active_requests {request} 0: http.request.method=DELETE, url.scheme=http
+    http.server.active_requests {request} 0: http.request.method=GET, url.scheme=http
+    http.server.active_requests {request} 0: http.request.method=POST, url.scheme=http
+    http.server.active_requests {request} 0: http.request.method=_OTHER, url.scheme=http
     http.server.request.duration s 1: error.type=503, http.request.method=POST, http.response.status_code=503, http.route=/carts/{id}/order, network.protocol.version=1.1, url.scheme=http
     http.server.request.duration s 1: error.type=504, http.request.method=GET, http.response.status_code=504, http.route=/stock, network.protocol.version=1.1, url.scheme=http
     http.server.request.duration s 1: error.type=canceled, http.request.method=GET, http.route=/report, network.protocol.version=1.1, url.scheme=http
@@ -137,7 +141,13 @@ const AXUM_MEASURED: &str = "
     http.server.request.duration s 1: http.request.method=GET, http.response.status_code=200, http.route=/carts/{id}, network.protocol.version=1.1, url.scheme=http
     http.server.request.duration s 1: http.request.method=GET, http.response.status_code=404, http.route=/carts/{id}, network.protocol.version=1.1, url.scheme=http
     http.server.request.duration s 1: http.request.method=GET, http.response.status_code=404, network.protocol.version=1.1, url.scheme=http
-    http.server.request.duration s 1: http.request.method=_OTHER, http.response.status_code=405, http.route=/carts/{id}, network.protocol.version=1.1, url.scheme=http";
+    http.server.request.duration s 1: http.request.method=_OTHER, http.response.status_code=405, http.route=/carts/{id}, network.protocol.version=1.1, url.scheme=http
+    http.server.response.body.size By 1: error.type=503, http.request.method=POST, http.response.status_code=503, http.route=/carts/{id}/order, network.protocol.version=1.1, url.scheme=http
+    http.server.response.body.size By 1: error.type=504, http.request.method=GET, http.response.status_code=504, http.route=/stock, network.protocol.version=1.1, url.scheme=http
+    http.server.response.body.size By 1: http.request.method=GET, http.response.status_code=200, http.route=/carts/{id}, network.protocol.version=1.1, url.scheme=http
+    http.server.response.body.size By 1: http.request.method=GET, http.response.status_code=404, http.route=/carts/{id}, network.protocol.version=1.1, url.scheme=http
+    http.server.response.body.size By 1: http.request.method=GET, http.response.status_code=404, network.protocol.version=1.1, url.scheme=http
+    http.server.response.body.size By 1: http.request.method=_OTHER, http.response.status_code=405, http.route=/carts/{id}, network.protocol.version=1.1, url.scheme=http";
 
 #[tokio::test]
 async fn the_axum_example_keeps_the_conventions() {
@@ -257,7 +267,7 @@ const HYPER: &[Row] = &[
     ),
     (
         "GET",
-        "/report",
+        "/report?slow",
         ToTheEnd,
         "
         GET /report | server | error
@@ -267,7 +277,8 @@ const HYPER: &[Row] = &[
         http.route=/report
         server.address=127.0.0.1
         server.port=#
-        url.path=/report",
+        url.path=/report
+        url.query=REDACTED",
     ),
 ];
 
@@ -387,7 +398,7 @@ const TONIC: &[(&str, Ask, Code, &str)] = &[
     (
         "shop.Returns",
         Ask::Check,
-        Code::Internal,
+        Code::Cancelled,
         "
         grpc.health.v1.Health/Check | server | error panicked: not yet implemented: returns
         error.type=panic

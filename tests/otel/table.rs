@@ -17,10 +17,10 @@ use crate::support::{
 };
 
 /// An example that has been started, and where its spans and metrics go.
-pub struct Running {
+pub(crate) struct Running {
     example: Example,
-    pub address: std::net::SocketAddr,
-    pub sink: Sink,
+    pub(crate) address: std::net::SocketAddr,
+    pub(crate) sink: Sink,
     seen: usize,
 }
 
@@ -28,7 +28,7 @@ pub struct Running {
 
 impl Running {
     /// Starts an example that listens.
-    pub fn start(name: &str) -> Self {
+    pub(crate) fn start(name: &str) -> Self {
         let sink = Sink::start();
         let base = sink.base();
         let mut example = Example::start(
@@ -40,26 +40,42 @@ impl Running {
     }
 
     /// Compares the one span that has come since the last time with a row of the table. What `common` says every row has.
-    pub async fn check(&mut self, call: &str, common: &str, expected: &str) {
+    pub(crate) async fn check(&mut self, call: &str, common: &str, expected: &str) {
         let spans = self.sink.arrived(self.seen + 1).await;
         self.seen += 1;
         assert_eq!(spans.len(), self.seen, "{spans:#?}");
-        let mut expected: Vec<_> = lines(expected);
-        let name = expected.remove(0);
-        expected.extend(lines(common));
-        expected.sort();
-        let (actual, mut attributes) = row(&spans[self.seen - 1]);
-        attributes.sort();
-        assert_eq!((actual, attributes), (name, expected), "{call}");
+        assert_row(&row(&spans[self.seen - 1]), &format!("{expected}\n{common}"), call);
     }
 
     /// Asks it to end, as Ctrl-C does, and gives what was measured.
-    pub fn stop(self) -> Vec<String> {
+    pub(crate) fn stop(self) -> Vec<String> {
         self.example.interrupt();
         let mut points: Vec<_> = self.sink.metrics().iter().flat_map(points).collect();
         points.sort();
         points
     }
+}
+
+/// What one run of the client example said, and what came of it.
+pub(crate) struct Called {
+    pub(crate) said: String,
+    pub(crate) rows: Vec<(String, Vec<String>)>,
+    pub(crate) points: Vec<String>,
+}
+
+/// Runs the client example to its end. It blocks meanwhile.
+pub(crate) fn call(words: &str) -> Called {
+    let sink = Sink::start();
+    let said = Example::run(
+        "client",
+        &words.split(' ').collect::<Vec<_>>(),
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &sink.base())],
+    );
+    let mut spans = sink.spans();
+    spans.sort_by_key(|span| span.start_time_unix_nano);
+    let mut points: Vec<_> = sink.metrics().iter().flat_map(points).collect();
+    points.sort();
+    Called { said, rows: spans.iter().map(row).collect(), points }
 }
 
 /// `POST /carts/{id}/order | server | error`, and the attributes and events.
@@ -80,8 +96,27 @@ fn row(span: &Span) -> (String, Vec<String>) {
     (format!("{} | {kind} | {}", span.name, status.trim_end()), facts.collect())
 }
 
+/// Compares a span with a row of the table: its first line, and the rest in any order. A `*` stands for any text.
+#[track_caller]
+pub(crate) fn assert_row((name, facts): &(String, Vec<String>), expected: &str, call: &str) {
+    let mut expected = lines(expected);
+    let (first, mut facts) = (expected.remove(0), facts.clone());
+    expected.sort();
+    facts.sort();
+    let all = |(is, like): (&String, &String)| fits(is, like);
+    let same = facts.len() == expected.len() && facts.iter().zip(&expected).all(all);
+    assert!(fits(name, &first) && same, "{call}\n{name} {facts:#?}\nand should be\n{first} {expected:#?}");
+}
+
+fn fits(text: &str, like: &str) -> bool {
+    like.split_once('*').map_or_else(
+        || text == like,
+        |(before, after)| text.strip_prefix(before).is_some_and(|rest| rest.ends_with(after)),
+    )
+}
+
 /// A text's lines, as a table writes them.
-pub fn lines(text: &str) -> Vec<String> {
+pub(crate) fn lines(text: &str) -> Vec<String> {
     text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
 }
 
@@ -113,9 +148,15 @@ fn pairs(attributes: &[KeyValue]) -> Vec<String> {
         .map(|pair| {
             let value = text(pair.value.clone().and_then(|value| value.value));
             let port = pair.key.ends_with(".port") && value.parse::<u16>().is_ok_and(|port| port > 1024);
-            format!("{}={}", pair.key, if port { "#" } else { &value })
+            format!("{}={}", pair.key, if port { "#".to_owned() } else { portless(&value) })
         })
         .collect();
     pairs.sort();
     pairs
+}
+
+/// A text without the port that the system chose.
+fn portless(text: &str) -> String {
+    let Some((before, after)) = text.split_once("127.0.0.1:") else { return text.to_owned() };
+    format!("{before}127.0.0.1:#{}", after.trim_start_matches(|char: char| char.is_ascii_digit()))
 }

@@ -31,6 +31,14 @@ impl Example {
         Self { child, lines }
     }
 
+    /// Runs an example to its end, and gives what it said.
+    pub fn run(name: &str, words: &[&str], environment: &[(&str, &str)]) -> String {
+        let mut command = Command::new(path(name));
+        let output = command.args(words).envs(environment.iter().copied()).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// The first line that has `text` in it.
     pub fn line_with(&mut self, text: &str) -> String {
         let mut lines = self.lines.by_ref().map(Result::unwrap);

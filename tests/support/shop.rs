@@ -31,6 +31,7 @@ pub async fn shop<B>(request: Request<B>) -> Result<Response<Script>, Infallible
         "/broken" => StatusCode::INTERNAL_SERVER_ERROR,
         "/missing" => StatusCode::NOT_FOUND,
         "/nothing" => StatusCode::NO_CONTENT,
+        "/odd" => StatusCode::from_u16(999).unwrap(),
         _ => StatusCode::OK,
     };
     Ok(response)
