@@ -154,6 +154,13 @@ async fn a_rate_that_the_trace_was_not_sampled_by_is_not_believed() {
 }
 
 #[tokio::test]
+async fn what_is_not_kept_here_tells_no_rate_downstream() {
+    let service = Service::new(Ratio::new(0.5));
+    let sent = service.serve(&[("traceparent", LOW), ("tracestate", "ot=th:0;x:y,vendor=a")]).await;
+    assert_eq!((state(&sent), service.rates()), ("ot=x:y,vendor=a", rates([])));
+}
+
+#[tokio::test]
 async fn a_sampler_that_asks_no_parent_tells_its_own_rate() {
     let service = Service::new(Ratio::new(1.0));
     let sent = service.serve(&[("traceparent", HIGH), ("tracestate", "ot=th:c")]).await;

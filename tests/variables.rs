@@ -878,6 +878,11 @@ mod belvedere_check {
     }
 
     #[test]
+    fn an_ingest_key_may_send_whatever_else_is_said() {
+        assert_eq!(checked(&Honeycomb::ingest(), "true").unwrap().warnings(), [""; 0]);
+    }
+
+    #[test]
     fn without_an_answer_that_helps_the_service_starts_all_the_same() {
         for double in [Honeycomb::answering(503, ""), Honeycomb::answering(200, "<html>")] {
             let belvedere = checked(&double, "true").unwrap();

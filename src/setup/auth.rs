@@ -7,10 +7,11 @@ use tokio::runtime;
 
 use crate::transport::{Answer, HttpClient};
 
-/// What Honeycomb knows of a key: <https://docs.honeycomb.io/api/auth/>.
+/// What Honeycomb knows of a key: <https://docs.honeycomb.io/api/auth/list-authorizations>.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Auth {
+    r#type: String,
     pub(super) team: Named,
     /// Empty for a classic key.
     pub(super) environment: Named,
@@ -27,7 +28,7 @@ pub(super) struct Named {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Access {
-    events: bool,
+    events: Option<bool>,
 }
 
 /// What came of asking.
@@ -43,8 +44,9 @@ pub(super) enum Asked {
 // ===== impl Auth =====
 
 impl Auth {
+    /// Unless it is said that it may not. An ingest key is there for nothing else.
     pub(super) fn may_send(&self) -> bool {
-        self.api_key_access.events
+        self.r#type == "ingest" || self.api_key_access.events != Some(false)
     }
 }
 

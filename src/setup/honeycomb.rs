@@ -75,11 +75,9 @@ impl Honeycomb {
             (None, true) if !is_given(&TEAM) => {
                 env.note(format!("{KEY} is not set, which Honeycomb asks for"))
             }
-            (Some(_), false) => {
-                env.note(format!(
-                    "{KEY} is not sent for {}, because their endpoint is not Honeycomb's",
-                    signal.name()
-                ));
+            // A signal that was sent elsewhere on purpose needs no warning; that all of them are may be a mistake.
+            (Some(_), false) if signal == Signal::Traces => {
+                env.note(format!("{KEY} is not sent, because the endpoint of spans is not Honeycomb's"));
             }
             (Some(key), true) => match key.header() {
                 Some(value) => {

@@ -6,7 +6,7 @@ use http::HeaderValue;
 #[derive(Clone)]
 pub(super) struct Key(String);
 
-/// What a key is, by its looks: <https://docs.honeycomb.io/configure/environments/manage-api-keys/>.
+/// What a key is, by its looks: <https://docs.honeycomb.io/api/authentication>.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Kind {
     /// From before there were environments: it needs a dataset.

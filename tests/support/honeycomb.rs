@@ -10,17 +10,22 @@ pub struct Honeycomb {
 impl Honeycomb {
     /// It knows the key, which may send.
     pub fn knowing() -> Self {
-        Self::answering(200, &auth(true, "production"))
+        Self::answering(200, &auth("configuration", true, "production"))
+    }
+
+    /// It knows the key as an ingest key, of which nothing more is said.
+    pub fn ingest() -> Self {
+        Self::answering(200, &auth("ingest", false, "production"))
     }
 
     /// It knows the key, which may not send.
     pub fn muting() -> Self {
-        Self::answering(200, &auth(false, "production"))
+        Self::answering(200, &auth("configuration", false, "production"))
     }
 
     /// It knows the key as one from before there were environments.
     pub fn classic() -> Self {
-        Self::answering(200, &auth(true, ""))
+        Self::answering(200, &auth("configuration", true, ""))
     }
 
     pub fn answering(status: u16, body: &str) -> Self {
@@ -40,10 +45,10 @@ impl Honeycomb {
     }
 }
 
-/// <https://docs.honeycomb.io/api/auth/>
-fn auth(events: bool, environment: &str) -> String {
+/// <https://docs.honeycomb.io/api/auth/list-authorizations>
+fn auth(kind: &str, events: bool, environment: &str) -> String {
     format!(
-        r#"{{"id":"FL_xMM5LapLC","type":"ingest",
+        r#"{{"id":"FL_xMM5LapLC","type":"{kind}",
             "api_key_access":{{"events":{events},"markers":false,"createDatasets":true}},
             "environment":{{"name":"{environment}","slug":"{environment}"}},
             "team":{{"name":"The Shop","slug":"the-shop"}}}}"#

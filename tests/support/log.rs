@@ -16,6 +16,8 @@ pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     pub(crate) fn subscriber(&self) -> impl Subscriber + Send + Sync + use<> {
+        // A thread without a subscriber that comes to a log line first would switch it off for all others.
+        let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry());
         tracing_subscriber::fmt().with_writer(self.clone()).with_ansi(false).finish()
     }
 
