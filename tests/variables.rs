@@ -37,16 +37,16 @@ const LATER: Duration = Duration::from_millis(1300);
 
 #[test]
 fn each_row_of_the_readme_has_its_tests_and_each_test_its_row() {
-    let rows = rows();
-    let tests = modules();
-    let wanted: BTreeSet<_> = rows.keys().map(|name| name.to_lowercase()).collect();
+    let (rows, tests) = (rows(), modules());
+    let wanted: BTreeSet<_> = rows.iter().map(|row| row.variables[0].to_lowercase()).collect();
     let found: BTreeSet<_> = tests.keys().cloned().collect();
     assert_eq!(wanted, found);
-    for (row, names) in &rows {
-        let text = &tests[&row.to_lowercase()];
-        assert!(text.contains("#[test]") || text.contains("#[tokio::test]"), "{row}");
-        for name in names {
-            assert!(text.contains(name.as_str()), "{name}, in the row of {row}, is in none of its tests");
+    for Row { variables, tests: counted } in &rows {
+        let text = &tests[&variables[0].to_lowercase()];
+        let count = text.matches("#[test]").count() + text.matches("#[tokio::test").count();
+        assert!(count > 0 && count == *counted, "{variables:?} have {count} tests");
+        for name in variables {
+            assert!(text.contains(name.as_str()), "{name} is in none of the tests of its row");
         }
     }
 }
@@ -54,20 +54,29 @@ fn each_row_of_the_readme_has_its_tests_and_each_test_its_row() {
 #[test]
 fn each_row_of_the_readme_is_told_in_the_module_s_documentation() {
     let documentation = include_str!("../src/setup/mod.rs");
-    for name in rows().into_values().flatten() {
+    for name in rows().into_iter().flat_map(|row| row.variables) {
         assert!(documentation.contains(&format!("`{name}`")), "{name}");
     }
 }
 
-/// The variables in the first cell of each row, by the first of them.
-fn rows() -> BTreeMap<String, Vec<String>> {
-    let readme = include_str!("../README.md");
-    let lines = readme.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
-    let names = |cell: &str| cell.split('`').step_by(2).map(str::to_owned).collect::<Vec<_>>();
+/// A row of README's table: the variables of its first cell, and the number in its last one.
+struct Row {
+    variables: Vec<String>,
+    tests: usize,
+}
+
+fn rows() -> Vec<Row> {
+    let lines = include_str!("../README.md").lines().filter(|line| line.starts_with("| `"));
+    lines.filter_map(row).collect()
+}
+
+fn row(line: &str) -> Option<Row> {
+    let cells: Vec<_> = line.trim_matches('|').split(" | ").map(str::trim).collect();
     let is_variable =
-        |name: &String| ["OTEL_", "HONEYCOMB_", "BELVEDERE_"].iter().any(|prefix| name.starts_with(prefix));
-    let rows = lines.map(names).filter(|names| names.first().is_some_and(is_variable));
-    rows.map(|names| (names[0].clone(), names.into_iter().filter(is_variable).collect())).collect()
+        |name: &&str| ["OTEL_", "HONEYCOMB_", "BELVEDERE_"].iter().any(|start| name.starts_with(start));
+    let variables: Vec<_> = cells[0].split('`').filter(is_variable).map(str::to_owned).collect();
+    let tests = cells.last()?.parse().ok()?;
+    (!variables.is_empty()).then_some(Row { variables, tests })
 }
 
 /// The text of each module in this file, by its name.
