@@ -6,14 +6,17 @@
 use std::{convert::Infallible, hint::black_box, sync::OnceLock, time::Duration};
 
 use belvedere::{
-    otel::{Ids, OtelLayer, SpanLane},
+    otel::{Ids, Metrics, OtelLayer, SpanLane},
     outbox::{Batch, Destination, Limits, Outbox, SendError},
 };
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
-use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData};
+use opentelemetry_sdk::{
+    metrics::{InMemoryMetricExporter, SdkMeterProvider},
+    trace::{SdkTracerProvider, SpanData},
+};
 use tokio::runtime::Runtime;
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
@@ -57,6 +60,14 @@ fn layer() -> OtelLayer {
         (outbox, SdkTracerProvider::builder().with_id_generator(Ids).with_span_processor(lane).build())
     };
     OtelLayer::new().tracer_provider(&PROVIDER.get_or_init(make).1)
+}
+
+/// The same, and metrics that are collected once a minute.
+fn measured() -> OtelLayer {
+    static PROVIDER: OnceLock<SdkMeterProvider> = OnceLock::new();
+    let exporter = InMemoryMetricExporter::default();
+    let make = || SdkMeterProvider::builder().with_periodic_exporter(exporter).build();
+    layer().metrics(Metrics::new(PROVIDER.get_or_init(make)).active_requests(true))
 }
 
 struct Nowhere;
@@ -105,32 +116,64 @@ fn stack(criterion: &mut Criterion) {
             BatchSize::SmallInput,
         );
     });
+    let mut measured = measured().layer(service_fn(handle));
+    group.bench_function("spans and metrics", |bencher| {
+        bencher.iter_batched(
+            request,
+            |request| runtime.block_on(exchange(&mut measured, request)),
+            BatchSize::SmallInput,
+        );
+    });
     group.finish();
     summary(&runtime);
 }
 
-/// Time and allocations side by side, in alternating rounds, so that a busy machine slows both alike.
+/// What one exchange costs: nanoseconds, and allocations.
+#[derive(Clone, Copy)]
+struct Cost(u128, u64);
+
+/// Time and allocations side by side, in alternating rounds, so that a busy machine slows all alike.
 fn summary(runtime: &Runtime) {
     let mut bare = service_fn(handle);
     let mut layered = layer().layer(service_fn(handle));
-    let (mut bare_time, mut layered_time) = (Duration::MAX, Duration::MAX);
+    let mut measured = measured().layer(service_fn(handle));
+    let mut times = [Duration::MAX; 3];
     for _ in 0..ROUNDS {
-        bare_time = bare_time.min(time(runtime, &mut bare));
-        layered_time = layered_time.min(time(runtime, &mut layered));
+        times[0] = times[0].min(time(runtime, &mut bare));
+        times[1] = times[1].min(time(runtime, &mut layered));
+        times[2] = times[2].min(time(runtime, &mut measured));
     }
-    let allocated = |service: &mut dyn FnMut()| allocation_counter::measure(service).count_total;
+    let counts = [
+        allocations(runtime, &mut bare),
+        allocations(runtime, &mut layered),
+        allocations(runtime, &mut measured),
+    ];
+    let cost = |index: usize| Cost(times[index].as_nanos() / u128::from(EXCHANGES), counts[index]);
+    println!("\n| one exchange | ns | over bare | ratio | allocations | over bare |");
+    println!("|---|--:|--:|--:|--:|--:|");
+    line("bare", cost(0), cost(0));
+    line("with spans", cost(1), cost(0));
+    line("with spans and metrics", cost(2), cost(0));
+    println!();
+}
+
+fn line(name: &str, Cost(nanos, allocations): Cost, bare: Cost) {
+    let ratio = nanos as f64 / bare.0 as f64;
+    let (slower, more) = (nanos.saturating_sub(bare.0), allocations - bare.1);
+    println!("| {name} | {nanos} | {slower} | {ratio:.1} | {allocations} | {more} |");
+}
+
+/// How much a warm service allocates for one exchange.
+fn allocations<S, B>(runtime: &Runtime, service: &mut S) -> u64
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
+    B: http_body::Body<Data = Bytes, Error = Infallible>,
+{
     let mut one = Some(request());
-    let bare_allocations = allocated(&mut || runtime.block_on(exchange(&mut bare, one.take().unwrap())));
-    let mut one = Some(request());
-    let layered_allocations =
-        allocated(&mut || runtime.block_on(exchange(&mut layered, one.take().unwrap())));
-    println!("\n| one exchange | bare | with spans | over bare | ratio |\n|---|--:|--:|--:|--:|");
-    let nanos = |time: Duration| time.as_nanos() / u128::from(EXCHANGES);
-    let (bare, layered) = (nanos(bare_time), nanos(layered_time));
-    let ratio = layered as f64 / bare as f64;
-    println!("| ns | {bare} | {layered} | {} | {ratio:.1} |", layered.saturating_sub(bare));
-    let more = layered_allocations - bare_allocations;
-    println!("| allocations | {bare_allocations} | {layered_allocations} | {more} | |\n");
+    let measured = allocation_counter::measure(|| {
+        runtime.block_on(exchange(service, one.take().unwrap()));
+    });
+    measured.count_total
 }
 
 #[expect(clippy::disallowed_types, reason = "here the real clock is the point")]

@@ -26,7 +26,8 @@
 //! | for | see |
 //! |---|---|
 //! | the variables, and one call for everything | `setup` |
-//! | spans: what is on them, how to change it | `otel` |
+//! | spans and metrics: what is on them, how to change it | `otel` |
+//! | a reqwest client | `adapter` |
 //! | outgoing requests: hyper, tonic, reqwest | `otel::OtelClientLayer`, `adapter` |
 //! | what an exchange is and how it ends | [`observe`], [`exchange`] |
 //! | trace ids, `traceparent`, `X-Amzn-Trace-Id`, work in tasks and threads | [`trace`] |
@@ -40,7 +41,7 @@
 //!
 //! | feature | |
 //! |---|---|
-//! | `otel` | spans by OTLP over HTTP, and `from_env` |
+//! | `otel` | spans and metrics by OTLP over HTTP, and `from_env` |
 //! | `axum` | routes from `MatchedPath`, addresses from `ConnectInfo`, extractors |
 //! | `reqwest` | the client layers on a reqwest client |
 //! | `full` | all of the above |
