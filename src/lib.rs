@@ -27,7 +27,6 @@
 //! |---|---|
 //! | the variables, and one call for everything | `setup` |
 //! | spans and metrics: what is on them, how to change it | `otel` |
-//! | a reqwest client | `adapter` |
 //! | outgoing requests: hyper, tonic, reqwest | `otel::OtelClientLayer`, `adapter` |
 //! | what an exchange is and how it ends | [`observe`], [`exchange`] |
 //! | trace ids, `traceparent`, `X-Amzn-Trace-Id`, work in tasks and threads | [`trace`] |
