@@ -43,6 +43,9 @@
 //! | `otel` | spans and metrics by OTLP over HTTP, and `from_env` |
 //! | `axum` | routes from `MatchedPath`, addresses from `ConnectInfo`, extractors |
 //! | `reqwest` | the client layers on a reqwest client |
+//! | `xray` | AWS X-Ray segments, and its samplers |
+//! | `aws` | requests signed for AWS; part of `xray` |
+//! | `transport` | the HTTPS client alone; part of `otel` and `aws` |
 //! | `full` | all of the above |
 //! | `console` | the local console, for development |
 //!
@@ -59,6 +62,8 @@
 
 #[cfg(feature = "reqwest")]
 pub mod adapter;
+#[cfg(feature = "aws")]
+pub mod aws;
 #[cfg(feature = "console")]
 pub mod console;
 pub mod error;
@@ -71,8 +76,10 @@ pub mod outbox;
 #[cfg(feature = "otel")]
 pub mod setup;
 pub mod trace;
-#[cfg(feature = "otel")]
+#[cfg(feature = "transport")]
 pub mod transport;
+#[cfg(feature = "xray")]
+pub mod xray;
 
 pub use error::Error;
 #[cfg(feature = "otel")]

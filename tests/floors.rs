@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Each floor, and what it may see besides itself.
-const FLOORS: [(&str, &[&str]); 12] = [
+const FLOORS: [(&str, &[&str]); 14] = [
     ("error", &[]),
     // One floor: facts and identity see each other.
     ("exchange", &["error", "trace"]),
@@ -16,8 +16,11 @@ const FLOORS: [(&str, &[&str]); 12] = [
     ("adapter", &["error", "exchange", "trace"]),
     ("outbox", &["error"]),
     ("transport", &["error", "exchange", "outbox"]),
+    // Regions, credentials, signatures: a transport that AWS understands.
+    ("aws", &["error", "transport"]),
     ("otel", &["error", "exchange", "trace", "observe", "outbox", "transport"]),
-    ("setup", &["error", "exchange", "trace", "observe", "outbox", "transport", "otel"]),
+    ("xray", &["error", "exchange", "trace", "observe", "outbox", "transport", "aws"]),
+    ("setup", &["error", "exchange", "trace", "observe", "outbox", "transport", "aws", "otel", "xray"]),
     // It stands in for a backend, so it sees nothing of what sends.
     ("console", &["error", "exchange", "trace"]),
     // Prose.
@@ -32,7 +35,9 @@ const FLOORS: [(&str, &[&str]); 12] = [
             "adapter",
             "outbox",
             "transport",
+            "aws",
             "otel",
+            "xray",
             "setup",
             "console",
         ],

@@ -176,9 +176,9 @@ known! {
     tokio::time::error::Elapsed,
     #[cfg(feature = "axum")]
     axum::Error,
-    #[cfg(feature = "otel")]
+    #[cfg(feature = "transport")]
     hyper_util::client::legacy::Error,
-    #[cfg(feature = "otel")]
+    #[cfg(feature = "transport")]
     hyper::Error,
     #[cfg(feature = "reqwest")]
     reqwest::Error,

@@ -69,16 +69,16 @@ impl Fault {
         if let Some(error) = error.downcast_ref::<io::Error>() {
             return Self::kind(error.kind());
         }
-        #[cfg(feature = "otel")]
+        #[cfg(feature = "transport")]
         if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
             return error.is_connect().then_some(Self::Connection);
         }
-        #[cfg(feature = "otel")]
+        #[cfg(feature = "transport")]
         if let Some(error) = error.downcast_ref::<hyper::Error>() {
             let ended = error.is_incomplete_message().then_some(Self::ResponseEnded);
             return error.is_timeout().then_some(Self::Timeout).or(ended);
         }
-        #[cfg(feature = "otel")]
+        #[cfg(feature = "transport")]
         if error.is::<rustls::Error>() || error.is::<rustls::pki_types::InvalidDnsNameError>() {
             return Some(Self::SecureConnection);
         }
