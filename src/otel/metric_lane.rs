@@ -111,8 +111,8 @@ impl Signal for Collections {
     fn partial(answer: Bytes) -> Option<Partial> {
         let partial = ExportMetricsServiceResponse::decode(answer).ok()?.partial_success?;
         let (points, message) = (partial.rejected_data_points, partial.error_message);
-        // The lane counts collections; what was refused are points of some.
+        // The lane counts collections; what was refused are points, of at least one.
         let message = if points > 0 { format!("{points} data points: {message}") } else { message };
-        Some(Partial { rejected: points, message })
+        Some(Partial { rejected: points.min(1), message })
     }
 }
