@@ -32,7 +32,7 @@ use hyper_util::{
 };
 use opentelemetry_sdk::trace::SpanData;
 use support::{
-    Server, Spans,
+    Script, Server, Spans,
     greeter::{GreeterClient, SAY_HELLO, SAY_HELLOS},
     layers::{exception, lasted, text},
     spans::{attributes, status},
@@ -629,6 +629,30 @@ async fn a_call_of_tonic_whose_time_is_over_exceeded_its_deadline() {
     greeter(&spans, &endpoint).hello("forever").await.unwrap_err();
     let span = spans.only();
     assert_eq!((code(&span).as_str(), text(&span, "error.type").as_str()), ("DEADLINE_EXCEEDED", "timeout"));
+}
+
+/// The code, the status and the `error.type` of a call that is answered with this head; its body does not end.
+async fn headed(head: http::response::Builder) -> (String, String, String) {
+    let head = Arc::new(std::sync::Mutex::new(Some(head)));
+    let server = Server::hyper2(service_fn(move |_: Request<Incoming>| {
+        let head = head.lock().unwrap().take().unwrap();
+        ready(Ok::<_, Infallible>(head.body(Script::new().data("<html>").hang()).unwrap()))
+    }))
+    .await;
+    let spans = Spans::new();
+    greeter(&spans, &channel(server.address)).hello("world").await.unwrap_err();
+    let span = spans.only();
+    (code(&span), status(&span), text(&span, "error.type"))
+}
+
+#[tokio::test]
+async fn a_call_of_tonic_has_the_code_of_its_head_though_the_rest_is_dropped_unread() {
+    let said = |code: &str| (code.to_owned(), "error: ".to_owned(), code.to_owned());
+    let grpc = || Response::builder().header("content-type", "application/grpc");
+    assert_eq!(headed(grpc().header("grpc-status", "5")).await, said("NOT_FOUND"));
+    // A proxy in between.
+    let html = Response::builder().status(503).header("content-type", "text/html");
+    assert_eq!(headed(html).await, said("UNAVAILABLE"));
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use super::{
     measure::{Ended, Measure},
     observe::Served,
     options::Options,
-    outcome::{Outcome, Side},
+    outcome::{Outcome, Side, end_of_call},
     span::builder,
 };
 use crate::{
@@ -63,8 +63,9 @@ use crate::{
 /// # When the span ends
 ///
 /// With the response's body: read to its end, broken, or dropped. Dropping it, or the future before there is a response,
-/// is no error, since it is the caller's own wish; a gRPC call is `CANCELLED` then, its span's status unset. A time limit
-/// further out, such as tower's `Timeout`, drops the future; to have it counted as an error, place it further in.
+/// is no error, since it is the caller's own wish; a gRPC call is `CANCELLED` then, its span's status unset, unless the
+/// response's head has already said how it went. A time limit further out, such as tower's `Timeout`, drops the future; to
+/// have it counted as an error, place it further in.
 /// A body that is kept without being read keeps the span open.
 ///
 /// # What is an error
@@ -242,6 +243,7 @@ impl Observation for ClientSpan {
 
     fn on_end(mut self, end: End<'_>, tally: &Tally) {
         let measure = self.measure.take();
+        let end = if self.grpc { end_of_call(end, self.status, self.code) } else { end };
         let code = if self.grpc { self.record_call(end) } else { None };
         let outcome = if self.grpc {
             Outcome::grpc(Side::Client, code, end)

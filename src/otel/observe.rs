@@ -16,7 +16,7 @@ use super::{
     exception::Kind,
     measure::{Ended, InnerRoute, Measure, Route},
     options::Options,
-    outcome::{Outcome, Side},
+    outcome::{Outcome, Side, end_of_call},
     span::builder,
 };
 use crate::{
@@ -231,6 +231,7 @@ impl Observation for ServerSpan {
 
     fn on_end(mut self, end: End<'_>, tally: &Tally) {
         let measure = self.measure.take();
+        let end = if self.grpc.is_some() { end_of_call(end, self.status, self.code) } else { end };
         let span = self.context.span();
         let call = self.grpc.as_ref().and_then(|call| Some((call, self.code(call, end, tally)?)));
         let call = call.map(|(call, code)| (self.record_call(call, code), code));
