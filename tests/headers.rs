@@ -366,6 +366,30 @@ async fn baggage_that_is_not_trusted_or_not_read_is_on_no_span() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_proxy_passes_baggage_on_from_those_alone_whom_it_trusts() {
+    for (trust, expected) in
+        [(TrustIncoming::All, Some("tenant=acme")), (TrustIncoming::Ids, None), (TrustIncoming::None, None)]
+    {
+        let spans = Spans::new();
+        let client = OtelClientLayer::new().tracer_provider(&spans.provider);
+        let service = OtelLayer::new().tracer_provider(&spans.provider).trust(trust).layer(service_fn(
+            move |mut request: Request<()>| {
+                *request.uri_mut() = "http://api.example/".parse().unwrap();
+                let client = client.clone();
+                async move {
+                    let headers = sent(client, request).await;
+                    let baggage = headers.get("baggage").map(|value| value.to_str().unwrap().to_owned());
+                    assert_eq!(baggage.as_deref(), expected, "{trust:?}");
+                    Ok::<_, Infallible>(Response::new(Script::new().last()))
+                }
+            },
+        ));
+        let request = Request::get("/").header("baggage", "tenant=acme");
+        service.oneshot(request.body(()).unwrap()).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_exchange_under_an_active_span_keeps_the_baggage_that_is_there() {
     // The last one is given a root without a parent: a trace of its own.
     for layer in [

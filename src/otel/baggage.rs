@@ -51,6 +51,13 @@ pub(super) fn inject(propagation: &Propagation, context: &Context, headers: &mut
     }
 }
 
+/// Removes what a request that is passed on has brought: what may go on from it is in the context.
+pub(super) fn remove(propagation: &Propagation, headers: &mut HeaderMap) {
+    if propagation.has(Propagator::Baggage) {
+        headers.remove(NAME);
+    }
+}
+
 /// A context with the baggage of another one, and nothing else of it.
 pub(super) fn alone(context: &Context) -> Context {
     let baggage = context.baggage();
@@ -134,7 +141,8 @@ impl Extractor for Joined {
 impl Injector for Headers<'_> {
     fn set(&mut self, key: &str, value: String) {
         if let (Ok(name), Ok(value)) = (key.parse::<HeaderName>(), HeaderValue::try_from(value)) {
-            self.0.insert(name, value);
+            // A map that is full refuses; telemetry does without, rather than panic.
+            let _ = self.0.try_insert(name, value);
         }
     }
 }

@@ -169,8 +169,12 @@ impl Observer for OtelClientLayer {
         // A proxy passes on the scope of the request that it serves, a retry that of the call; each attempt is another
         // exchange.
         let outer = scope.get::<Called>().is_some_and(|called| called.measured);
-        if scope.get::<Served>().is_some() || scope.get::<Called>().is_some() {
+        let proxied = scope.get::<Served>().is_some();
+        if proxied || scope.get::<Called>().is_some() {
             *scope = scope.child();
+        }
+        if proxied {
+            baggage::remove(&self.options.propagation, &mut request.headers);
         }
         scope.insert(Called { measured: outer || self.options.instruments.is_some() });
         let mut span = ClientSpan::start(&self.options, request, scope);
