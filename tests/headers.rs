@@ -484,6 +484,30 @@ async fn a_client_span_has_the_old_names_beside_the_new_ones() {
     );
 }
 
+#[tokio::test]
+async fn a_client_span_has_the_old_names_of_the_socket_and_of_a_resend() {
+    let callee = Server::hyper1(service_fn(|_: Request<Incoming>| {
+        ready(Ok::<_, Infallible>(Response::new(Script::new().last())))
+    }))
+    .await;
+    let spans = Spans::new();
+    let http = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+    let client = OtelClientLayer::new().tracer_provider(&spans.provider).old_http_names(true).layer(http);
+    let resends = belvedere::exchange::Resends::new();
+    resends.send();
+    let request = Request::get(format!("http://{}/", callee.address)).extension(resends);
+    client.oneshot(request.body(Empty::new()).unwrap()).await.unwrap();
+    let span = spans.only();
+    for (new, old) in [
+        ("http.request.resend_count", "http.resend_count"),
+        ("network.peer.address", "net.sock.peer.addr"),
+        ("network.peer.port", "net.sock.peer.port"),
+    ] {
+        assert!(attribute(&span, new).is_some(), "{new}");
+        assert_eq!(attribute(&span, old), attribute(&span, new), "{old}");
+    }
+}
+
 /// The old names on the span of what may be a call of gRPC, and is one if its answer has this content type.
 async fn old_names_of_grpc(content_type: &'static str) -> Vec<String> {
     let spans = Spans::new();

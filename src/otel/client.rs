@@ -195,9 +195,11 @@ impl ClientSpan {
         let grpc = request.method == Method::POST && is_grpc(&request.headers);
         let method = grpc.then(|| options.rooms.called(rpc_method(request))).flatten();
         let resends = resends(&mut request.extensions);
-        let (name, mut attributes) =
-            if grpc { grpc_facts(options, request, method.clone()) } else { http_facts(options, request) };
-        attributes.maybe(RESEND_COUNT, (resends > 0 && !grpc).then(|| i64::from(resends)));
+        let (name, attributes) = if grpc {
+            grpc_facts(options, request, method.clone())
+        } else {
+            http_facts(options, request, resends)
+        };
         let name = options.span_name(request).unwrap_or(name);
         let builder = builder(name, SpanKind::Client, scope).with_attributes(attributes.finish());
 
@@ -235,12 +237,14 @@ impl Observation for ClientSpan {
         if !self.grpc {
             attributes.push(attributes::HTTP_STATUS, i64::from(response.status.as_u16()));
             attributes.version(response.version);
-            attributes.extend(self.options.old_names(Side::Client, attributes.as_slice()));
         }
         if let Some(measure) = &mut self.measure {
             measure.version(response.version);
         }
         attributes.peer(response.extensions.get().map(HttpInfo::remote_addr));
+        if !self.grpc {
+            attributes.extend(self.options.old_names(Side::Client, attributes.as_slice()));
+        }
         attributes.extend(self.options.response_attributes(response));
         self.context.span().set_attributes(attributes.finish());
     }
@@ -279,12 +283,13 @@ fn measure(options: &Options, request: &request::Parts, context: &Context) -> Op
     Some(Box::new(Measure::client(instruments, context, method, server, &request.headers)))
 }
 
-fn http_facts(options: &Options, request: &request::Parts) -> (Cow<'static, str>, Attributes) {
+fn http_facts(options: &Options, request: &request::Parts, resends: u32) -> (Cow<'static, str>, Attributes) {
     let (scheme, host) = target(options, request);
     let mut attributes = Attributes::new();
     attributes.method(&request.method, &options.methods);
     attributes.full(&request.uri, scheme, host, &options.query);
     attributes.server(host.map(|host| with_port(host, scheme)));
+    attributes.maybe(RESEND_COUNT, (resends > 0).then(|| i64::from(resends)));
     if options.old_http_names {
         // The conventions leave it to a wish today, and did not then.
         attributes.user_agent(&request.headers);
