@@ -424,6 +424,34 @@ async fn redirects_outside_of_reqwest_are_a_span_each() {
     assert_eq!(attempts(&spans), ["302 ", "200 1"]);
 }
 
+/// Whether a server was told the trace, to which one of the host `localhost` sent a client of reqwest that tells it no host
+/// of numbers.
+async fn told_by_redirect<S, B>(client: impl FnOnce(OtelClientLayer, reqwest::ClientBuilder) -> S) -> bool
+where
+    S: Service<Request<reqwest::Body>, Response = Response<B>, Error: std::fmt::Debug>,
+{
+    let (server, other) = (shop().await, Backend::plain(Reply::Bytes(ok(b""))).await);
+    let layer = Spans::new().client_layer().excluded_hosts(["127.0.0.1"]).unwrap();
+    let client = client(layer, reqwest::Client::builder().no_proxy());
+    let uri = format!("http://localhost:{}/away/{}", server.address.port(), other.address.port());
+    let request = Request::get(uri).body(reqwest::Body::default()).unwrap();
+    drop(client.oneshot(request).await.unwrap());
+    other.requests()[0].contains("traceparent")
+}
+
+#[tokio::test]
+async fn a_redirect_to_an_excluded_host_tells_it_nothing_where_each_hop_is_a_request() {
+    let inside = |layer: OtelClientLayer, http: reqwest::ClientBuilder| {
+        layer.layer(Reqwest::new(http.build().unwrap()))
+    };
+    assert!(told_by_redirect(inside).await, "nobody sees it");
+    let outside = |layer: OtelClientLayer, http: reqwest::ClientBuilder| {
+        let http = http.redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        ServiceBuilder::new().layer(FollowRedirectLayer::new()).layer(layer).service(Reqwest::new(http))
+    };
+    assert!(!told_by_redirect(outside).await);
+}
+
 #[tokio::test]
 async fn the_time_limit_and_the_version_of_a_request_of_reqwest_survive() {
     let (spans, backend) = (Spans::new(), Backend::plain(Reply::Silence).await);

@@ -132,6 +132,10 @@ impl OtelClientLayer {
     /// does not say its host, as those of tonic to its channel, goes to the [`origin`](Self::origin), or else to none of
     /// them.
     ///
+    /// What a client does inside of itself, nobody sees: a redirect that reqwest follows takes the headers along, to an
+    /// excluded host, too. Let it follow none, and put tower-http's `FollowRedirect` outside of this layer: then each hop is
+    /// a request.
+    ///
     /// ```
     /// use belvedere::otel::OtelClientLayer;
     ///
