@@ -822,7 +822,7 @@ async fn a_grpc_call_has_the_code_of_its_head_on_both_sides_though_the_rest_is_d
         answer.headers_mut().insert("grpc-status", "14".parse().unwrap());
         Ok::<_, Infallible>(answer)
     });
-    drop(spans.layer().layer(service.clone()).oneshot(grpc("/a.B/C")).await.unwrap());
+    drop(spans.layer().layer(service).oneshot(grpc("/a.B/C")).await.unwrap());
     drop(spans.client_layer().layer(service).oneshot(grpc("/a.B/C")).await.unwrap());
     for span in spans.all() {
         assert_eq!(attribute(&span, "rpc.status_code").as_deref(), Some("UNAVAILABLE"), "{span:#?}");
