@@ -588,6 +588,15 @@ async fn the_codes_of_tonic_are_judged_as_a_client_judges_them() {
 }
 
 #[tokio::test]
+async fn a_reset_of_http_2_has_the_code_that_the_caller_sees() {
+    let server = Server::tonic(Identity::new()).await;
+    let spans = Spans::new();
+    let seen = greeter(&spans, &channel(server.address)).hello("panic").await.unwrap_err();
+    assert_eq!((seen.code(), code(&spans.only()).as_str()), (tonic::Code::Cancelled, "CANCELLED"));
+    assert_ne!(status(&spans.only()), "unset");
+}
+
+#[tokio::test]
 async fn a_stream_of_tonic_lasts_to_its_trailers() {
     let (spans, server) = (Spans::new(), Server::tonic(Identity::new()).await);
     for (name, count, expected) in [("slow", 7, "OK"), ("torn", 2, "INTERNAL")] {

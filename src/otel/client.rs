@@ -72,7 +72,8 @@ use crate::{
 ///
 /// A status from 400 on, and every gRPC code but `OK`. Where there was no answer, `error.type` is what of the network
 /// [failed](crate::exchange::Fault): `connection_refused`, `timeout`; else the type of the error. A gRPC call is
-/// `DEADLINE_EXCEEDED` when its time was over, `UNAVAILABLE` when the network failed in another way, else `UNKNOWN`.
+/// `DEADLINE_EXCEEDED` when its time was over, `UNAVAILABLE` when the network failed in another way, what gRPC takes a reset
+/// of HTTP/2 for, else `UNKNOWN`.
 ///
 /// The exception's message has all causes where the error is [known](crate::exchange::Failure) to have some; tonic's is
 /// not, until it is boxed: `channel.map_err(BoxError::from)`.
@@ -224,7 +225,7 @@ impl ClientSpan {
         let code = match end {
             End::Complete { trailers } => Some(Code::of(self.status?, self.code, trailers)),
             End::Canceled => Some(Code::CANCELLED),
-            End::Failed { error } => Some(Code::unanswered(error.fault())),
+            End::Failed { error } => Some(Code::unanswered(error)),
             End::Panicked { .. } => Some(Code::UNKNOWN),
         }?;
         let span = self.context.span();

@@ -299,8 +299,8 @@ const TABLE: &[Row] = &[
         error.type=tonic::transport::error::Error
         exception: exception.message=*transport error, exception.type=tonic::transport::error::Error
         rpc.method=grpc.health.v1.Health/Check
-        rpc.response.status_code=UNKNOWN
-        rpc.status_code=UNKNOWN
+        rpc.response.status_code=CANCELLED
+        rpc.status_code=CANCELLED
         rpc.system.name=grpc
         server.address=127.0.0.1
         server.port=#"],
