@@ -365,27 +365,51 @@ async fn baggage_that_is_not_trusted_or_not_read_is_on_no_span() {
     }
 }
 
+/// The headers with which a proxy that has these layers sends a request on.
+async fn passed_on(server: OtelLayer, client: OtelClientLayer, request: Request<()>) -> HeaderMap {
+    let seen = Arc::new(Mutex::new(HeaderMap::new()));
+    let into = seen.clone();
+    let service = server.layer(service_fn(move |mut request: Request<()>| {
+        *request.uri_mut() = "http://api.example/".parse().unwrap();
+        let (client, into) = (client.clone(), into.clone());
+        async move {
+            let headers = sent(client, request).await;
+            *into.lock().unwrap() = headers;
+            Ok::<_, Infallible>(Response::new(Script::new().last()))
+        }
+    }));
+    service.oneshot(request).await.unwrap();
+    let headers = seen.lock().unwrap();
+    headers.clone()
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_proxy_passes_baggage_on_from_those_alone_whom_it_trusts() {
     for (trust, expected) in
         [(TrustIncoming::All, Some("tenant=acme")), (TrustIncoming::Ids, None), (TrustIncoming::None, None)]
     {
         let spans = Spans::new();
-        let client = OtelClientLayer::new().tracer_provider(&spans.provider);
-        let service = OtelLayer::new().tracer_provider(&spans.provider).trust(trust).layer(service_fn(
-            move |mut request: Request<()>| {
-                *request.uri_mut() = "http://api.example/".parse().unwrap();
-                let client = client.clone();
-                async move {
-                    let headers = sent(client, request).await;
-                    let baggage = headers.get("baggage").map(|value| value.to_str().unwrap().to_owned());
-                    assert_eq!(baggage.as_deref(), expected, "{trust:?}");
-                    Ok::<_, Infallible>(Response::new(Script::new().last()))
-                }
-            },
-        ));
-        let request = Request::get("/").header("baggage", "tenant=acme");
-        service.oneshot(request.body(()).unwrap()).await.unwrap();
+        let request = Request::get("/").header("baggage", "tenant=acme").body(()).unwrap();
+        let headers = passed_on(spans.layer().trust(trust), spans.client_layer(), request).await;
+        let baggage = headers.get("baggage").map(|value| value.to_str().unwrap());
+        assert_eq!(baggage, expected, "{trust:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_without_a_provider_passes_a_trace_on_from_those_alone_whom_it_trusts() {
+    for (trust, expected) in
+        [(TrustIncoming::All, Some(TRACEPARENT)), (TrustIncoming::Ids, None), (TrustIncoming::None, None)]
+    {
+        let provider = NoopTracerProvider::new();
+        let (server, client) = (OtelLayer::new().trust(trust), OtelClientLayer::new());
+        let request = Request::get("/").header("traceparent", TRACEPARENT).header("tracestate", "vendor=1");
+        let request = request.body(()).unwrap();
+        let headers =
+            passed_on(server.tracer_provider(&provider), client.tracer_provider(&provider), request).await;
+        let parent = headers.get("traceparent").map(|value| value.to_str().unwrap());
+        assert_eq!(parent, expected, "{trust:?}");
+        assert_eq!(headers.contains_key("tracestate"), expected.is_some(), "{trust:?}");
     }
 }
 

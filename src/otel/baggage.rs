@@ -51,13 +51,6 @@ pub(super) fn inject(propagation: &Propagation, context: &Context, headers: &mut
     }
 }
 
-/// Removes what a request that is passed on has brought: what may go on from it is in the context.
-pub(super) fn remove(propagation: &Propagation, headers: &mut HeaderMap) {
-    if propagation.has(Propagator::Baggage) {
-        headers.remove(NAME);
-    }
-}
-
 /// A context with the baggage of another one, and nothing else of it.
 pub(super) fn alone(context: &Context) -> Context {
     let baggage = context.baggage();

@@ -179,7 +179,7 @@ impl Observer for OtelClientLayer {
             *scope = scope.child();
         }
         if proxied {
-            baggage::remove(&self.options.propagation, &mut request.headers);
+            self.options.propagation.clear(&mut request.headers);
         }
         scope.insert(Called { measured: outer || self.options.instruments.is_some() });
         let mut span = ClientSpan::start(&self.options, request, scope);
