@@ -110,7 +110,7 @@ impl Propagation {
 
     /// Removes what the caller wrote from a request that is passed on: what may go on from it is written anew, and may be
     /// nothing.
-    pub(crate) fn clear(&self, headers: &mut HeaderMap) {
+    pub fn clear(&self, headers: &mut HeaderMap) {
         for name in self.propagators.iter().flat_map(|propagator| propagator.fields()) {
             headers.remove(*name);
         }
