@@ -32,7 +32,7 @@ use hyper_util::{
 };
 use opentelemetry_sdk::trace::SpanData;
 use support::{
-    Server, Spans,
+    Script, Server, Spans,
     greeter::{GreeterClient, SAY_HELLO, SAY_HELLOS},
     layers::{exception, lasted, text},
     spans::{attributes, status},
@@ -424,6 +424,34 @@ async fn redirects_outside_of_reqwest_are_a_span_each() {
     assert_eq!(attempts(&spans), ["302 ", "200 1"]);
 }
 
+/// Whether a server was told the trace, to which one of the host `localhost` sent a client of reqwest that tells it no host
+/// of numbers.
+async fn told_by_redirect<S, B>(client: impl FnOnce(OtelClientLayer, reqwest::ClientBuilder) -> S) -> bool
+where
+    S: Service<Request<reqwest::Body>, Response = Response<B>, Error: std::fmt::Debug>,
+{
+    let (server, other) = (shop().await, Backend::plain(Reply::Bytes(ok(b""))).await);
+    let layer = Spans::new().client_layer().excluded_hosts(["127.0.0.1"]).unwrap();
+    let client = client(layer, reqwest::Client::builder().no_proxy());
+    let uri = format!("http://localhost:{}/away/{}", server.address.port(), other.address.port());
+    let request = Request::get(uri).body(reqwest::Body::default()).unwrap();
+    drop(client.oneshot(request).await.unwrap());
+    other.requests()[0].contains("traceparent")
+}
+
+#[tokio::test]
+async fn a_redirect_to_an_excluded_host_tells_it_nothing_where_each_hop_is_a_request() {
+    let inside = |layer: OtelClientLayer, http: reqwest::ClientBuilder| {
+        layer.layer(Reqwest::new(http.build().unwrap()))
+    };
+    assert!(told_by_redirect(inside).await, "nobody sees it");
+    let outside = |layer: OtelClientLayer, http: reqwest::ClientBuilder| {
+        let http = http.redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        ServiceBuilder::new().layer(FollowRedirectLayer::new()).layer(layer).service(Reqwest::new(http))
+    };
+    assert!(!told_by_redirect(outside).await);
+}
+
 #[tokio::test]
 async fn the_time_limit_and_the_version_of_a_request_of_reqwest_survive() {
     let (spans, backend) = (Spans::new(), Backend::plain(Reply::Silence).await);
@@ -560,6 +588,15 @@ async fn the_codes_of_tonic_are_judged_as_a_client_judges_them() {
 }
 
 #[tokio::test]
+async fn a_reset_of_http_2_has_the_code_that_the_caller_sees() {
+    let server = Server::tonic(Identity::new()).await;
+    let spans = Spans::new();
+    let seen = greeter(&spans, &channel(server.address)).hello("panic").await.unwrap_err();
+    assert_eq!((seen.code(), code(&spans.only()).as_str()), (tonic::Code::Cancelled, "CANCELLED"));
+    assert_ne!(status(&spans.only()), "unset");
+}
+
+#[tokio::test]
 async fn a_stream_of_tonic_lasts_to_its_trailers() {
     let (spans, server) = (Spans::new(), Server::tonic(Identity::new()).await);
     for (name, count, expected) in [("slow", 7, "OK"), ("torn", 2, "INTERNAL")] {
@@ -629,6 +666,30 @@ async fn a_call_of_tonic_whose_time_is_over_exceeded_its_deadline() {
     greeter(&spans, &endpoint).hello("forever").await.unwrap_err();
     let span = spans.only();
     assert_eq!((code(&span).as_str(), text(&span, "error.type").as_str()), ("DEADLINE_EXCEEDED", "timeout"));
+}
+
+/// The code, the status and the `error.type` of a call that is answered with this head; its body does not end.
+async fn headed(head: http::response::Builder) -> (String, String, String) {
+    let head = Arc::new(std::sync::Mutex::new(Some(head)));
+    let server = Server::hyper2(service_fn(move |_: Request<Incoming>| {
+        let head = head.lock().unwrap().take().unwrap();
+        ready(Ok::<_, Infallible>(head.body(Script::new().data("<html>").hang()).unwrap()))
+    }))
+    .await;
+    let spans = Spans::new();
+    greeter(&spans, &channel(server.address)).hello("world").await.unwrap_err();
+    let span = spans.only();
+    (code(&span), status(&span), text(&span, "error.type"))
+}
+
+#[tokio::test]
+async fn a_call_of_tonic_has_the_code_of_its_head_though_the_rest_is_dropped_unread() {
+    let said = |code: &str| (code.to_owned(), "error: ".to_owned(), code.to_owned());
+    let grpc = || Response::builder().header("content-type", "application/grpc");
+    assert_eq!(headed(grpc().header("grpc-status", "5")).await, said("NOT_FOUND"));
+    // A proxy in between.
+    let html = Response::builder().status(503).header("content-type", "text/html");
+    assert_eq!(headed(html).await, said("UNAVAILABLE"));
 }
 
 #[tokio::test]

@@ -815,6 +815,38 @@ async fn a_client_that_panics_is_an_error_with_its_message() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_grpc_call_has_the_code_of_its_head_on_both_sides_though_the_rest_is_dropped_unread() {
+    let spans = Spans::new();
+    let service = service_fn(|_: Request<()>| async {
+        let mut answer = grpc_answer(Script::new().hang());
+        answer.headers_mut().insert("grpc-status", "14".parse().unwrap());
+        Ok::<_, Infallible>(answer)
+    });
+    drop(spans.layer().layer(service).oneshot(grpc("/a.B/C")).await.unwrap());
+    drop(spans.client_layer().layer(service).oneshot(grpc("/a.B/C")).await.unwrap());
+    for span in spans.all() {
+        assert_eq!(attribute(&span, "rpc.status_code").as_deref(), Some("UNAVAILABLE"), "{span:#?}");
+        assert_eq!(
+            (status(&span).as_str(), attribute(&span, "error.type").as_deref()),
+            ("error: ", Some("UNAVAILABLE"))
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_layers_one_tells_the_route() {
+    let spans = Spans::new();
+    let route = |route: &'static str| spans.layer().route(move |_| Some(route));
+    let service = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(answer(200)) });
+    let service = spans.layer().layer(route("/outer").layer(route("/inner").layer(service)));
+    drop(service.oneshot(get("/x")).await.unwrap().into_body().collect().await);
+    let span = spans.only();
+    let routes = span.attributes.iter().filter(|pair| pair.key.as_str() == "http.route");
+    assert_eq!(routes.map(|pair| pair.value.to_string()).collect::<Vec<_>>(), ["/outer"]);
+    assert_eq!(span.name, "GET /outer");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_that_drops_a_grpc_stream_is_no_error() {
     let spans = Spans::new();
     let service =

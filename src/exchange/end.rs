@@ -5,7 +5,10 @@ use std::{
 
 use http::HeaderMap;
 
-use super::network::{self, Fault};
+use super::{
+    Code,
+    network::{self, Fault},
+};
 
 /// How an exchange ended.
 ///
@@ -48,6 +51,7 @@ trait Told {
     fn type_name(&self) -> &'static str;
     fn as_error(&self) -> Option<&(dyn error::Error + 'static)>;
     fn fault(&self) -> Option<Fault>;
+    fn reset(&self) -> Option<Code>;
 }
 
 // ===== impl Failure =====
@@ -95,6 +99,11 @@ impl<'a> Failure<'a> {
     pub fn fault(&self) -> Option<Fault> {
         self.told.fault()
     }
+
+    /// What it means for a call of gRPC that HTTP/2 was reset, if it was.
+    pub(super) fn reset(&self) -> Option<Code> {
+        self.told.reset()
+    }
 }
 
 impl fmt::Debug for Failure<'_> {
@@ -126,6 +135,10 @@ impl<E: fmt::Debug + fmt::Display + 'static> Told for E {
 
     fn fault(&self) -> Option<Fault> {
         self.as_error().map_or_else(|| Fault::shown(self), Fault::of)
+    }
+
+    fn reset(&self) -> Option<Code> {
+        network::reset(self)
     }
 }
 

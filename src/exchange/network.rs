@@ -4,6 +4,8 @@ use std::{
     io, iter,
 };
 
+use super::Code;
+
 /// What of the network failed when a request got no answer, or not all of it.
 ///
 /// Read from the types of an error and its causes, and, since many of these are private to the crate that made them,
@@ -43,10 +45,7 @@ impl Fault {
 
     /// The same for an error of which nothing is known but what its `Debug` shows.
     pub(super) fn shown(error: &dyn fmt::Debug) -> Option<Self> {
-        let mut shown = Shown::default();
-        // It fails where there is no more room, which is no reason not to read the beginning.
-        _ = write!(shown, "{error:?}");
-        words(&shown.0).filter_map(Self::named).last()
+        words(&Shown::of(error).0).filter_map(Self::named).last()
     }
 
     /// A word for it. Meant for `error.type`, which has few values; where the conventions name none, the words are
@@ -132,11 +131,27 @@ pub(super) fn chain<'a>(
     iter::successors(Some(error), next).take(CHAIN)
 }
 
+/// What the reset of a stream of HTTP/2, or of all of them, means for a call of gRPC. The crate that tells of it is a
+/// private matter of hyper, so this too is read from what `Debug` shows: `Reset(StreamId(1), CANCEL, Remote)`.
+pub(super) fn reset(error: &dyn fmt::Debug) -> Option<Code> {
+    let shown = Shown::of(error);
+    words(&shown.0).skip_while(|word| !matches!(*word, "Reset" | "GoAway")).find_map(Code::of_reset)
+}
+
 /// The beginning of what `Debug` shows.
 #[derive(Default)]
 struct Shown(String);
 
 // ===== impl Shown =====
+
+impl Shown {
+    fn of(error: &dyn fmt::Debug) -> Self {
+        let mut shown = Self::default();
+        // It fails where there is no more room, which is no reason not to read the beginning.
+        _ = write!(shown, "{error:?}");
+        shown
+    }
+}
 
 impl fmt::Write for Shown {
     fn write_str(&mut self, text: &str) -> fmt::Result {
@@ -222,6 +237,15 @@ mod tests {
             assert_eq!(Fault::shown(&text), None, "{text}");
             assert_eq!(Fault::of(&io::Error::other(text)), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_reset_is_read_from_its_name_and_not_from_what_a_stranger_wrote() {
+        let read = |text: &str| reset(&format_args!("{text}"));
+        assert_eq!(read("kind: Reset(StreamId(1), CANCEL, Remote)"), Some(Code::CANCELLED));
+        assert_eq!(read(r#"kind: GoAway(b"CANCEL", REFUSED_STREAM, Remote)"#), Some(Code::UNAVAILABLE));
+        assert_eq!(read(r#"kind: Io("Reset(StreamId(1), CANCEL, Remote)")"#), None);
+        assert_eq!(read("CANCEL"), None);
     }
 
     #[test]

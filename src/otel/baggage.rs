@@ -134,7 +134,8 @@ impl Extractor for Joined {
 impl Injector for Headers<'_> {
     fn set(&mut self, key: &str, value: String) {
         if let (Ok(name), Ok(value)) = (key.parse::<HeaderName>(), HeaderValue::try_from(value)) {
-            self.0.insert(name, value);
+            // A map that is full refuses; telemetry does without, rather than panic.
+            let _ = self.0.try_insert(name, value);
         }
     }
 }

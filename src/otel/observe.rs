@@ -1,4 +1,11 @@
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, request, response};
 use opentelemetry::{
@@ -16,7 +23,7 @@ use super::{
     exception::Kind,
     measure::{Ended, InnerRoute, Measure, Route},
     options::Options,
-    outcome::{Outcome, Side},
+    outcome::{Outcome, Side, end_of_call},
     span::builder,
 };
 use crate::{
@@ -56,7 +63,7 @@ struct Call {
 #[derive(Debug)]
 pub(super) struct Served {
     named: bool,
-    routed: bool,
+    routed: AtomicBool,
     /// Where the metrics look for a route that only the inner layer knows.
     inner: Option<InnerRoute>,
     answer: Answer,
@@ -93,10 +100,11 @@ fn contribute(served: &Served, options: &Options, request: &request::Parts, scop
     attributes.headers("http.request.header.", &options.request_headers, &request.headers);
     attributes.extend(options.request_attributes(request));
     span.set_attributes(attributes.finish());
-    if served.routed || may_be_grpc(request) {
+    if served.routed.load(Ordering::Relaxed) || may_be_grpc(request) {
         return;
     }
     let Some(route) = options.route(request) else { return };
+    served.routed.store(true, Ordering::Relaxed);
     if !served.named {
         span.update_name(http_name(options, &request.method, Some(&route)));
     }
@@ -120,7 +128,7 @@ impl ServerSpan {
         let given = options.span_name(request);
         let named = given.is_some();
         let inner = (options.instruments.is_some() && route.is_none()).then(InnerRoute::default);
-        let (routed, answer) = (route.is_some(), options.answer.clone());
+        let (routed, answer) = (route.is_some().into(), options.answer.clone());
         let served = Arc::new(Served { named, routed, inner: inner.clone(), answer });
         scope.share(served.clone());
         let known = inner.map_or_else(|| Route::Known(route.clone()), Route::Later);
@@ -231,6 +239,7 @@ impl Observation for ServerSpan {
 
     fn on_end(mut self, end: End<'_>, tally: &Tally) {
         let measure = self.measure.take();
+        let end = if self.grpc.is_some() { end_of_call(end, self.status, self.code) } else { end };
         let span = self.context.span();
         let call = self.grpc.as_ref().and_then(|call| Some((call, self.code(call, end, tally)?)));
         let call = call.map(|(call, code)| (self.record_call(call, code), code));

@@ -108,6 +108,14 @@ impl Propagation {
         }
     }
 
+    /// Removes what the caller wrote from a request that is passed on: what may go on from it is written anew, and may be
+    /// nothing.
+    pub fn clear(&self, headers: &mut HeaderMap) {
+        for name in self.propagators.iter().flat_map(|propagator| propagator.fields()) {
+            headers.remove(*name);
+        }
+    }
+
     /// Removes the headers that carry a trace or baggage: those of every [`Propagator`] that there is.
     pub fn remove(headers: &mut HeaderMap) {
         for name in ALL.iter().flat_map(|propagator| propagator.fields()) {
