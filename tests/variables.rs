@@ -1053,6 +1053,16 @@ mod otel_exporter_otlp_client_key {
             assert!(message.contains(variables[0].0) && message.contains(variables[0].1), "{message}");
         }
     }
+
+    #[test]
+    fn a_key_that_stands_where_its_path_should_is_not_shown() {
+        let key = std::fs::read_to_string(Authority::new().key()).unwrap();
+        let secret = key.lines().nth(1).unwrap();
+        for name in ["OTEL_EXPORTER_OTLP_CLIENT_KEY", "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE"] {
+            let message = refusal(&[(name, &key)]);
+            assert!(message.contains(name) && !message.contains(secret), "{message}");
+        }
+    }
 }
 
 mod otel_attribute_value_length_limit {
