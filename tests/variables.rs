@@ -294,6 +294,23 @@ mod otel_exporter_otlp_endpoint {
             assert!(message.contains(name) && !message.contains("canary"), "{message}");
         }
     }
+
+    #[test]
+    fn a_query_of_the_one_for_a_signal_is_in_no_log_and_no_error() {
+        const QUERY: &str = "/v1/traces?token=canary";
+        let (sink, log) = (Sink::start(), log::Log::default());
+        let whole = format!("{}{QUERY}", sink.base());
+        tracing::subscriber::with_default(log.subscriber(), || {
+            drop(start(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &whole)]).unwrap());
+        });
+        let lines = log.lines().concat();
+        assert!(
+            lines.contains(&format!("{}/v1/traces", sink.base())) && !lines.contains("canary"),
+            "{lines}"
+        );
+        let message = refusal(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", QUERY)]);
+        assert!(!message.contains("canary"), "{message}");
+    }
 }
 
 mod otel_exporter_otlp_headers {
