@@ -22,7 +22,7 @@ use belvedere::{
     otel::{OtelClientLayer, ResendCountLayer},
 };
 use bytes::Bytes;
-use futures_util::TryStreamExt as _;
+use futures_util::{FutureExt as _, TryStreamExt as _};
 use http::{Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt as _, Empty, Full};
 use hyper::body::Incoming;
@@ -30,9 +30,10 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use opentelemetry::trace::noop::NoopTracerProvider;
 use opentelemetry_sdk::trace::SpanData;
 use support::{
-    Server, Spans,
+    Script, Server, Spans,
     greeter::{GreeterClient, SAY_HELLO, SAY_HELLOS},
     layers::{exception, lasted, text},
     spans::{attributes, status},
@@ -291,6 +292,20 @@ async fn a_client_layer_around_a_retry_counts_without_help() {
     drop(client.oneshot(get(&uri)).await.unwrap().into_body().collect().await);
     assert_eq!(attempts(&spans), ["503 ", "503 1", "200 2"]);
     assert_eq!(attempts(&around), ["200 "], "what is around them is no attempt");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_those_who_number_attempts_pay_for_the_count() {
+    let answer = service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(Response::new(Script::new().last()))));
+    let client = OtelClientLayer::new().tracer_provider(&NoopTracerProvider::new()).layer(answer);
+    let allocated = |request: Request<()>| {
+        let info = allocation_counter::measure(|| drop(client.clone().oneshot(request).now_or_never()));
+        info.count_total
+    };
+    let plain = || Request::get("http://shop.example/").extension(()).body(()).unwrap();
+    let counted = || Request::get("http://shop.example/").extension(Resends::new()).body(()).unwrap();
+    allocated(plain());
+    assert_eq!(allocated(counted()), allocated(plain()) + 1);
 }
 
 #[tokio::test]
