@@ -10,7 +10,7 @@ use std::{
     future::{Ready, ready},
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -325,6 +325,45 @@ async fn a_redirect_is_a_resend_also_to_another_server() {
         drop(response.into_body().collect().await);
     }
     assert_eq!(attempts(&spans), ["302 ", "200 1", "302 ", "200 1"]);
+}
+
+/// A server that redirects to another one, and what the other one was told of the trace.
+async fn redirecting(client: impl AsyncFnOnce(String, u16)) -> Vec<bool> {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let into = told.clone();
+    let other = service_fn(move |request: Request<Incoming>| {
+        into.lock().unwrap().push(request.headers().contains_key("traceparent"));
+        ready(Ok::<_, Infallible>(Response::new(Script::new().last())))
+    });
+    let (server, other) = (shop().await, Server::hyper1(other).await);
+    let port = other.address.port();
+    client(format!("http://{}/away/{port}", server.address), port).await;
+    let told = told.lock().unwrap();
+    told.clone()
+}
+
+#[tokio::test]
+async fn a_redirect_outside_of_the_layer_tells_an_excluded_host_nothing() {
+    let told = redirecting(async |uri, port| {
+        let layer = OtelClientLayer::new().excluded_hosts([format!("127.0.0.1:{port}")]).unwrap();
+        let client = ServiceBuilder::new()
+            .layer(FollowRedirectLayer::new())
+            .layer(layer.tracer_provider(&Spans::new().provider))
+            .service(hyper());
+        drop(client.oneshot(get(uri)).await.unwrap());
+    });
+    assert_eq!(told.await, [false]);
+}
+
+#[tokio::test]
+async fn a_redirect_inside_of_reqwest_takes_the_trace_along_wherever_it_leads() {
+    let told = redirecting(async |uri, port| {
+        let layer = OtelClientLayer::new().excluded_hosts([format!("127.0.0.1:{port}")]).unwrap();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = ReqwestClient::new(http.clone(), &layer.tracer_provider(&Spans::new().provider));
+        drop(client.send(http.get(uri)).await.unwrap());
+    });
+    assert_eq!(told.await, [true]);
 }
 
 #[tokio::test]

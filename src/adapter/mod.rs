@@ -20,7 +20,8 @@
 //! # What reqwest does by itself
 //!
 //! The layers are around the client, so that what happens inside of it is one exchange: the redirects that it follows,
-//! the requests that it retries, the proxy that it goes through. To see each hop of a redirect, build the client with
+//! the requests that it retries, the proxy that it goes through. A redirect takes the trace's headers along, also to a host
+//! that a layer excludes. To see each hop of a redirect, and to have it judged by its host, build the client with
 //! [`redirect::Policy::none`](::reqwest::redirect::Policy::none), and put tower-http's `FollowRedirect` between
 //! [`Reqwest`] and a layer above it.
 //!

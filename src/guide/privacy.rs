@@ -30,7 +30,8 @@
 //! # Who is told about a trace
 //!
 //! Every host that is called gets the trace's headers and the baggage, but for those that
-//! `OtelClientLayer::excluded_hosts` names. Callers get no header that they did not ask for; `server_timing` and
+//! `OtelClientLayer::excluded_hosts` names; what a client does by itself beneath the layer, as reqwest's redirects, is not
+//! judged again. Callers get no header that they did not ask for; `server_timing` and
 //! `traceresponse` tell [browsers](super::browser).
 //!
 //! # Addresses

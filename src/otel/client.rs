@@ -139,6 +139,9 @@ impl OtelClientLayer {
     /// does not say its host, as those of tonic to its channel, goes to the [`origin`](Self::origin), or else to none of
     /// them.
     ///
+    /// A client that follows redirects by itself, as reqwest does, takes the headers along to wherever they lead, beneath
+    /// this layer. Where that matters, follow them outside of it, with tower-http's `FollowRedirect`.
+    ///
     /// ```
     /// use belvedere::otel::OtelClientLayer;
     ///
