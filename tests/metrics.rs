@@ -869,6 +869,18 @@ async fn a_client_of_any_host_and_any_method_ends_at_a_thousand_names() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_case_of_a_host_multiplies_nothing() {
+    let meters = Meters::new();
+    let layer = Spans::new().client_layer().metrics(meters.metrics());
+    for host in ["api.example", "API.example", "Api.Example"] {
+        exchange(layer.clone(), get(&format!("http://{host}/")), answer(200)).await;
+    }
+    let points = meters.points(SENT);
+    assert_eq!((points.len(), points[0].count), (1, 3));
+    assert!(points[0].attributes.contains("server.address=api.example"), "{points:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_clones_of_a_layer_share_the_room() {
     let spans = Spans::new();
     let layer = spans.layer();
