@@ -522,6 +522,24 @@ async fn an_error_of_reqwest_says_why_and_never_where() {
 }
 
 #[tokio::test]
+async fn an_error_around_one_of_reqwest_never_says_where_either() {
+    let (spans, (_held, refused)) = (Spans::new(), nobody());
+    let client = ServiceBuilder::new()
+        .layer(spans.client_layer())
+        .map_err(std::io::Error::other)
+        .service(Reqwest::new(reqwest::Client::builder().no_proxy().build().unwrap()));
+    let uri = format!("http://user:hunter2@{refused}/carts?token=hunter2");
+    let request = Request::get(uri).body(reqwest::Body::default()).unwrap();
+    assert!(
+        client.oneshot(request).await.unwrap_err().to_string().contains("hunter2"),
+        "the caller's is whole"
+    );
+    let span = spans.only();
+    assert!(exception(&span).unwrap().starts_with("error sending request: client error"), "{span:#?}");
+    assert!(!format!("{span:?}").contains("hunter2"), "{span:#?}");
+}
+
+#[tokio::test]
 async fn an_error_in_a_box_or_without_an_answer_has_a_word_too() {
     let (closes, spans) = (Backend::plain(Reply::Last(Vec::new())).await, Spans::new());
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
