@@ -20,7 +20,8 @@
 //! # Who decides about a trace
 //!
 //! By default a caller decides the trace id and whether the trace is recorded, as in every tracing library. Where
-//! strangers can reach a service, that lets them force the recording of what they like.
+//! strangers can reach a service, that lets them force the recording of what they like, and say in `tracestate` how many
+//! traces theirs stands for, which Honeycomb multiplies by when it counts.
 //! [`TrustIncoming`](crate::trace::TrustIncoming) says what they may decide; whatever it says, ids that break a rule are
 //! as if they were not there.
 //!
