@@ -86,7 +86,7 @@ const MANY: usize = 1_000;
 const FEW: usize = 100;
 
 /// How long a route may be.
-const ROUTE: usize = 1024;
+pub(super) const ROUTE: usize = 1024;
 
 #[cfg(test)]
 mod tests {
