@@ -10,7 +10,7 @@ use std::{
     future::{Ready, ready},
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -22,7 +22,7 @@ use belvedere::{
     otel::{OtelClientLayer, ResendCountLayer},
 };
 use bytes::Bytes;
-use futures_util::TryStreamExt as _;
+use futures_util::{FutureExt as _, TryStreamExt as _};
 use http::{Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt as _, Empty, Full};
 use hyper::body::Incoming;
@@ -30,6 +30,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use opentelemetry::trace::noop::NoopTracerProvider;
 use opentelemetry_sdk::trace::SpanData;
 use support::{
     Script, Server, Spans,
@@ -293,6 +294,20 @@ async fn a_client_layer_around_a_retry_counts_without_help() {
     assert_eq!(attempts(&around), ["200 "], "what is around them is no attempt");
 }
 
+#[tokio::test(start_paused = true)]
+async fn only_those_who_number_attempts_pay_for_the_count() {
+    let answer = service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(Response::new(Script::new().last()))));
+    let client = OtelClientLayer::new().tracer_provider(&NoopTracerProvider::new()).layer(answer);
+    let allocated = |request: Request<()>| {
+        let info = allocation_counter::measure(|| drop(client.clone().oneshot(request).now_or_never()));
+        info.count_total
+    };
+    let plain = || Request::get("http://shop.example/").extension(()).body(()).unwrap();
+    let counted = || Request::get("http://shop.example/").extension(Resends::new()).body(()).unwrap();
+    allocated(plain());
+    assert_eq!(allocated(counted()), allocated(plain()) + 1);
+}
+
 #[tokio::test]
 async fn a_redirect_is_a_resend_also_to_another_server() {
     let (spans, server, other) = (Spans::new(), shop().await, shop().await);
@@ -310,6 +325,45 @@ async fn a_redirect_is_a_resend_also_to_another_server() {
         drop(response.into_body().collect().await);
     }
     assert_eq!(attempts(&spans), ["302 ", "200 1", "302 ", "200 1"]);
+}
+
+/// A server that redirects to another one, and what the other one was told of the trace.
+async fn redirecting(client: impl AsyncFnOnce(String, u16)) -> Vec<bool> {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let into = told.clone();
+    let other = service_fn(move |request: Request<Incoming>| {
+        into.lock().unwrap().push(request.headers().contains_key("traceparent"));
+        ready(Ok::<_, Infallible>(Response::new(Script::new().last())))
+    });
+    let (server, other) = (shop().await, Server::hyper1(other).await);
+    let port = other.address.port();
+    client(format!("http://{}/away/{port}", server.address), port).await;
+    let told = told.lock().unwrap();
+    told.clone()
+}
+
+#[tokio::test]
+async fn a_redirect_outside_of_the_layer_tells_an_excluded_host_nothing() {
+    let told = redirecting(async |uri, port| {
+        let layer = OtelClientLayer::new().excluded_hosts([format!("127.0.0.1:{port}")]).unwrap();
+        let client = ServiceBuilder::new()
+            .layer(FollowRedirectLayer::new())
+            .layer(layer.tracer_provider(&Spans::new().provider))
+            .service(hyper());
+        drop(client.oneshot(get(uri)).await.unwrap());
+    });
+    assert_eq!(told.await, [false]);
+}
+
+#[tokio::test]
+async fn a_redirect_inside_of_reqwest_takes_the_trace_along_wherever_it_leads() {
+    let told = redirecting(async |uri, port| {
+        let layer = OtelClientLayer::new().excluded_hosts([format!("127.0.0.1:{port}")]).unwrap();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = ReqwestClient::new(http.clone(), &layer.tracer_provider(&Spans::new().provider));
+        drop(client.send(http.get(uri)).await.unwrap());
+    });
+    assert_eq!(told.await, [true]);
 }
 
 #[tokio::test]
@@ -492,6 +546,24 @@ async fn an_error_of_reqwest_says_why_and_never_where() {
     assert_eq!(text(&span, "error.type"), "connection_refused");
     let said = exception(&span).unwrap();
     assert!(said.to_lowercase().contains("connection refused"), "{said}");
+    assert!(!format!("{span:?}").contains("hunter2"), "{span:#?}");
+}
+
+#[tokio::test]
+async fn an_error_around_one_of_reqwest_never_says_where_either() {
+    let (spans, (_held, refused)) = (Spans::new(), nobody());
+    let client = ServiceBuilder::new()
+        .layer(spans.client_layer())
+        .map_err(std::io::Error::other)
+        .service(Reqwest::new(reqwest::Client::builder().no_proxy().build().unwrap()));
+    let uri = format!("http://user:hunter2@{refused}/carts?token=hunter2");
+    let request = Request::get(uri).body(reqwest::Body::default()).unwrap();
+    assert!(
+        client.oneshot(request).await.unwrap_err().to_string().contains("hunter2"),
+        "the caller's is whole"
+    );
+    let span = spans.only();
+    assert!(exception(&span).unwrap().starts_with("error sending request: client error"), "{span:#?}");
     assert!(!format!("{span:?}").contains("hunter2"), "{span:#?}");
 }
 

@@ -303,6 +303,23 @@ mod otel_exporter_otlp_endpoint {
             assert!(message.contains(name) && !message.contains("canary"), "{message}");
         }
     }
+
+    #[test]
+    fn a_query_of_the_one_for_a_signal_is_in_no_log_and_no_error() {
+        const QUERY: &str = "/v1/traces?token=canary";
+        let (sink, log) = (Sink::start(), log::Log::default());
+        let whole = format!("{}{QUERY}", sink.base());
+        tracing::subscriber::with_default(log.subscriber(), || {
+            drop(start(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &whole)]).unwrap());
+        });
+        let lines = log.lines().concat();
+        assert!(
+            lines.contains(&format!("{}/v1/traces", sink.base())) && !lines.contains("canary"),
+            "{lines}"
+        );
+        let message = refusal(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", QUERY)]);
+        assert!(!message.contains("canary"), "{message}");
+    }
 }
 
 mod otel_exporter_otlp_headers {
@@ -1060,6 +1077,16 @@ mod otel_exporter_otlp_client_key {
         for variables in [&[KEY][..], &[CERTIFICATE], &[KEY, CERTIFICATE], &[missing, CERTIFICATE]] {
             let message = refusal(variables);
             assert!(message.contains(variables[0].0) && message.contains(variables[0].1), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_stands_where_its_path_should_is_not_shown() {
+        let key = std::fs::read_to_string(Authority::new().key()).unwrap();
+        let secret = key.lines().nth(1).unwrap();
+        for name in ["OTEL_EXPORTER_OTLP_CLIENT_KEY", "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE"] {
+            let message = refusal(&[(name, &key)]);
+            assert!(message.contains(name) && !message.contains(secret), "{message}");
         }
     }
 }

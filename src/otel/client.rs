@@ -1,4 +1,11 @@
-use std::{borrow::Cow, sync::Arc};
+use std::{
+    borrow::Cow,
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use http::{Extensions, Method, StatusCode, Uri, request, response};
 use hyper_util::client::legacy::connect::HttpInfo;
@@ -88,10 +95,11 @@ pub struct OtelClientLayer {
     options: Arc<Options>,
 }
 
-/// Tells a server in the same process that the scope is a caller's, and a layer further in whether it is measured.
-#[derive(Clone, Copy)]
+/// Tells a server in the same process that the scope is a caller's, and a layer further in whether it is measured and
+/// how often it was sent from here.
 pub(super) struct Called {
     measured: bool,
+    sent: AtomicU32,
 }
 
 /// A client's exchange, on its way to becoming a span.
@@ -173,16 +181,19 @@ impl Observer for OtelClientLayer {
         }
         // A proxy passes on the scope of the request that it serves, a retry that of the call; each attempt is another
         // exchange.
-        let outer = scope.get::<Called>().is_some_and(|called| called.measured);
+        let called = scope.get::<Called>();
+        let outer = called.is_some_and(|called| called.measured);
+        let resends = resends(&mut request.extensions, called);
         let proxied = scope.get::<Served>().is_some();
-        if proxied || scope.get::<Called>().is_some() {
+        if proxied || called.is_some() {
             *scope = scope.child();
         }
         if proxied {
             self.options.propagation.clear(&mut request.headers);
         }
-        scope.insert(Called { measured: outer || self.options.instruments.is_some() });
-        let mut span = ClientSpan::start(&self.options, request, scope);
+        let measured = outer || self.options.instruments.is_some();
+        scope.insert(Called { measured, sent: AtomicU32::new(0) });
+        let mut span = ClientSpan::start(&self.options, request, scope, resends);
         span.measure = if outer { None } else { measure(&self.options, request, &span.context) };
         Some(span)
     }
@@ -191,7 +202,7 @@ impl Observer for OtelClientLayer {
 // ===== impl ClientSpan =====
 
 impl ClientSpan {
-    fn start(options: &Arc<Options>, request: &mut request::Parts, scope: &mut Scope) -> Self {
+    fn start(options: &Arc<Options>, request: &mut request::Parts, scope: &mut Scope, resends: u32) -> Self {
         let surrounding = scope.surrounding().cloned();
         let decided = scope.identity().is_some();
         let begin = || surrounding.as_ref().map_or_else(Identity::root, Identity::child);
@@ -199,7 +210,6 @@ impl ClientSpan {
 
         let grpc = request.method == Method::POST && is_grpc(&request.headers);
         let method = grpc.then(|| options.rooms.called(rpc_method(request))).flatten();
-        let resends = resends(&mut request.extensions);
         let (name, attributes) = if grpc {
             grpc_facts(options, request, method.clone())
         } else {
@@ -349,9 +359,13 @@ fn with_port<'a>(host: Host<'a>, scheme: &str) -> Host<'a> {
     Host { port: host.port.or_else(|| Some(default_port(scheme))), ..host }
 }
 
-/// How often the request was sent before. Attempts further in, if this layer is around a retry, count for themselves.
-fn resends(extensions: &mut Extensions) -> u32 {
-    extensions.insert(Resends::new()).map_or(0, |resends| resends.send())
+/// How often the request was sent before: by its own count, or else by that of the layer further out.
+fn resends(extensions: &mut Extensions, called: Option<&Called>) -> u32 {
+    match extensions.get_mut::<Resends>() {
+        // Attempts further in, if this layer is around a retry, count for themselves.
+        Some(resends) => mem::take(resends).send(),
+        None => called.map_or(0, |called| called.sent.fetch_add(1, Ordering::Relaxed)),
+    }
 }
 
 const RESEND_COUNT: &str = "http.request.resend_count";

@@ -44,9 +44,10 @@ impl Rooms {
 
     /// Whom a client calls, as attributes of a metric.
     pub(super) fn server(&self, host: Option<Host<'_>>) -> impl Iterator<Item = KeyValue> + use<> {
-        let name = host.map(|Host { name, port }| (cut(name, HOST), port));
+        // A host is the same in any case, and whoever redirects a client chooses that.
+        let name = host.map(|Host { name, port }| (cut(name, HOST).to_ascii_lowercase(), port));
         let (address, port) = match name {
-            Some((name, port)) if self.admits(name, port) => (Some(Value::from(name.to_owned())), port),
+            Some((name, port)) if self.admits(&name, port) => (Some(Value::from(name)), port),
             Some(_) => (Some(OTHER.into()), None),
             None => (None, None),
         };
@@ -85,7 +86,7 @@ const MANY: usize = 1_000;
 const FEW: usize = 100;
 
 /// How long a route may be.
-const ROUTE: usize = 1024;
+pub(super) const ROUTE: usize = 1024;
 
 #[cfg(test)]
 mod tests {
