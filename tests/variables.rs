@@ -345,7 +345,20 @@ mod otel_exporter_otlp_timeout {
     #[test]
     fn a_bad_one_is_ten_seconds() {
         warns("OTEL_EXPORTER_OTLP_TIMEOUT", "10s", "10000");
-        warns("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "0", "10000");
+        warns("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "-1", "10000");
+    }
+
+    /// As <https://opentelemetry.io/docs/specs/otel/configuration/common/#timeout> has it.
+    #[tokio::test]
+    async fn none_at_all_is_no_limit_here_and_wherever_a_request_is_bounded() {
+        let sink = Sink::start();
+        let limits = ["OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_BSP_EXPORT_TIMEOUT", "OTEL_BLRP_EXPORT_TIMEOUT"];
+        let mut variables = limits.map(|name| (name, "0")).to_vec();
+        variables.extend([("OTEL_METRIC_EXPORT_TIMEOUT", "0"), ("OTEL_METRICS_EXPORTER", "otlp"), LOGS]);
+        let belvedere = towards(&sink, &variables);
+        assert_eq!(belvedere.warnings(), [""; 0]);
+        serve(&belvedere, Request::new(())).await;
+        assert_eq!(belvedere.shutdown(PATIENCE).await.lost(), 0);
     }
 }
 
