@@ -1066,6 +1066,17 @@ mod otel_exporter_otlp_client_key {
             assert!(message.contains(variables[0].0) && message.contains(variables[0].1), "{message}");
         }
     }
+
+    #[test]
+    fn a_key_in_the_place_of_its_path_is_an_error_that_does_not_show_it() {
+        const PASTED: &str = "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----";
+        let key = ("OTEL_EXPORTER_OTLP_CLIENT_KEY", PASTED);
+        for variables in [&[key][..], &[key, ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", NO_PEM)]] {
+            let message = refusal(variables);
+            assert!(message.contains(key.0) && message.contains("path"), "{message}");
+            assert!(!message.contains("canary"), "{message}");
+        }
+    }
 }
 
 mod otel_attribute_value_length_limit {
