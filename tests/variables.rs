@@ -1342,6 +1342,13 @@ mod otel_semconv_exception_signal_opt_in {
             assert_eq!(told, expected, "{words}");
         }
     }
+
+    #[test]
+    fn a_bad_word_is_told() {
+        warns("OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", "log", "rest");
+        let dup = warnings(&[("OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", "logs/dup,log")]);
+        assert!(dup.len() == 1 && dup[0].contains("\"log\""), "{dup:?}");
+    }
 }
 
 mod honeycomb_metrics_dataset {

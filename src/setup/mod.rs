@@ -70,7 +70,7 @@
 //! |---|---|---|
 //! | `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS` | those of RFC 9110, `PATCH` and `QUERY`; a list in their place | |
 //! | `OTEL_SEMCONV_STABILITY_OPT_IN` | none; `http/dup` adds the old names of attributes | nothing changes |
-//! | `OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN` | none; `logs`: exceptions are logs, not span events; `logs/dup`: both | nothing changes |
+//! | `OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN` | none; `logs`: exceptions are logs, not span events; `logs/dup`: both | warning, the word is left out |
 //!
 //! Of metrics there are the durations; [`Setup::metrics`] turns on more. Of logs there are exceptions, if they are asked for.
 //!
