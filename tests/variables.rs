@@ -289,10 +289,31 @@ mod otel_exporter_otlp_endpoint {
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:canary@collector:4318"),
             ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://canary@collector/v1/traces"),
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector?token=canary"),
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "htp://collector/v1/traces?token=canary"),
         ] {
             let message = refusal(&[(name, value)]);
             assert!(message.contains(name) && !message.contains("canary"), "{message}");
         }
+    }
+
+    #[test]
+    fn where_things_go_is_logged_without_the_query() {
+        let log = log::Log::default();
+        let endpoint = |signal: &str| format!("http://localhost:4318/v1/{signal}?token=canary");
+        let (traces, metrics, logs) = (endpoint("traces"), endpoint("metrics"), endpoint("logs"));
+        let variables = [
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &*traces),
+            ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", &*metrics),
+            ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", &*logs),
+            LOGS,
+        ];
+        let belvedere = tracing::subscriber::with_default(log.subscriber(), || bare(&variables).start());
+        let lines = log.lines().concat();
+        for signal in ["traces", "metrics", "logs"] {
+            assert!(lines.contains(&format!("http://localhost:4318/v1/{signal}")), "{lines}");
+        }
+        assert!(!lines.contains("canary"), "{lines}");
+        assert!(!format!("{:?}", belvedere.unwrap()).contains("canary"));
     }
 }
 

@@ -99,6 +99,12 @@ impl Otlp {
         &self.uri
     }
 
+    /// Where records go, to a person: without the query, which may hold a key.
+    pub(crate) fn place(&self) -> String {
+        let whole = self.uri.to_string();
+        whole.split_once('?').map_or_else(|| whole.clone(), |(place, _)| place.to_owned())
+    }
+
     /// What connects to it, to ask something else there.
     pub(crate) fn client(&self) -> Result<HttpClient, Error> {
         self.http.clone().build()
@@ -114,7 +120,7 @@ impl Otlp {
     pub(super) fn destination<S: Signal>(mut self, signal: S) -> Result<Endpoint<S>, Error> {
         if self.uri.host().is_none() {
             let advice = "give a whole URL, such as http://localhost:4318/v1/traces";
-            return Err(Error::invalid("endpoint", &self.uri.to_string(), advice));
+            return Err(Error::invalid("endpoint", &self.place(), advice));
         }
         if self.gzip {
             self.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
