@@ -820,9 +820,9 @@ mod honeycomb_enable_local_visualizations {
     #[tokio::test]
     async fn prints_a_link_to_each_trace_that_begins_here() {
         use support::{client::raw1, example::Example};
-        for (double, path) in [
-            (Honeycomb::knowing(), "the-shop/environments/production/datasets/shop%20%C3%A9/"),
-            (Honeycomb::classic(), "the-shop/datasets/shop%20%C3%A9/"),
+        for (double, key, path) in [
+            (Honeycomb::knowing(), INGEST, "the-shop/environments/production/datasets/shop%20%C3%A9/"),
+            (Honeycomb::classic(), CLASSIC, "the-shop/datasets/numbers/"),
         ] {
             let mut example = Example::start(
                 "conformance",
@@ -830,7 +830,8 @@ mod honeycomb_enable_local_visualizations {
                     ("PORT", "0"),
                     ("OTEL_TRACES_EXPORTER", "otlp"),
                     ("OTEL_SERVICE_NAME", "shop é"),
-                    ("HONEYCOMB_API_KEY", INGEST),
+                    ("HONEYCOMB_API_KEY", key),
+                    ("HONEYCOMB_DATASET", "numbers"),
                     ("HONEYCOMB_API_ENDPOINT", &double.base()),
                     ("HONEYCOMB_ENABLE_LOCAL_VISUALIZATIONS", "true"),
                 ],

@@ -22,6 +22,8 @@ pub(super) struct Honeycomb {
 pub(super) struct Home {
     host: &'static str,
     auth: Auth,
+    /// The dataset that is asked for, which counts for classic keys.
+    dataset: Option<String>,
 }
 
 // ===== impl Honeycomb =====
@@ -111,7 +113,7 @@ impl Honeycomb {
             Asked::Known(auth) => {
                 let (team, environment) = (&auth.team.name, &auth.environment.name);
                 tracing::info!(target: "belvedere::setup", team, environment, "honeycomb: the key is known");
-                Ok(Some(Home { host: ui(traces.uri()), auth }))
+                Ok(Some(Home { host: ui(traces.uri()), auth, dataset: said(traces, &DATASET_HEADER) }))
             }
             Asked::Refused if must => Err(refused(UNKNOWN)),
             Asked::Refused => {
@@ -174,14 +176,22 @@ impl Honeycomb {
 impl Home {
     /// What the URL of a trace begins with; its id follows.
     pub(super) fn url(&self, service: &str) -> String {
-        let Self { host, auth } = self;
+        let Self { host, auth, dataset } = self;
         // Honeycomb does not tell unnamed services apart.
         let service = if service.starts_with(UNNAMED) { UNNAMED } else { service };
         let (team, environment) = (segment(&auth.team.slug), segment(&auth.environment.slug));
-        let environment =
-            if environment.is_empty() { environment } else { format!("/environments/{environment}") };
-        format!("https://{host}/{team}{environment}/datasets/{}/trace?trace_id=", segment(service))
+        let (environment, dataset) = if environment.is_empty() {
+            (environment, dataset.as_deref().unwrap_or(service))
+        } else {
+            (format!("/environments/{environment}"), service)
+        };
+        format!("https://{host}/{team}{environment}/datasets/{}/trace?trace_id=", segment(dataset))
     }
+}
+
+/// The text of a header that requests have.
+fn said(otlp: &Otlp, name: &HeaderName) -> Option<String> {
+    otlp.headers().get(name)?.to_str().ok().map(str::to_owned)
 }
 
 fn segment(text: &str) -> String {
