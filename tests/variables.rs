@@ -880,6 +880,41 @@ mod belvedere_check {
         assert!(!lines.concat().contains("0a0a"), "{lines:?}");
     }
 
+    #[cfg(feature = "full")]
+    #[test]
+    fn the_line_is_also_seen_by_those_who_have_no_subscriber() {
+        let double = Honeycomb::knowing();
+        let variables = [
+            ("HONEYCOMB_API_KEY", INGEST),
+            ("HONEYCOMB_API_ENDPOINT", &*double.base()),
+            ("BELVEDERE_CHECK", "true"),
+        ];
+        let said = support::example::Example::complaints("client", &["no", "such", "call"], &variables);
+        assert!(said.contains("The Shop") && said.contains("production"), "{said}");
+        assert!(!said.contains("0a0a"), "{said}");
+    }
+
+    #[test]
+    fn a_key_among_the_headers_is_asked_about_as_well() {
+        let header = format!("x-honeycomb-team={INGEST}");
+        let asking = |double: &Honeycomb, headers| {
+            start(&[
+                (headers, &*header),
+                ("HONEYCOMB_API_ENDPOINT", &*double.base()),
+                ("BELVEDERE_CHECK", "true"),
+            ])
+        };
+        for headers in ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"] {
+            let double = Honeycomb::knowing();
+            assert_eq!(asking(&double, headers).unwrap().warnings(), [""; 0]);
+            assert_eq!(double.asked()[0].headers["x-honeycomb-team"].to_str().unwrap(), INGEST);
+            let double = Honeycomb::answering(401, "");
+            let message = asking(&double, headers).map(|_| ()).unwrap_err().to_string();
+            assert!(message.contains("x-honeycomb-team") && message.contains("hcaik_…"), "{message}");
+            assert!(!message.contains("0a0a"), "{message}");
+        }
+    }
+
     #[test]
     fn nobody_is_asked_unless_it_is_set() {
         let double = Honeycomb::knowing();

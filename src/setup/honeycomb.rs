@@ -103,25 +103,27 @@ impl Honeycomb {
     ///
     /// Where the key `must` do, and does not.
     pub(super) fn ask(&self, env: &Env, traces: &Otlp, must: bool) -> Result<Option<Home>, Error> {
-        let Some((key, value)) = self.key.as_ref().and_then(|key| Some((key, key.header()?))) else {
+        // It may have come with the other headers.
+        let Some(value) = traces.headers().get(&TEAM).cloned() else {
             env.note(format!("{KEY} is not set: there is no key to ask Honeycomb about"));
             return Ok(None);
         };
-        let refused = |why: &str| Error::invalid(KEY, &key.masked(), why);
+        let name = if self.key.is_some() { KEY } else { "the header x-honeycomb-team" };
+        let key = Key::new(value.to_str().unwrap_or_default().to_owned());
+        let refused = |why: &str| Error::invalid(name, &key.masked(), why);
         match auth::ask(traces.client()?, self.auth(traces.uri())?, value) {
             Asked::Known(auth) if must && !auth.may_send() => Err(refused(MUTE)),
             Asked::Known(auth) => {
-                let (team, environment) = (&auth.team.name, &auth.environment.name);
-                tracing::info!(target: "belvedere::setup", team, environment, "honeycomb: the key is known");
+                tell(&auth, must);
                 Ok(Some(Home { host: ui(traces.uri()), auth, dataset: said(traces, &DATASET_HEADER) }))
             }
             Asked::Refused if must => Err(refused(UNKNOWN)),
             Asked::Refused => {
-                env.note(format!("{KEY}: {UNKNOWN}"));
+                env.note(format!("{name}: {UNKNOWN}"));
                 Ok(None)
             }
             Asked::Nothing(why) => {
-                env.note(format!("{KEY} could not be checked: {why}: starting all the same"));
+                env.note(format!("{name} could not be checked: {why}: starting all the same"));
                 Ok(None)
             }
         }
@@ -186,6 +188,16 @@ impl Home {
             (format!("/environments/{environment}"), service)
         };
         format!("https://{host}/{team}{environment}/datasets/{}/trace?trace_id=", segment(dataset))
+    }
+}
+
+/// Whose key it is. Whoever asked for that sees it also without a subscriber.
+fn tell(auth: &Auth, is_wanted: bool) {
+    let (team, environment) = (&auth.team.name, &auth.environment.name);
+    if is_wanted && !tracing::dispatcher::has_been_set() {
+        eprintln!("belvedere: honeycomb: the key is known: team={team:?} environment={environment:?}");
+    } else {
+        tracing::info!(target: "belvedere::setup", team, environment, "honeycomb: the key is known");
     }
 }
 
