@@ -26,13 +26,13 @@
 //! | for | see |
 //! |---|---|
 //! | the variables, and one call for everything | `setup` |
-//! | spans: what is on them, how to change it | `otel` |
+//! | spans and metrics: what is on them, how to change it | `otel` |
 //! | outgoing requests: hyper, tonic, reqwest | `otel::OtelClientLayer`, `adapter` |
 //! | what an exchange is and how it ends | [`observe`], [`exchange`] |
 //! | trace ids, `traceparent`, `X-Amzn-Trace-Id`, work in tasks and threads | [`trace`] |
 //! | queues, retries, losses, the shutdown | [`outbox`] |
 //! | a page that shows the traces on your own machine | `console` |
-//! | stacking order, shutting down, privacy, a backend of your own | [`guide`] |
+//! | stacking order, shutting down, privacy, browsers, upgrades, a backend of your own | [`guide`] |
 //!
 //! # Features
 //!
@@ -40,7 +40,7 @@
 //!
 //! | feature | |
 //! |---|---|
-//! | `otel` | spans by OTLP over HTTP, and `from_env` |
+//! | `otel` | spans and metrics by OTLP over HTTP, and `from_env` |
 //! | `axum` | routes from `MatchedPath`, addresses from `ConnectInfo`, extractors |
 //! | `reqwest` | the client layers on a reqwest client |
 //! | `full` | all of the above |
