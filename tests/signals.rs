@@ -156,6 +156,21 @@ async fn collections_wait_out_an_outage_and_arrive_each() {
     assert!(sent > 3 && refused == 2, "what was refused was sent again: {sent}");
 }
 
+#[tokio::test]
+async fn a_collection_does_not_overtake_one_that_is_tried_again() {
+    let sink = Sink::start();
+    sink.answer(503, &[("retry-after", "1")], "");
+    let measured = Measured::start(&sink, |lane| lane);
+    for _ in 0..2 {
+        serve(&measured.layer).await;
+        measured.collect().await;
+        assert!(!measured.outbox.flush(Duration::from_millis(200)).await);
+    }
+    assert_eq!(measured.end().await.lost(), 0);
+    let counts: Vec<_> = sink.metrics().iter().map(count).collect();
+    assert!(counts.is_sorted(), "what was refused, and then everything: {counts:?}");
+}
+
 fn count(metric: &opentelemetry_proto::tonic::metrics::v1::Metric) -> u64 {
     match metric.data.as_ref().unwrap() {
         Data::Histogram(histogram) => histogram.data_points.iter().map(|point| point.count).sum(),
