@@ -720,6 +720,20 @@ mod honeycomb_api_key {
     }
 
     #[test]
+    fn one_that_crosses_the_internet_in_the_clear_is_told() {
+        for (name, base, told) in [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://api.honeycomb.io", 1),
+            ("HONEYCOMB_API_ENDPOINT", "http://api.eu1.honeycomb.io", 1),
+            ("HONEYCOMB_API_ENDPOINT", "http://localhost:8086", 0),
+            ("HONEYCOMB_API_ENDPOINT", "https://api.eu1.honeycomb.io", 0),
+        ] {
+            let warnings = warnings(&[("HONEYCOMB_API_KEY", INGEST), (name, base)]);
+            let clear = warnings.iter().filter(|warning| warning.contains("https")).count();
+            assert_eq!(clear, told, "{base}: {warnings:?}");
+        }
+    }
+
+    #[test]
     fn one_that_looks_wrong_is_told_and_never_shown() {
         for (key, why) in [
             ("canary", "does not look like a key"),

@@ -56,10 +56,9 @@ impl Honeycomb {
 
     /// Whether this is Honeycomb: by its host, or because the user says so.
     pub(super) fn is_at(&self, uri: &Uri) -> bool {
-        let host = uri.host().unwrap_or_default().to_ascii_lowercase();
         let said = self.endpoint.as_ref().and_then(|endpoint| endpoint.parse::<Uri>().ok());
         let is_said = said.is_some_and(|said| origin(&said) == origin(uri));
-        is_said || host == "honeycomb.io" || host.ends_with(".honeycomb.io")
+        is_said || is_theirs(uri)
     }
 
     /// The headers that Honeycomb wants beside those `given`, for what goes to `uri`.
@@ -84,6 +83,9 @@ impl Honeycomb {
             (Some(key), true) => match key.header() {
                 Some(value) => {
                     warn_of(env, key);
+                    if is_theirs(uri) && uri.scheme_str() == Some("http") {
+                        env.note(format!("{KEY} is sent for everybody to read: give an endpoint with https"));
+                    }
                     headers.push((TEAM, value));
                 }
                 None => env.note(format!("{KEY} holds bytes that no header may: using no key")),
@@ -223,6 +225,12 @@ fn warn_of(env: &Env, key: &Key) {
         Kind::Unknown => "does not look like a key of Honeycomb",
     };
     env.note(format!("{KEY} {why}: sending it as it is"));
+}
+
+/// Whether the host is Honeycomb's own.
+fn is_theirs(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default().to_ascii_lowercase();
+    host == "honeycomb.io" || host.ends_with(".honeycomb.io")
 }
 
 fn origin(uri: &Uri) -> (String, String) {
