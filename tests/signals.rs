@@ -176,6 +176,21 @@ async fn collections_of_a_long_outage_stay_bounded_and_what_is_lost_is_counted()
     outbox.shutdown(Duration::ZERO).await;
 }
 
+#[tokio::test]
+async fn a_collection_does_not_overtake_one_that_is_tried_again() {
+    let sink = Sink::start();
+    sink.answer(503, &[("retry-after", "1")], "");
+    let measured = Measured::start(&sink, |lane| lane);
+    for _ in 0..2 {
+        serve(&measured.layer).await;
+        measured.collect().await;
+        assert!(!measured.outbox.flush(Duration::from_millis(200)).await);
+    }
+    assert_eq!(measured.end().await.lost(), 0);
+    let counts: Vec<_> = sink.metrics().iter().map(count).collect();
+    assert!(counts.is_sorted(), "what was refused, and then everything: {counts:?}");
+}
+
 fn count(metric: &opentelemetry_proto::tonic::metrics::v1::Metric) -> u64 {
     match metric.data.as_ref().unwrap() {
         Data::Histogram(histogram) => histogram.data_points.iter().map(|point| point.count).sum(),

@@ -110,8 +110,7 @@ impl Otlp {
         self.http.clone().build()
     }
 
-    /// What a test cannot ask a backend that is not there.
-    #[cfg(test)]
+    /// What each request says of itself.
     pub(crate) fn headers(&self) -> &HeaderMap {
         &self.headers
     }

@@ -44,7 +44,8 @@ impl Exporters<'_> {
         }
         let mut endpoints = self.further(Signal::Metrics)?;
         if self.asks_own(Signal::Metrics) {
-            let own = self.own(Signal::Metrics, self.env.millis("OTEL_METRIC_EXPORT_TIMEOUT", LONGEST, 1))?;
+            let own =
+                self.own(Signal::Metrics, self.env.timeout(&["OTEL_METRIC_EXPORT_TIMEOUT"], LONGEST))?;
             let is_said = self.env.text(&Signal::Metrics.exporter()).is_some();
             if is_said || !self.honeycomb.is_at(own.uri()) {
                 endpoints.insert(0, own);

@@ -60,6 +60,7 @@ impl File {
     }
 }
 
+/// What such a file begins with. In the place of its path it may be a secret.
 const PEM: &str = "-----BEGIN";
 const KEY: &str = "CLIENT_KEY";
 const CERTIFICATE: &str = "CLIENT_CERTIFICATE";
