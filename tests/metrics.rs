@@ -92,6 +92,18 @@ async fn request_of(request: Request<()>, answer: Response<Script>) -> Point {
     meters.point(REQUESTS)
 }
 
+#[test]
+fn metrics_of_an_inner_layer_alone_are_none_and_a_warning_says_so() {
+    let (log, meters) = (log::Log::default(), Meters::new());
+    let stack = Stack::new(layer(&meters), OtelLayer::new().tracer_provider(&NoopTracerProvider::new()));
+    tracing::subscriber::with_default(log.subscriber(), || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(exchange(stack, Request::get("/").body(()).unwrap(), answer(200)));
+    });
+    assert!(log.lines().concat().contains("give them to the outer one"), "{:?}", log.lines());
+    assert!(meters.seen().is_empty());
+}
+
 // ===== what is measured =====
 
 #[tokio::test(start_paused = true)]

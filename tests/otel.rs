@@ -388,6 +388,17 @@ async fn a_caller_that_is_not_trusted_passes_nothing_on() {
     assert!(!sent["x-amzn-trace-id"].to_str().unwrap().contains("evil"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_only_looks_like_a_call_of_grpc_has_the_host_that_a_trusted_proxy_tells() {
+    let spans = Spans::new();
+    let mut request = grpc("/upload");
+    request.headers_mut().insert("x-forwarded-host", "shop.example:8443".parse().unwrap());
+    exchange(&spans.layer().trusted_hops(1), request, answer(200)).await;
+    let span = spans.only();
+    assert_eq!(attribute(&span, "server.address").as_deref(), Some("shop.example"));
+    assert_eq!(attribute(&span, "server.port").as_deref(), Some("8443"));
+}
+
 fn grpc_answer(body: Script) -> Response<Script> {
     Response::builder().header("content-type", "application/grpc").body(body).unwrap()
 }

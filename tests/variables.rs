@@ -784,6 +784,25 @@ mod honeycomb_api_endpoint {
         assert!(!sink.received()[0].headers.contains_key("x-honeycomb-dataset"));
     }
 
+    #[tokio::test]
+    async fn a_key_among_the_headers_comes_before_the_one_in_general() {
+        let sink = Sink::start();
+        let belvedere = start(&[
+            ("HONEYCOMB_API_KEY", INGEST),
+            ("HONEYCOMB_API_ENDPOINT", &*sink.base()),
+            ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "x-honeycomb-team=other"),
+        ])
+        .unwrap();
+        assert!(
+            belvedere.warnings()[0].contains("already name x-honeycomb-team"),
+            "{:?}",
+            belvedere.warnings()
+        );
+        serve(&belvedere, Request::new(())).await;
+        belvedere.shutdown(PATIENCE).await;
+        assert_eq!(sink.received()[0].headers["x-honeycomb-team"], "other");
+    }
+
     #[test]
     fn a_bad_one_is_an_error_that_names_it() {
         let message = refusal(&[("HONEYCOMB_API_ENDPOINT", "api.eu1.honeycomb.io")]);
@@ -1043,6 +1062,19 @@ mod otel_metrics_exporter {
             serve(&belvedere, Request::new(())).await;
             belvedere.shutdown(PATIENCE).await;
             assert_eq!(!metrics(&sink).is_empty(), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn who_sends_no_spans_and_names_no_endpoint_sends_no_metrics_either() {
+        for (traces, expected) in [("console", false), ("none", false), ("console,otlp", true), ("", true)] {
+            let belvedere = bare(&[("OTEL_TRACES_EXPORTER", traces)]).start().unwrap();
+            assert_eq!(belvedere.meter_provider().is_some(), expected, "{traces}");
+            let variables = [("OTEL_TRACES_EXPORTER", traces), ("OTEL_METRICS_EXPORTER", "otlp")];
+            assert!(bare(&variables).start().unwrap().meter_provider().is_some(), "{traces}");
+            let variables =
+                [("OTEL_TRACES_EXPORTER", traces), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318")];
+            assert!(bare(&variables).start().unwrap().meter_provider().is_some(), "{traces}");
         }
     }
 

@@ -27,6 +27,8 @@ pub enum Fault {
     SecureConnection,
     /// The other end closed the connection before it had answered in full.
     ResponseEnded,
+    /// The other end broke a rule of HTTP, or reset the stream or the connection of HTTP/2.
+    Protocol,
     /// A limit of time was over, for connecting or for the whole.
     Timeout,
 }
@@ -45,7 +47,8 @@ impl Fault {
 
     /// The same for an error of which nothing is known but what its `Debug` shows.
     pub(super) fn shown(error: &dyn fmt::Debug) -> Option<Self> {
-        words(&Shown::of(error).0).filter_map(Self::named).last()
+        let named = words(&Shown::of(error).0).filter_map(Self::named).last();
+        named.or_else(|| reset(error).map(|_| Self::Protocol))
     }
 
     /// A word for it. Meant for `error.type`, which has few values; where the conventions name none, the words are
@@ -59,6 +62,7 @@ impl Fault {
             Self::Connection => "connection_error",
             Self::SecureConnection => "secure_connection_error",
             Self::ResponseEnded => "response_ended",
+            Self::Protocol => "http_protocol_error",
             Self::Timeout => "timeout",
         }
     }
@@ -74,8 +78,12 @@ impl Fault {
         }
         #[cfg(feature = "otel")]
         if let Some(error) = error.downcast_ref::<hyper::Error>() {
-            let ended = error.is_incomplete_message().then_some(Self::ResponseEnded);
-            return error.is_timeout().then_some(Self::Timeout).or(ended);
+            return match () {
+                () if error.is_timeout() => Some(Self::Timeout),
+                () if error.is_incomplete_message() => Some(Self::ResponseEnded),
+                () if error.is_parse() => Some(Self::Protocol),
+                () => None,
+            };
         }
         #[cfg(feature = "otel")]
         if error.is::<rustls::Error>() || error.is::<rustls::pki_types::InvalidDnsNameError>() {
@@ -204,6 +212,36 @@ mod tests {
 
     #[derive(Debug)]
     struct Hidden(#[allow(dead_code, reason = "for its `Debug`")] io::Error);
+
+    /// What hyper has beneath an error of HTTP/2.
+    #[derive(Debug)]
+    #[allow(dead_code, reason = "for its `Debug`")]
+    enum Http2 {
+        Reset(u32, &'static str),
+        Other(&'static str),
+    }
+
+    #[test]
+    fn a_reset_of_http_2_breaks_the_protocol_and_the_word_alone_does_not() {
+        #[derive(Debug)]
+        #[allow(dead_code, reason = "for its `Debug`")]
+        struct Named(CODE);
+        #[derive(Debug)]
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms, dead_code, reason = "for its `Debug`")]
+        enum CODE {
+            Reset,
+            GoAway(Cancel),
+        }
+        #[derive(Debug)]
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "for its `Debug`")]
+        enum Cancel {
+            CANCEL,
+        }
+        assert_eq!(Fault::shown(&Named(CODE::GoAway(Cancel::CANCEL))), Some(Fault::Protocol));
+        assert_eq!(Fault::shown(&Named(CODE::Reset)), None);
+        assert_eq!(Fault::shown(&Http2::Reset(1, "CANCEL")), None, "what is in quotes a stranger wrote");
+        assert_eq!(Fault::shown(&Http2::Other("Reset")), None);
+    }
 
     fn of_kind(kind: io::ErrorKind) -> Option<Fault> {
         Fault::of(&io::Error::from(kind))

@@ -39,8 +39,8 @@ impl Code {
     pub fn unanswered(error: Failure<'_>) -> Self {
         match error.fault() {
             Some(Fault::Timeout) => Self::DEADLINE_EXCEEDED,
+            Some(Fault::Protocol) | None => error.reset().unwrap_or(Self::UNKNOWN),
             Some(_) => Self::UNAVAILABLE,
-            None => error.reset().unwrap_or(Self::UNKNOWN),
         }
     }
 

@@ -27,7 +27,7 @@ use super::{
     span::builder,
 };
 use crate::{
-    exchange::{self, Annotations, Code, End, Hops, Tally, grpc_timeout, is_grpc, may_be_grpc},
+    exchange::{self, Annotations, Code, End, Tally, grpc_timeout, is_grpc, may_be_grpc},
     observe::{Observation, Observer},
     trace::{Other, Scope, w3c::Traceparent},
 };
@@ -64,6 +64,7 @@ struct Call {
 pub(super) struct Served {
     named: bool,
     routed: AtomicBool,
+    measured: bool,
     /// Where the metrics look for a route that only the inner layer knows.
     inner: Option<InnerRoute>,
     answer: Answer,
@@ -100,6 +101,9 @@ fn contribute(served: &Served, options: &Options, request: &request::Parts, scop
     attributes.headers("http.request.header.", &options.request_headers, &request.headers);
     attributes.extend(options.request_attributes(request));
     span.set_attributes(attributes.finish());
+    if options.instruments.is_some() && !served.measured {
+        warn_of_metrics();
+    }
     if served.routed.load(Ordering::Relaxed) || may_be_grpc(request) {
         return;
     }
@@ -112,6 +116,17 @@ fn contribute(served: &Served, options: &Options, request: &request::Parts, scop
         inner.set(route.clone());
     }
     span.set_attribute(KeyValue::new(attributes::HTTP_ROUTE, route));
+}
+
+#[cold]
+fn warn_of_metrics() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        tracing::warn!(
+            target: "belvedere::otel",
+            "an inner OtelLayer has metrics and the outer one has none, so nothing is measured: give them to the outer one"
+        );
+    });
 }
 
 // ===== impl ServerSpan =====
@@ -129,7 +144,8 @@ impl ServerSpan {
         let named = given.is_some();
         let inner = (options.instruments.is_some() && route.is_none()).then(InnerRoute::default);
         let (routed, answer) = (route.is_some().into(), options.answer.clone());
-        let served = Arc::new(Served { named, routed, inner: inner.clone(), answer });
+        let measured = options.instruments.is_some();
+        let served = Arc::new(Served { named, routed, measured, inner: inner.clone(), answer });
         scope.share(served.clone());
         let known = inner.map_or_else(|| Route::Known(route.clone()), Route::Later);
         let (grpc, (name, mut attributes)) = if may_be_grpc(request) {
@@ -311,7 +327,7 @@ fn http_name(options: &Options, method: &Method, route: Option<&str>) -> Cow<'st
 fn grpc_facts(options: &Options, request: &request::Parts, call: &Call) -> (Cow<'static, str>, Attributes) {
     let mut attributes = Attributes::new();
     attributes.push(attributes::RPC_SYSTEM, GRPC);
-    attributes.server(exchange::host(&request.uri, &request.headers, Hops::NONE));
+    attributes.server(exchange::host(&request.uri, &request.headers, options.hops));
     attributes.peer(options.peer(request));
     attributes.headers("rpc.request.metadata.", &options.request_headers, &request.headers);
     let unknown = options.lacks(&call.method);
@@ -333,7 +349,7 @@ impl Call {
 
     /// Whether a call that was cut off had no time left: the caller gave up at its deadline, or the server did so for it.
     fn is_late(&self, duration: Duration) -> bool {
-        self.timeout.is_some_and(|timeout| duration + SLACK >= timeout)
+        self.timeout.is_some_and(|timeout| duration + SLACK.min(timeout / 10) >= timeout)
     }
 }
 

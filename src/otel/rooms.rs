@@ -9,7 +9,8 @@ use crate::exchange::{Code, Host, Names};
 #[derive(Debug)]
 pub(super) struct Rooms {
     routes: Names,
-    warned: Once,
+    warned_of_routes: Once,
+    warned_of_servers: Once,
     /// The gRPC methods that went well once, or that are called.
     methods: Names,
     /// The gRPC methods that never went well: nobody knows whether they exist.
@@ -23,7 +24,7 @@ impl Rooms {
     /// The route, or `_OTHER`.
     pub(super) fn route(&self, route: &str) -> Arc<str> {
         self.routes.admit(cut(route, ROUTE)).unwrap_or_else(|| {
-            self.warned.call_once(warn_of_routes);
+            self.warned_of_routes.call_once(warn_of_routes);
             OTHER.into()
         })
     }
@@ -57,7 +58,11 @@ impl Rooms {
     }
 
     fn admits(&self, name: &str, port: Option<u16>) -> bool {
-        self.servers.admit(&format!("{name}:{}", port.unwrap_or_default())).is_some()
+        let admitted = self.servers.admit(&format!("{name}:{}", port.unwrap_or_default())).is_some();
+        if !admitted {
+            self.warned_of_servers.call_once(warn_of_servers);
+        }
+        admitted
     }
 }
 
@@ -65,7 +70,8 @@ impl Default for Rooms {
     fn default() -> Self {
         Self {
             routes: Names::new(MANY),
-            warned: Once::new(),
+            warned_of_routes: Once::new(),
+            warned_of_servers: Once::new(),
             methods: Names::new(MANY),
             refused: Names::new(FEW),
             servers: Names::new(MANY),
@@ -78,6 +84,15 @@ fn warn_of_routes() {
     tracing::warn!(
         target: "belvedere::otel",
         "a layer was told of more than {MANY} routes, further ones are `_OTHER`: does `route` give the path?"
+    );
+}
+
+#[cold]
+fn warn_of_servers() {
+    tracing::warn!(
+        target: "belvedere::otel",
+        "a client called more than {MANY} servers, further ones are `_OTHER` in its metrics: does a stranger choose them? \
+         Give such calls a layer of their own"
     );
 }
 

@@ -80,6 +80,10 @@ impl Honeycomb {
             (Some(_), false) if signal == Signal::Traces => {
                 env.note(format!("{KEY} is not sent, because the endpoint of spans is not Honeycomb's"));
             }
+            // What is said of the signal, or of this key, comes before what is said in general.
+            (Some(_), true) if is_given(&TEAM) => {
+                env.note(format!("{KEY} is not sent, because the headers already name {TEAM}"));
+            }
             (Some(key), true) => match key.header() {
                 Some(value) => {
                     warn_of(env, key);
@@ -110,7 +114,8 @@ impl Honeycomb {
             env.note(format!("{KEY} is not set: there is no key to ask Honeycomb about"));
             return Ok(None);
         };
-        let name = if self.key.is_some() { KEY } else { "the header x-honeycomb-team" };
+        let is_ours = self.key.as_ref().and_then(Key::header).is_some_and(|ours| ours == value);
+        let name = if is_ours { KEY } else { "the header x-honeycomb-team" };
         let key = Key::new(value.to_str().unwrap_or_default().to_owned());
         let refused = |why: &str| Error::invalid(name, &key.masked(), why);
         match auth::ask(traces.client()?, self.auth(traces.uri())?, value) {

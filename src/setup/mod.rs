@@ -32,7 +32,7 @@
 //! | variable | default | a bad value |
 //! |---|---|---|
 //! | `OTEL_TRACES_EXPORTER` | `otlp`; a list of `otlp`, `console`, `none` | warning, the word is left out |
-//! | `OTEL_METRICS_EXPORTER` | `otlp`, but `none` towards Honeycomb; `otlp`, `none` | warning, the word is left out |
+//! | `OTEL_METRICS_EXPORTER` | `otlp` where spans go by OTLP or an endpoint is named, but `none` towards Honeycomb; `otlp`, `none` | warning, the word is left out |
 //! | `OTEL_LOGS_EXPORTER` | `otlp`; `otlp`, `none` | warning, the word is left out |
 //! | `OTEL_EXPORTER_OTLP_ENDPOINT` | `http://localhost:4318`; `/v1/traces` and the like are appended | error |
 //! | `OTEL_EXPORTER_OTLP_HEADERS` | none | warning, the pair is left out |
