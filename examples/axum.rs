@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Where they go is for the environment to say (`HONEYCOMB_API_KEY`, `OTEL_EXPORTER_OTLP_ENDPOINT`), as is the port to
-//! listen on (`PORT`). `OTEL_TRACES_EXPORTER=console` prints each span as it ends.
+//! listen on (`PORT`). `OTEL_TRACES_EXPORTER=console` prints each span as it ends; with `OTEL_METRICS_EXPORTER=none` beside it
+//! nothing is sent, and Ctrl-C waits for nobody.
 
 use std::{env, error::Error, net::SocketAddr, time::Duration};
 

@@ -4,6 +4,7 @@
 //! cargo run --example client --features full -- hyper GET http://127.0.0.1:3000/carts/17
 //! cargo run --example client --features full -- reqwest GET http://127.0.0.1:3000/carts/17
 //! cargo run --example client --features full -- grpc http://127.0.0.1:50051 shop.Carts
+//! cargo run --example client --features full -- watch http://127.0.0.1:50051 shop.Carts
 //! ```
 //!
 //! Each waits for a second; the first asks again when the answer is a 503. Where spans and metrics go is for the
@@ -11,16 +12,17 @@
 
 use std::{env, error::Error, future, time::Duration};
 
-use belvedere::{Belvedere, adapter::ReqwestClient, otel::ResendCountLayer};
+use belvedere::{Belvedere, BelvedereClientLayer, adapter::ReqwestClient, otel::ResendCountLayer};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
-use tower::{BoxError, Layer as _, Service as _, ServiceBuilder, ServiceExt as _, retry::Policy};
+use tower::{BoxError, Layer, Service as _, ServiceBuilder, ServiceExt as _, retry::Policy};
 
 type AnyError = Box<dyn Error + Send + Sync>;
+type Watched = <BelvedereClientLayer as Layer<Channel>>::Service;
 
 #[tokio::main]
 async fn main() -> Result<(), AnyError> {
@@ -30,7 +32,8 @@ async fn main() -> Result<(), AnyError> {
         ["hyper", method, url] => hyper(&belvedere, method, url).await,
         ["reqwest", method, url] => reqwest(&belvedere, method, url).await,
         ["grpc", origin, service] => grpc(&belvedere, origin, service).await,
-        _ => Err("say: hyper|reqwest METHOD URL, or grpc ORIGIN SERVICE".into()),
+        ["watch", origin, service] => watch(&belvedere, origin, service).await,
+        _ => Err("say: hyper|reqwest METHOD URL, or grpc|watch ORIGIN SERVICE".into()),
     };
     println!("{}", answer.unwrap_or_else(|error| format!("no answer: {error}")));
     println!("{}", belvedere.shutdown(Duration::from_secs(5)).await);
@@ -60,13 +63,26 @@ async fn reqwest(belvedere: &Belvedere, method: &str, url: &str) -> Result<Strin
 }
 
 async fn grpc(belvedere: &Belvedere, origin: &str, service: &str) -> Result<String, AnyError> {
+    let answer = health(belvedere, origin)?.check(asked(service)).await;
+    Ok(answer.map_or_else(|status| status.to_string(), |answer| format!("{:?}", answer.into_inner())))
+}
+
+/// The first message of a stream is all that it reads.
+async fn watch(belvedere: &Belvedere, origin: &str, service: &str) -> Result<String, AnyError> {
+    let mut messages = health(belvedere, origin)?.watch(asked(service)).await?.into_inner();
+    Ok(format!("{:?}", messages.message().await?.unwrap_or_default()))
+}
+
+fn health(belvedere: &Belvedere, origin: &str) -> Result<HealthClient<Watched>, AnyError> {
     let origin: Uri = origin.parse()?;
     let channel = Endpoint::from(origin.clone()).timeout(PATIENCE).connect_lazy();
     // The channel knows the host, what calls it does not.
     let layer = belvedere.client_layer().otel(|otel| otel.origin(origin));
-    let mut client = HealthClient::new(layer.layer(channel));
-    let answer = client.check(HealthCheckRequest { service: service.to_owned() }).await;
-    Ok(answer.map_or_else(|status| status.to_string(), |answer| format!("{:?}", answer.into_inner())))
+    Ok(HealthClient::new(layer.layer(channel)))
+}
+
+fn asked(service: &str) -> HealthCheckRequest {
+    HealthCheckRequest { service: service.to_owned() }
 }
 
 /// How often a request that was answered with a 503 is sent again.

@@ -69,15 +69,33 @@ impl fmt::Display for Error {
     }
 }
 
+/// As a sentence, with its causes: a `main` that returns it shows it so.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, message, source } = &*self.inner;
-        f.debug_struct("Error").field("kind", kind).field("message", message).field("source", source).finish()
+        f.write_str(&self.inner.message)?;
+        let causes = std::iter::successors(error::Error::source(self), |cause| cause.source());
+        causes.take(CAUSES).try_for_each(|cause| write!(f, ": {cause}"))
     }
 }
 
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         self.inner.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// A chain longer than this is a loop.
+const CAUSES: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_main_that_returns_it_shows_a_sentence() {
+        let invalid = Error::invalid("PORT", "many", "give a number");
+        assert_eq!(format!("{invalid:?}"), "PORT is \"many\": give a number");
+        let io = Error::io("a thread", std::io::Error::other("none left"));
+        assert_eq!(format!("{io:?}"), "a thread: none left");
     }
 }

@@ -32,7 +32,7 @@
 //! | trace ids, `traceparent`, `X-Amzn-Trace-Id`, work in tasks and threads | [`trace`] |
 //! | queues, retries, losses, the shutdown | [`outbox`] |
 //! | a page that shows the traces on your own machine | `console` |
-//! | stacking order, shutting down, privacy, a backend of your own | [`guide`] |
+//! | stacking order, shutting down, privacy, browsers, upgrades, a backend of your own | [`guide`] |
 //!
 //! # Features
 //!

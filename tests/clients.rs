@@ -10,7 +10,7 @@ use std::{
     future::{Ready, ready},
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -22,7 +22,7 @@ use belvedere::{
     otel::{OtelClientLayer, ResendCountLayer},
 };
 use bytes::Bytes;
-use futures_util::TryStreamExt as _;
+use futures_util::{FutureExt as _, TryStreamExt as _};
 use http::{Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt as _, Empty, Full};
 use hyper::body::Incoming;
@@ -30,9 +30,10 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use opentelemetry::trace::noop::NoopTracerProvider;
 use opentelemetry_sdk::trace::SpanData;
 use support::{
-    Server, Spans,
+    Script, Server, Spans,
     greeter::{GreeterClient, SAY_HELLO, SAY_HELLOS},
     layers::{exception, lasted, text},
     spans::{attributes, status},
@@ -293,6 +294,20 @@ async fn a_client_layer_around_a_retry_counts_without_help() {
     assert_eq!(attempts(&around), ["200 "], "what is around them is no attempt");
 }
 
+#[tokio::test(start_paused = true)]
+async fn only_those_who_number_attempts_pay_for_the_count() {
+    let answer = service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(Response::new(Script::new().last()))));
+    let client = OtelClientLayer::new().tracer_provider(&NoopTracerProvider::new()).layer(answer);
+    let allocated = |request: Request<()>| {
+        let info = allocation_counter::measure(|| drop(client.clone().oneshot(request).now_or_never()));
+        info.count_total
+    };
+    let plain = || Request::get("http://shop.example/").extension(()).body(()).unwrap();
+    let counted = || Request::get("http://shop.example/").extension(Resends::new()).body(()).unwrap();
+    allocated(plain());
+    assert_eq!(allocated(counted()), allocated(plain()) + 1);
+}
+
 #[tokio::test]
 async fn a_redirect_is_a_resend_also_to_another_server() {
     let (spans, server, other) = (Spans::new(), shop().await, shop().await);
@@ -310,6 +325,45 @@ async fn a_redirect_is_a_resend_also_to_another_server() {
         drop(response.into_body().collect().await);
     }
     assert_eq!(attempts(&spans), ["302 ", "200 1", "302 ", "200 1"]);
+}
+
+/// A server that redirects to another one, and what the other one was told of the trace.
+async fn redirecting(client: impl AsyncFnOnce(String, u16)) -> Vec<bool> {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let into = told.clone();
+    let other = service_fn(move |request: Request<Incoming>| {
+        into.lock().unwrap().push(request.headers().contains_key("traceparent"));
+        ready(Ok::<_, Infallible>(Response::new(Script::new().last())))
+    });
+    let (server, other) = (shop().await, Server::hyper1(other).await);
+    let port = other.address.port();
+    client(format!("http://{}/away/{port}", server.address), port).await;
+    let told = told.lock().unwrap();
+    told.clone()
+}
+
+#[tokio::test]
+async fn a_redirect_outside_of_the_layer_tells_an_excluded_host_nothing() {
+    let told = redirecting(async |uri, port| {
+        let layer = OtelClientLayer::new().excluded_hosts([format!("127.0.0.1:{port}")]).unwrap();
+        let client = ServiceBuilder::new()
+            .layer(FollowRedirectLayer::new())
+            .layer(layer.tracer_provider(&Spans::new().provider))
+            .service(hyper());
+        drop(client.oneshot(get(uri)).await.unwrap());
+    });
+    assert_eq!(told.await, [false]);
+}
+
+#[tokio::test]
+async fn a_redirect_inside_of_reqwest_takes_the_trace_along_wherever_it_leads() {
+    let told = redirecting(async |uri, port| {
+        let layer = OtelClientLayer::new().excluded_hosts([format!("127.0.0.1:{port}")]).unwrap();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = ReqwestClient::new(http.clone(), &layer.tracer_provider(&Spans::new().provider));
+        drop(client.send(http.get(uri)).await.unwrap());
+    });
+    assert_eq!(told.await, [true]);
 }
 
 #[tokio::test]
@@ -424,6 +478,34 @@ async fn redirects_outside_of_reqwest_are_a_span_each() {
     assert_eq!(attempts(&spans), ["302 ", "200 1"]);
 }
 
+/// Whether a server was told the trace, to which one of the host `localhost` sent a client of reqwest that tells it no host
+/// of numbers.
+async fn told_by_redirect<S, B>(client: impl FnOnce(OtelClientLayer, reqwest::ClientBuilder) -> S) -> bool
+where
+    S: Service<Request<reqwest::Body>, Response = Response<B>, Error: std::fmt::Debug>,
+{
+    let (server, other) = (shop().await, Backend::plain(Reply::Bytes(ok(b""))).await);
+    let layer = Spans::new().client_layer().excluded_hosts(["127.0.0.1"]).unwrap();
+    let client = client(layer, reqwest::Client::builder().no_proxy());
+    let uri = format!("http://localhost:{}/away/{}", server.address.port(), other.address.port());
+    let request = Request::get(uri).body(reqwest::Body::default()).unwrap();
+    drop(client.oneshot(request).await.unwrap());
+    other.requests()[0].contains("traceparent")
+}
+
+#[tokio::test]
+async fn a_redirect_to_an_excluded_host_tells_it_nothing_where_each_hop_is_a_request() {
+    let inside = |layer: OtelClientLayer, http: reqwest::ClientBuilder| {
+        layer.layer(Reqwest::new(http.build().unwrap()))
+    };
+    assert!(told_by_redirect(inside).await, "nobody sees it");
+    let outside = |layer: OtelClientLayer, http: reqwest::ClientBuilder| {
+        let http = http.redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        ServiceBuilder::new().layer(FollowRedirectLayer::new()).layer(layer).service(Reqwest::new(http))
+    };
+    assert!(!told_by_redirect(outside).await);
+}
+
 #[tokio::test]
 async fn the_time_limit_and_the_version_of_a_request_of_reqwest_survive() {
     let (spans, backend) = (Spans::new(), Backend::plain(Reply::Silence).await);
@@ -464,6 +546,24 @@ async fn an_error_of_reqwest_says_why_and_never_where() {
     assert_eq!(text(&span, "error.type"), "connection_refused");
     let said = exception(&span).unwrap();
     assert!(said.to_lowercase().contains("connection refused"), "{said}");
+    assert!(!format!("{span:?}").contains("hunter2"), "{span:#?}");
+}
+
+#[tokio::test]
+async fn an_error_around_one_of_reqwest_never_says_where_either() {
+    let (spans, (_held, refused)) = (Spans::new(), nobody());
+    let client = ServiceBuilder::new()
+        .layer(spans.client_layer())
+        .map_err(std::io::Error::other)
+        .service(Reqwest::new(reqwest::Client::builder().no_proxy().build().unwrap()));
+    let uri = format!("http://user:hunter2@{refused}/carts?token=hunter2");
+    let request = Request::get(uri).body(reqwest::Body::default()).unwrap();
+    assert!(
+        client.oneshot(request).await.unwrap_err().to_string().contains("hunter2"),
+        "the caller's is whole"
+    );
+    let span = spans.only();
+    assert!(exception(&span).unwrap().starts_with("error sending request: client error"), "{span:#?}");
     assert!(!format!("{span:?}").contains("hunter2"), "{span:#?}");
 }
 
@@ -560,6 +660,15 @@ async fn the_codes_of_tonic_are_judged_as_a_client_judges_them() {
 }
 
 #[tokio::test]
+async fn a_reset_of_http_2_has_the_code_that_the_caller_sees() {
+    let server = Server::tonic(Identity::new()).await;
+    let spans = Spans::new();
+    let seen = greeter(&spans, &channel(server.address)).hello("panic").await.unwrap_err();
+    assert_eq!((seen.code(), code(&spans.only()).as_str()), (tonic::Code::Cancelled, "CANCELLED"));
+    assert_ne!(status(&spans.only()), "unset");
+}
+
+#[tokio::test]
 async fn a_stream_of_tonic_lasts_to_its_trailers() {
     let (spans, server) = (Spans::new(), Server::tonic(Identity::new()).await);
     for (name, count, expected) in [("slow", 7, "OK"), ("torn", 2, "INTERNAL")] {
@@ -629,6 +738,30 @@ async fn a_call_of_tonic_whose_time_is_over_exceeded_its_deadline() {
     greeter(&spans, &endpoint).hello("forever").await.unwrap_err();
     let span = spans.only();
     assert_eq!((code(&span).as_str(), text(&span, "error.type").as_str()), ("DEADLINE_EXCEEDED", "timeout"));
+}
+
+/// The code, the status and the `error.type` of a call that is answered with this head; its body does not end.
+async fn headed(head: http::response::Builder) -> (String, String, String) {
+    let head = Arc::new(std::sync::Mutex::new(Some(head)));
+    let server = Server::hyper2(service_fn(move |_: Request<Incoming>| {
+        let head = head.lock().unwrap().take().unwrap();
+        ready(Ok::<_, Infallible>(head.body(Script::new().data("<html>").hang()).unwrap()))
+    }))
+    .await;
+    let spans = Spans::new();
+    greeter(&spans, &channel(server.address)).hello("world").await.unwrap_err();
+    let span = spans.only();
+    (code(&span), status(&span), text(&span, "error.type"))
+}
+
+#[tokio::test]
+async fn a_call_of_tonic_has_the_code_of_its_head_though_the_rest_is_dropped_unread() {
+    let said = |code: &str| (code.to_owned(), "error: ".to_owned(), code.to_owned());
+    let grpc = || Response::builder().header("content-type", "application/grpc");
+    assert_eq!(headed(grpc().header("grpc-status", "5")).await, said("NOT_FOUND"));
+    // A proxy in between.
+    let html = Response::builder().status(503).header("content-type", "text/html");
+    assert_eq!(headed(html).await, said("UNAVAILABLE"));
 }
 
 #[tokio::test]

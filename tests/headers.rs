@@ -365,6 +365,54 @@ async fn baggage_that_is_not_trusted_or_not_read_is_on_no_span() {
     }
 }
 
+/// The headers with which a proxy that has these layers sends a request on.
+async fn passed_on(server: OtelLayer, client: OtelClientLayer, request: Request<()>) -> HeaderMap {
+    let seen = Arc::new(Mutex::new(HeaderMap::new()));
+    let into = seen.clone();
+    let service = server.layer(service_fn(move |mut request: Request<()>| {
+        *request.uri_mut() = "http://api.example/".parse().unwrap();
+        let (client, into) = (client.clone(), into.clone());
+        async move {
+            let headers = sent(client, request).await;
+            *into.lock().unwrap() = headers;
+            Ok::<_, Infallible>(Response::new(Script::new().last()))
+        }
+    }));
+    service.oneshot(request).await.unwrap();
+    let headers = seen.lock().unwrap();
+    headers.clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_passes_baggage_on_from_those_alone_whom_it_trusts() {
+    for (trust, expected) in
+        [(TrustIncoming::All, Some("tenant=acme")), (TrustIncoming::Ids, None), (TrustIncoming::None, None)]
+    {
+        let spans = Spans::new();
+        let request = Request::get("/").header("baggage", "tenant=acme").body(()).unwrap();
+        let headers = passed_on(spans.layer().trust(trust), spans.client_layer(), request).await;
+        let baggage = headers.get("baggage").map(|value| value.to_str().unwrap());
+        assert_eq!(baggage, expected, "{trust:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_without_a_provider_passes_a_trace_on_from_those_alone_whom_it_trusts() {
+    for (trust, expected) in
+        [(TrustIncoming::All, Some(TRACEPARENT)), (TrustIncoming::Ids, None), (TrustIncoming::None, None)]
+    {
+        let provider = NoopTracerProvider::new();
+        let (server, client) = (OtelLayer::new().trust(trust), OtelClientLayer::new());
+        let request = Request::get("/").header("traceparent", TRACEPARENT).header("tracestate", "vendor=1");
+        let request = request.body(()).unwrap();
+        let headers =
+            passed_on(server.tracer_provider(&provider), client.tracer_provider(&provider), request).await;
+        let parent = headers.get("traceparent").map(|value| value.to_str().unwrap());
+        assert_eq!(parent, expected, "{trust:?}");
+        assert_eq!(headers.contains_key("tracestate"), expected.is_some(), "{trust:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_exchange_under_an_active_span_keeps_the_baggage_that_is_there() {
     // The last one is given a root without a parent: a trace of its own.
@@ -458,6 +506,30 @@ async fn a_client_span_has_the_old_names_beside_the_new_ones() {
             "user_agent.original=belvedere",
         ]
     );
+}
+
+#[tokio::test]
+async fn a_client_span_has_the_old_names_of_the_socket_and_of_a_resend() {
+    let callee = Server::hyper1(service_fn(|_: Request<Incoming>| {
+        ready(Ok::<_, Infallible>(Response::new(Script::new().last())))
+    }))
+    .await;
+    let spans = Spans::new();
+    let http = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+    let client = OtelClientLayer::new().tracer_provider(&spans.provider).old_http_names(true).layer(http);
+    let resends = belvedere::exchange::Resends::new();
+    resends.send();
+    let request = Request::get(format!("http://{}/", callee.address)).extension(resends);
+    client.oneshot(request.body(Empty::new()).unwrap()).await.unwrap();
+    let span = spans.only();
+    for (new, old) in [
+        ("http.request.resend_count", "http.resend_count"),
+        ("network.peer.address", "net.sock.peer.addr"),
+        ("network.peer.port", "net.sock.peer.port"),
+    ] {
+        assert!(attribute(&span, new).is_some(), "{new}");
+        assert_eq!(attribute(&span, old), attribute(&span, new), "{old}");
+    }
 }
 
 /// The old names on the span of what may be a call of gRPC, and is one if its answer has this content type.

@@ -92,6 +92,18 @@ async fn request_of(request: Request<()>, answer: Response<Script>) -> Point {
     meters.point(REQUESTS)
 }
 
+#[test]
+fn metrics_of_an_inner_layer_alone_are_none_and_a_warning_says_so() {
+    let (log, meters) = (log::Log::default(), Meters::new());
+    let stack = Stack::new(layer(&meters), OtelLayer::new().tracer_provider(&NoopTracerProvider::new()));
+    tracing::subscriber::with_default(log.subscriber(), || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(exchange(stack, Request::get("/").body(()).unwrap(), answer(200)));
+    });
+    assert!(log.lines().concat().contains("give them to the outer one"), "{:?}", log.lines());
+    assert!(meters.seen().is_empty());
+}
+
 // ===== what is measured =====
 
 #[tokio::test(start_paused = true)]
@@ -843,6 +855,22 @@ async fn a_route_that_is_the_path_ends_at_a_thousand_names_and_one_warning() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_router_of_axum_may_have_any_number_of_routes() {
+    let (meters, spans) = (Meters::new(), Spans::new());
+    let route = |router: axum::Router, n: usize| {
+        router.route(&format!("/r{n}/{{id}}"), axum::routing::get(|| async {}))
+    };
+    let router = (0..1_001).fold(axum::Router::new(), route);
+    let router = router.route_layer(spans.layer().metrics(meters.metrics()));
+    for n in 0..1_001 {
+        let request = Request::get(format!("/r{n}/17")).body(axum::body::Body::empty()).unwrap();
+        drop(router.clone().oneshot(request).await.unwrap().into_body().collect().await);
+    }
+    assert_eq!(meters.points(REQUESTS).len(), 1_001);
+    assert_eq!(text(&spans.all()[1_000], "http.route"), "/r1000/{id}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_of_any_host_and_any_method_ends_at_a_thousand_names() {
     let (meters, spans) = (Meters::new(), Spans::new());
     let layer = spans.client_layer().metrics(meters.all_metrics());
@@ -866,6 +894,18 @@ async fn a_client_of_any_host_and_any_method_ends_at_a_thousand_names() {
         (last.name.as_ref(), text(last, "rpc.method").as_str(), method.as_str()),
         ("grpc", "_OTHER", "by.A/Stranger1099")
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_case_of_a_host_multiplies_nothing() {
+    let meters = Meters::new();
+    let layer = Spans::new().client_layer().metrics(meters.metrics());
+    for host in ["api.example", "API.example", "Api.Example"] {
+        exchange(layer.clone(), get(&format!("http://{host}/")), answer(200)).await;
+    }
+    let points = meters.points(SENT);
+    assert_eq!((points.len(), points[0].count), (1, 3));
+    assert!(points[0].attributes.contains("server.address=api.example"), "{points:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -388,6 +388,17 @@ async fn a_caller_that_is_not_trusted_passes_nothing_on() {
     assert!(!sent["x-amzn-trace-id"].to_str().unwrap().contains("evil"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_only_looks_like_a_call_of_grpc_has_the_host_that_a_trusted_proxy_tells() {
+    let spans = Spans::new();
+    let mut request = grpc("/upload");
+    request.headers_mut().insert("x-forwarded-host", "shop.example:8443".parse().unwrap());
+    exchange(&spans.layer().trusted_hops(1), request, answer(200)).await;
+    let span = spans.only();
+    assert_eq!(attribute(&span, "server.address").as_deref(), Some("shop.example"));
+    assert_eq!(attribute(&span, "server.port").as_deref(), Some("8443"));
+}
+
 fn grpc_answer(body: Script) -> Response<Script> {
     Response::builder().header("content-type", "application/grpc").body(body).unwrap()
 }
@@ -812,6 +823,38 @@ async fn a_client_that_panics_is_an_error_with_its_message() {
     assert_eq!(status(&span), "error: panicked: the wire is on fire");
     assert_eq!(attribute(&span, "error.type").as_deref(), Some("panic"));
     assert_eq!(attribute(&span, "http.response.status_code"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grpc_call_has_the_code_of_its_head_on_both_sides_though_the_rest_is_dropped_unread() {
+    let spans = Spans::new();
+    let service = service_fn(|_: Request<()>| async {
+        let mut answer = grpc_answer(Script::new().hang());
+        answer.headers_mut().insert("grpc-status", "14".parse().unwrap());
+        Ok::<_, Infallible>(answer)
+    });
+    drop(spans.layer().layer(service).oneshot(grpc("/a.B/C")).await.unwrap());
+    drop(spans.client_layer().layer(service).oneshot(grpc("/a.B/C")).await.unwrap());
+    for span in spans.all() {
+        assert_eq!(attribute(&span, "rpc.status_code").as_deref(), Some("UNAVAILABLE"), "{span:#?}");
+        assert_eq!(
+            (status(&span).as_str(), attribute(&span, "error.type").as_deref()),
+            ("error: ", Some("UNAVAILABLE"))
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_layers_one_tells_the_route() {
+    let spans = Spans::new();
+    let route = |route: &'static str| spans.layer().route(move |_| Some(route));
+    let service = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(answer(200)) });
+    let service = spans.layer().layer(route("/outer").layer(route("/inner").layer(service)));
+    drop(service.oneshot(get("/x")).await.unwrap().into_body().collect().await);
+    let span = spans.only();
+    let routes = span.attributes.iter().filter(|pair| pair.key.as_str() == "http.route");
+    assert_eq!(routes.map(|pair| pair.value.to_string()).collect::<Vec<_>>(), ["/outer"]);
+    assert_eq!(span.name, "GET /outer");
 }
 
 #[tokio::test(start_paused = true)]

@@ -258,6 +258,16 @@ async fn baggage_in_several_lines_is_one() {
     assert_eq!((&*seen, &*sent), ("a=1,region=eu,tenant=north", "a=1,region=eu,tenant=north"));
 }
 
+#[tokio::test]
+async fn a_stranger_can_neither_end_the_baggage_nor_put_an_entry_into_it_by_a_property() {
+    for line in ["a=1;x%0Ay,b=2", "a=1;p%2Ctenant=evil,b=2", "a=1,b=2,canary,%FF=3"] {
+        let (seen, sent) = passed_on(&Propagation::default(), &[line]).await;
+        assert_eq!((&*seen, &*sent), ("a=1,b=2", "a=1,b=2"), "{line}");
+    }
+    let (seen, sent) = passed_on(&Propagation::default(), &["a=YQ==;p=x"]).await;
+    assert_eq!((&*seen, &*sent), ("a=YQ==", "a=YQ%3D%3D;p=x"));
+}
+
 /// The baggage that a handler sees, and that a call which it makes arrives with.
 async fn passed_on(propagation: &Propagation, lines: &[&str]) -> (String, String) {
     let (spans, callee) = (Spans::new(), Sink::start());

@@ -154,6 +154,14 @@ async fn a_rate_that_the_trace_was_not_sampled_by_is_not_believed() {
 }
 
 #[tokio::test]
+async fn a_caller_cannot_make_one_request_stand_for_all_others() {
+    let service = Service::new(parent_based(1.0));
+    let highest = "00-0123456789abcdefa3ffffffffffffff-00f067aa0ba902b7-01";
+    service.serve(&[("traceparent", highest), ("tracestate", "ot=th:ffffffffffffff")]).await;
+    assert_eq!(service.rates(), rates([Some("1000000"), Some("1000000")]));
+}
+
+#[tokio::test]
 async fn what_is_not_kept_here_tells_no_rate_downstream() {
     let service = Service::new(Ratio::new(0.5));
     let sent = service.serve(&[("traceparent", LOW), ("tracestate", "ot=th:0;x:y,vendor=a")]).await;

@@ -298,10 +298,33 @@ mod otel_exporter_otlp_endpoint {
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:canary@collector:4318"),
             ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://canary@collector/v1/traces"),
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector?token=canary"),
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "htp://collector/v1/traces?token=canary"),
         ] {
             let message = refusal(&[(name, value)]);
             assert!(message.contains(name) && !message.contains("canary"), "{message}");
         }
+    }
+
+    #[test]
+    fn where_things_go_is_logged_without_the_query() {
+        let log = log::Log::default();
+        let endpoint = |signal: &str| format!("http://localhost:4318/v1/{signal}?token=canary");
+        let (traces, metrics, logs) = (endpoint("traces"), endpoint("metrics"), endpoint("logs"));
+        let variables = [
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &*traces),
+            ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", &*metrics),
+            ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", &*logs),
+            LOGS,
+        ];
+        let belvedere = tracing::subscriber::with_default(log.subscriber(), || bare(&variables).start());
+        let lines = log.lines().concat();
+        for signal in ["traces", "metrics", "logs"] {
+            assert!(lines.contains(&format!("http://localhost:4318/v1/{signal}")), "{lines}");
+        }
+        assert!(!lines.contains("canary"), "{lines}");
+        assert!(!format!("{:?}", belvedere.unwrap()).contains("canary"));
+        let message = refusal(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "/v1/traces?token=canary")]);
+        assert!(!message.contains("canary"), "{message}");
     }
 }
 
@@ -354,7 +377,20 @@ mod otel_exporter_otlp_timeout {
     #[test]
     fn a_bad_one_is_ten_seconds() {
         warns("OTEL_EXPORTER_OTLP_TIMEOUT", "10s", "10000");
-        warns("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "0", "10000");
+        warns("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "-1", "10000");
+    }
+
+    /// As <https://opentelemetry.io/docs/specs/otel/configuration/common/#timeout> has it.
+    #[tokio::test]
+    async fn none_at_all_is_no_limit_here_and_wherever_a_request_is_bounded() {
+        let sink = Sink::start();
+        let limits = ["OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_BSP_EXPORT_TIMEOUT", "OTEL_BLRP_EXPORT_TIMEOUT"];
+        let mut variables = limits.map(|name| (name, "0")).to_vec();
+        variables.extend([("OTEL_METRIC_EXPORT_TIMEOUT", "0"), ("OTEL_METRICS_EXPORTER", "otlp"), LOGS]);
+        let belvedere = towards(&sink, &variables);
+        assert_eq!(belvedere.warnings(), [""; 0]);
+        serve(&belvedere, Request::new(())).await;
+        assert_eq!(belvedere.shutdown(PATIENCE).await.lost(), 0);
     }
 }
 
@@ -695,6 +731,20 @@ mod honeycomb_api_key {
     }
 
     #[test]
+    fn one_that_crosses_the_internet_in_the_clear_is_told() {
+        for (name, base, told) in [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://api.honeycomb.io", 1),
+            ("HONEYCOMB_API_ENDPOINT", "http://api.eu1.honeycomb.io", 1),
+            ("HONEYCOMB_API_ENDPOINT", "http://localhost:8086", 0),
+            ("HONEYCOMB_API_ENDPOINT", "https://api.eu1.honeycomb.io", 0),
+        ] {
+            let warnings = warnings(&[("HONEYCOMB_API_KEY", INGEST), (name, base)]);
+            let clear = warnings.iter().filter(|warning| warning.contains("https")).count();
+            assert_eq!(clear, told, "{base}: {warnings:?}");
+        }
+    }
+
+    #[test]
     fn one_that_looks_wrong_is_told_and_never_shown() {
         for (key, why) in [
             ("canary", "does not look like a key"),
@@ -732,6 +782,25 @@ mod honeycomb_api_endpoint {
         assert_eq!(sink.received()[0].path, "/v1/traces");
         assert_eq!(sink.received()[0].headers["x-honeycomb-team"], INGEST);
         assert!(!sink.received()[0].headers.contains_key("x-honeycomb-dataset"));
+    }
+
+    #[tokio::test]
+    async fn a_key_among_the_headers_comes_before_the_one_in_general() {
+        let sink = Sink::start();
+        let belvedere = start(&[
+            ("HONEYCOMB_API_KEY", INGEST),
+            ("HONEYCOMB_API_ENDPOINT", &*sink.base()),
+            ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "x-honeycomb-team=other"),
+        ])
+        .unwrap();
+        assert!(
+            belvedere.warnings()[0].contains("already name x-honeycomb-team"),
+            "{:?}",
+            belvedere.warnings()
+        );
+        serve(&belvedere, Request::new(())).await;
+        belvedere.shutdown(PATIENCE).await;
+        assert_eq!(sink.received()[0].headers["x-honeycomb-team"], "other");
     }
 
     #[test]
@@ -795,9 +864,9 @@ mod honeycomb_enable_local_visualizations {
     #[tokio::test]
     async fn prints_a_link_to_each_trace_that_begins_here() {
         use support::{client::raw1, example::Example};
-        for (double, path) in [
-            (Honeycomb::knowing(), "the-shop/environments/production/datasets/shop%20%C3%A9/"),
-            (Honeycomb::classic(), "the-shop/datasets/shop%20%C3%A9/"),
+        for (double, key, path) in [
+            (Honeycomb::knowing(), INGEST, "the-shop/environments/production/datasets/shop%20%C3%A9/"),
+            (Honeycomb::classic(), CLASSIC, "the-shop/datasets/numbers/"),
         ] {
             let mut example = Example::start(
                 "conformance",
@@ -805,7 +874,8 @@ mod honeycomb_enable_local_visualizations {
                     ("PORT", "0"),
                     ("OTEL_TRACES_EXPORTER", "otlp"),
                     ("OTEL_SERVICE_NAME", "shop é"),
-                    ("HONEYCOMB_API_KEY", INGEST),
+                    ("HONEYCOMB_API_KEY", key),
+                    ("HONEYCOMB_DATASET", "numbers"),
                     ("HONEYCOMB_API_ENDPOINT", &double.base()),
                     ("HONEYCOMB_ENABLE_LOCAL_VISUALIZATIONS", "true"),
                 ],
@@ -852,6 +922,41 @@ mod belvedere_check {
             "{told:?}"
         );
         assert!(!lines.concat().contains("0a0a"), "{lines:?}");
+    }
+
+    #[cfg(feature = "full")]
+    #[test]
+    fn the_line_is_also_seen_by_those_who_have_no_subscriber() {
+        let double = Honeycomb::knowing();
+        let variables = [
+            ("HONEYCOMB_API_KEY", INGEST),
+            ("HONEYCOMB_API_ENDPOINT", &*double.base()),
+            ("BELVEDERE_CHECK", "true"),
+        ];
+        let said = support::example::Example::complaints("client", &["no", "such", "call"], &variables);
+        assert!(said.contains("The Shop") && said.contains("production"), "{said}");
+        assert!(!said.contains("0a0a"), "{said}");
+    }
+
+    #[test]
+    fn a_key_among_the_headers_is_asked_about_as_well() {
+        let header = format!("x-honeycomb-team={INGEST}");
+        let asking = |double: &Honeycomb, headers| {
+            start(&[
+                (headers, &*header),
+                ("HONEYCOMB_API_ENDPOINT", &*double.base()),
+                ("BELVEDERE_CHECK", "true"),
+            ])
+        };
+        for headers in ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"] {
+            let double = Honeycomb::knowing();
+            assert_eq!(asking(&double, headers).unwrap().warnings(), [""; 0]);
+            assert_eq!(double.asked()[0].headers["x-honeycomb-team"].to_str().unwrap(), INGEST);
+            let double = Honeycomb::answering(401, "");
+            let message = asking(&double, headers).map(|_| ()).unwrap_err().to_string();
+            assert!(message.contains("x-honeycomb-team") && message.contains("hcaik_…"), "{message}");
+            assert!(!message.contains("0a0a"), "{message}");
+        }
     }
 
     #[test]
@@ -961,6 +1066,19 @@ mod otel_metrics_exporter {
     }
 
     #[test]
+    fn who_sends_no_spans_and_names_no_endpoint_sends_no_metrics_either() {
+        for (traces, expected) in [("console", false), ("none", false), ("console,otlp", true), ("", true)] {
+            let belvedere = bare(&[("OTEL_TRACES_EXPORTER", traces)]).start().unwrap();
+            assert_eq!(belvedere.meter_provider().is_some(), expected, "{traces}");
+            let variables = [("OTEL_TRACES_EXPORTER", traces), ("OTEL_METRICS_EXPORTER", "otlp")];
+            assert!(bare(&variables).start().unwrap().meter_provider().is_some(), "{traces}");
+            let variables =
+                [("OTEL_TRACES_EXPORTER", traces), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318")];
+            assert!(bare(&variables).start().unwrap().meter_provider().is_some(), "{traces}");
+        }
+    }
+
+    #[test]
     fn that_honeycomb_gets_none_is_told_in_one_line() {
         let log = log::Log::default();
         tracing::subscriber::with_default(log.subscriber(), || {
@@ -1060,6 +1178,17 @@ mod otel_exporter_otlp_client_key {
         for variables in [&[KEY][..], &[CERTIFICATE], &[KEY, CERTIFICATE], &[missing, CERTIFICATE]] {
             let message = refusal(variables);
             assert!(message.contains(variables[0].0) && message.contains(variables[0].1), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_key_in_the_place_of_its_path_is_an_error_that_does_not_show_it() {
+        const PASTED: &str = "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----";
+        let key = ("OTEL_EXPORTER_OTLP_CLIENT_KEY", PASTED);
+        for variables in [&[key][..], &[key, ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", NO_PEM)]] {
+            let message = refusal(variables);
+            assert!(message.contains(key.0) && message.contains("path"), "{message}");
+            assert!(!message.contains("canary"), "{message}");
         }
     }
 }
@@ -1326,6 +1455,13 @@ mod otel_semconv_exception_signal_opt_in {
             let told = exceptions(&[("OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", words)]).await;
             assert_eq!(told, expected, "{words}");
         }
+    }
+
+    #[test]
+    fn a_bad_word_is_told() {
+        warns("OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", "log", "rest");
+        let dup = warnings(&[("OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", "logs/dup,log")]);
+        assert!(dup.len() == 1 && dup[0].contains("\"log\""), "{dup:?}");
     }
 }
 

@@ -20,9 +20,10 @@
 //! # What reqwest does by itself
 //!
 //! The layers are around the client, so that what happens inside of it is one exchange: the redirects that it follows,
-//! the requests that it retries, the proxy that it goes through. To see each hop of a redirect, build the client with
-//! [`redirect::Policy::none`](::reqwest::redirect::Policy::none), and put tower-http's `FollowRedirect` between
-//! [`Reqwest`] and a layer above it.
+//! the requests that it retries, the proxy that it goes through. A redirect takes the headers of the trace along, also to
+//! a host that a layer excludes. To see each hop of a redirect, build the client with
+//! [`redirect::Policy::none`](::reqwest::redirect::Policy::none), put the layers on [`Reqwest`], and tower-http's
+//! `FollowRedirect` outside of them.
 //!
 //! The headers that the client adds to every request are added beneath the layers, which do not see them.
 

@@ -5,7 +5,10 @@ use std::{
 
 use http::HeaderMap;
 
-use super::network::{self, Fault};
+use super::{
+    Code,
+    network::{self, Fault},
+};
 
 /// How an exchange ended.
 ///
@@ -36,7 +39,7 @@ pub enum End<'a> {
 ///
 /// Services and bodies give errors of any type, so this tells what can be told of all of them, and the chain of causes
 /// where the type is known to be an [`Error`](error::Error): boxed errors, [`io::Error`], and those of axum, hyper,
-/// hyper-util and reqwest. It never tells the URL that an error of reqwest carries.
+/// hyper-util and reqwest. It never tells the URL that an error of reqwest carries, be it this one or among its causes.
 #[derive(Clone, Copy)]
 pub struct Failure<'a> {
     told: &'a dyn Told,
@@ -48,6 +51,7 @@ trait Told {
     fn type_name(&self) -> &'static str;
     fn as_error(&self) -> Option<&(dyn error::Error + 'static)>;
     fn fault(&self) -> Option<Fault>;
+    fn reset(&self) -> Option<Code>;
 }
 
 // ===== impl Failure =====
@@ -95,6 +99,11 @@ impl<'a> Failure<'a> {
     pub fn fault(&self) -> Option<Fault> {
         self.told.fault()
     }
+
+    /// What it means for a call of gRPC that HTTP/2 was reset, if it was.
+    pub(super) fn reset(&self) -> Option<Code> {
+        self.told.reset()
+    }
 }
 
 impl fmt::Debug for Failure<'_> {
@@ -127,6 +136,10 @@ impl<E: fmt::Debug + fmt::Display + 'static> Told for E {
     fn fault(&self) -> Option<Fault> {
         self.as_error().map_or_else(|| Fault::shown(self), Fault::of)
     }
+
+    fn reset(&self) -> Option<Code> {
+        network::reset(self)
+    }
 }
 
 fn boxed(error: &dyn Any) -> Option<&(dyn error::Error + 'static)> {
@@ -141,14 +154,20 @@ fn boxed(error: &dyn Any) -> Option<&(dyn error::Error + 'static)> {
 
 /// What an error says at its own level, without a URL, whose query may hold secrets.
 fn said(error: &(dyn error::Error + 'static)) -> String {
+    let said = error.to_string();
     #[cfg(feature = "reqwest")]
-    if let Some((error, url)) =
-        error.downcast_ref().and_then(|error: &reqwest::Error| Some((error, error.url()?)))
-    {
-        let said = error.to_string();
-        return said.strip_suffix(&format!(" for url ({url})")).unwrap_or(SENDING).to_owned();
-    }
-    error.to_string()
+    let said = without_urls(said, error);
+    said
+}
+
+/// Errors around one of reqwest's, such as `io::Error` and axum's, say what that says.
+#[cfg(feature = "reqwest")]
+fn without_urls(said: String, error: &(dyn error::Error + 'static)) -> String {
+    let url =
+        |error: &'_ (dyn error::Error + 'static)| error.downcast_ref::<reqwest::Error>()?.url().cloned();
+    network::chain(error).filter_map(url).fold(said, |said, url| {
+        said.replace(&format!(" for url ({url})"), "").replace(url.as_str(), REDACTED)
+    })
 }
 
 macro_rules! known {
@@ -187,7 +206,7 @@ known! {
 const OTHER: &str = "_OTHER";
 
 #[cfg(feature = "reqwest")]
-const SENDING: &str = "error sending request";
+const REDACTED: &str = "REDACTED";
 
 #[cfg(test)]
 mod tests {
@@ -216,6 +235,42 @@ mod tests {
         assert_eq!(failure.type_name(), "core::fmt::Error");
         assert!(failure.message().contains("error"));
         assert!(failure.as_error().is_none());
+    }
+
+    #[test]
+    #[cfg(all(feature = "axum", feature = "reqwest"))]
+    fn no_error_around_one_of_reqwest_tells_its_url() {
+        let url = "http://user:hunter2@shop.example/carts?token=hunter2";
+        let builder =
+            || reqwest::Client::new().get("ftp:").build().unwrap_err().with_url(url.parse().unwrap());
+        assert!(builder().to_string().contains("hunter2"));
+        let io = io::Error::other(builder());
+        let axum = axum::Error::new(builder());
+        let boxed: Box<dyn error::Error + Send + Sync> = io::Error::other(axum::Error::new(builder())).into();
+        let quoted: Box<dyn error::Error + Send + Sync> = Box::new(Quoted(builder()));
+        for failure in [Failure::new(&io), Failure::new(&axum), Failure::new(&boxed), Failure::new(&quoted)] {
+            let said = format!("{} {} {failure:?}", failure.message(), failure.messages());
+            assert!(said.contains("builder error") && !said.contains("hunter2"), "{said}");
+        }
+        assert_eq!(Failure::new(&quoted).message(), "builder error at REDACTED");
+    }
+
+    #[cfg(all(feature = "axum", feature = "reqwest"))]
+    #[derive(Debug)]
+    struct Quoted(reqwest::Error);
+
+    #[cfg(all(feature = "axum", feature = "reqwest"))]
+    impl fmt::Display for Quoted {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "builder error at {}", self.0.url().expect("it was given one"))
+        }
+    }
+
+    #[cfg(all(feature = "axum", feature = "reqwest"))]
+    impl error::Error for Quoted {
+        fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+            Some(&self.0)
+        }
     }
 
     #[test]

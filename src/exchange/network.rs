@@ -4,6 +4,8 @@ use std::{
     io, iter,
 };
 
+use super::Code;
+
 /// What of the network failed when a request got no answer, or not all of it.
 ///
 /// Read from the types of an error and its causes, and, since many of these are private to the crate that made them,
@@ -25,6 +27,8 @@ pub enum Fault {
     SecureConnection,
     /// The other end closed the connection before it had answered in full.
     ResponseEnded,
+    /// The other end broke a rule of HTTP, or reset the stream or the connection of HTTP/2.
+    Protocol,
     /// A limit of time was over, for connecting or for the whole.
     Timeout,
 }
@@ -43,10 +47,8 @@ impl Fault {
 
     /// The same for an error of which nothing is known but what its `Debug` shows.
     pub(super) fn shown(error: &dyn fmt::Debug) -> Option<Self> {
-        let mut shown = Shown::default();
-        // It fails where there is no more room, which is no reason not to read the beginning.
-        _ = write!(shown, "{error:?}");
-        words(&shown.0).filter_map(Self::named).last()
+        let named = words(&Shown::of(error).0).filter_map(Self::named).last();
+        named.or_else(|| reset(error).map(|_| Self::Protocol))
     }
 
     /// A word for it. Meant for `error.type`, which has few values; where the conventions name none, the words are
@@ -60,6 +62,7 @@ impl Fault {
             Self::Connection => "connection_error",
             Self::SecureConnection => "secure_connection_error",
             Self::ResponseEnded => "response_ended",
+            Self::Protocol => "http_protocol_error",
             Self::Timeout => "timeout",
         }
     }
@@ -75,8 +78,12 @@ impl Fault {
         }
         #[cfg(feature = "transport")]
         if let Some(error) = error.downcast_ref::<hyper::Error>() {
-            let ended = error.is_incomplete_message().then_some(Self::ResponseEnded);
-            return error.is_timeout().then_some(Self::Timeout).or(ended);
+            return match () {
+                () if error.is_timeout() => Some(Self::Timeout),
+                () if error.is_incomplete_message() => Some(Self::ResponseEnded),
+                () if error.is_parse() => Some(Self::Protocol),
+                () => None,
+            };
         }
         #[cfg(feature = "transport")]
         if error.is::<rustls::Error>() || error.is::<rustls::pki_types::InvalidDnsNameError>() {
@@ -132,11 +139,27 @@ pub(super) fn chain<'a>(
     iter::successors(Some(error), next).take(CHAIN)
 }
 
+/// What the reset of a stream of HTTP/2, or of all of them, means for a call of gRPC. The crate that tells of it is a
+/// private matter of hyper, so this too is read from what `Debug` shows: `Reset(StreamId(1), CANCEL, Remote)`.
+pub(super) fn reset(error: &dyn fmt::Debug) -> Option<Code> {
+    let shown = Shown::of(error);
+    words(&shown.0).skip_while(|word| !matches!(*word, "Reset" | "GoAway")).find_map(Code::of_reset)
+}
+
 /// The beginning of what `Debug` shows.
 #[derive(Default)]
 struct Shown(String);
 
 // ===== impl Shown =====
+
+impl Shown {
+    fn of(error: &dyn fmt::Debug) -> Self {
+        let mut shown = Self::default();
+        // It fails where there is no more room, which is no reason not to read the beginning.
+        _ = write!(shown, "{error:?}");
+        shown
+    }
+}
 
 impl fmt::Write for Shown {
     fn write_str(&mut self, text: &str) -> fmt::Result {
@@ -190,6 +213,36 @@ mod tests {
     #[derive(Debug)]
     struct Hidden(#[allow(dead_code, reason = "for its `Debug`")] io::Error);
 
+    /// What hyper has beneath an error of HTTP/2.
+    #[derive(Debug)]
+    #[allow(dead_code, reason = "for its `Debug`")]
+    enum Http2 {
+        Reset(u32, &'static str),
+        Other(&'static str),
+    }
+
+    #[test]
+    fn a_reset_of_http_2_breaks_the_protocol_and_the_word_alone_does_not() {
+        #[derive(Debug)]
+        #[allow(dead_code, reason = "for its `Debug`")]
+        struct Named(CODE);
+        #[derive(Debug)]
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms, dead_code, reason = "for its `Debug`")]
+        enum CODE {
+            Reset,
+            GoAway(Cancel),
+        }
+        #[derive(Debug)]
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "for its `Debug`")]
+        enum Cancel {
+            CANCEL,
+        }
+        assert_eq!(Fault::shown(&Named(CODE::GoAway(Cancel::CANCEL))), Some(Fault::Protocol));
+        assert_eq!(Fault::shown(&Named(CODE::Reset)), None);
+        assert_eq!(Fault::shown(&Http2::Reset(1, "CANCEL")), None, "what is in quotes a stranger wrote");
+        assert_eq!(Fault::shown(&Http2::Other("Reset")), None);
+    }
+
     fn of_kind(kind: io::ErrorKind) -> Option<Fault> {
         Fault::of(&io::Error::from(kind))
     }
@@ -222,6 +275,15 @@ mod tests {
             assert_eq!(Fault::shown(&text), None, "{text}");
             assert_eq!(Fault::of(&io::Error::other(text)), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_reset_is_read_from_its_name_and_not_from_what_a_stranger_wrote() {
+        let read = |text: &str| reset(&format_args!("{text}"));
+        assert_eq!(read("kind: Reset(StreamId(1), CANCEL, Remote)"), Some(Code::CANCELLED));
+        assert_eq!(read(r#"kind: GoAway(b"CANCEL", REFUSED_STREAM, Remote)"#), Some(Code::UNAVAILABLE));
+        assert_eq!(read(r#"kind: Io("Reset(StreamId(1), CANCEL, Remote)")"#), None);
+        assert_eq!(read("CANCEL"), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@ use std::fmt;
 
 use http::{HeaderMap, StatusCode};
 
-use super::Fault;
+use super::{Failure, Fault};
 
 /// The status of a gRPC call, <https://grpc.github.io/grpc/core/md_doc_statuscodes.html>.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -32,14 +32,28 @@ impl Code {
         trailers.and_then(Self::read).or(head).unwrap_or_else(|| Self::mapped(status))
     }
 
-    /// The status of a call that got no answer, as a client sees it:
+    /// The status of a call that got no answer, or not all of it, as a client sees it:
     /// [`DEADLINE_EXCEEDED`](Self::DEADLINE_EXCEEDED) when its time was over, [`UNAVAILABLE`](Self::UNAVAILABLE) when
-    /// the network failed in another way, else [`UNKNOWN`](Self::UNKNOWN).
-    pub fn unanswered(fault: Option<Fault>) -> Self {
-        match fault {
+    /// the network failed in another way; what HTTP/2 says where the stream was reset, as it is when a handler panics; else
+    /// [`UNKNOWN`](Self::UNKNOWN).
+    pub fn unanswered(error: Failure<'_>) -> Self {
+        match error.fault() {
             Some(Fault::Timeout) => Self::DEADLINE_EXCEEDED,
+            Some(Fault::Protocol) | None => error.reset().unwrap_or(Self::UNKNOWN),
             Some(_) => Self::UNAVAILABLE,
-            None => Self::UNKNOWN,
+        }
+    }
+
+    /// By the name of an error code of HTTP/2, <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#errors>.
+    pub(super) fn of_reset(name: &str) -> Option<Self> {
+        match name {
+            "NO_ERROR" | "PROTOCOL_ERROR" | "INTERNAL_ERROR" | "FLOW_CONTROL_ERROR" | "SETTINGS_TIMEOUT"
+            | "FRAME_SIZE_ERROR" | "COMPRESSION_ERROR" | "CONNECT_ERROR" => Some(Self::INTERNAL),
+            "REFUSED_STREAM" => Some(Self::UNAVAILABLE),
+            "CANCEL" => Some(Self::CANCELLED),
+            "ENHANCE_YOUR_CALM" => Some(Self(8)),
+            "INADEQUATE_SECURITY" => Some(Self(7)),
+            _ => None,
         }
     }
 

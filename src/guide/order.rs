@@ -5,6 +5,9 @@
 //! A layer sees what is inside of it. Put it outside of time-outs, of authentication, of compression, and what these do
 //! is in the span: a request that was refused for its token is a request too.
 //!
+//! A time-out that is outside cuts the layer off, which then sees a client that left: a gRPC call of tonic's, whose
+//! `Server::timeout` is always outside, is `CANCELLED` unless the caller has said how long it waits.
+//!
 //! - `tower::ServiceBuilder` reads from the outside in: its first `.layer(..)` is the outermost.
 //! - axum's `Router::layer` reads from the inside out: its last `.layer(..)` is the outermost.
 //!

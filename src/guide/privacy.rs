@@ -20,7 +20,8 @@
 //! # Who decides about a trace
 //!
 //! By default a caller decides the trace id and whether the trace is recorded, as in every tracing library. Where
-//! strangers can reach a service, that lets them force the recording of what they like.
+//! strangers can reach a service, that lets them force the recording of what they like, and say in `tracestate` how many
+//! traces theirs stands for, which Honeycomb multiplies by when it counts.
 //! [`TrustIncoming`](crate::trace::TrustIncoming) says what they may decide; whatever it says, ids that break a rule are
 //! as if they were not there.
 //!
@@ -30,7 +31,8 @@
 //! # Who is told about a trace
 //!
 //! Every host that is called gets the trace's headers and the baggage, but for those that
-//! `OtelClientLayer::excluded_hosts` names. Callers get no header that they did not ask for; `server_timing` and
+//! `OtelClientLayer::excluded_hosts` names; what a client does by itself beneath the layer, as reqwest's redirects, is not
+//! judged again. Callers get no header that they did not ask for; `server_timing` and
 //! `traceresponse` tell [browsers](super::browser).
 //!
 //! # Addresses

@@ -12,6 +12,7 @@ use opentelemetry_sdk::{
     propagation::BaggagePropagator,
     trace::{Span, SpanData, SpanProcessor},
 };
+use percent_encoding::percent_decode_str;
 
 use crate::trace::{Propagation, Propagator};
 
@@ -41,7 +42,10 @@ pub(super) fn extract(propagation: &Propagation, headers: &HeaderMap, context: &
     if !propagation.has(Propagator::Baggage) || !propagation.passes_on() || !headers.contains_key(NAME) {
         return context.clone();
     }
-    BaggagePropagator::new().extract_with_context(context, &Joined::of(headers))
+    match Joined::of(headers) {
+        Joined(none) if none.is_empty() => context.clone(),
+        joined => BaggagePropagator::new().extract_with_context(context, &joined),
+    }
 }
 
 /// Writes the baggage in `context` into a request that leaves.
@@ -61,7 +65,8 @@ pub(super) fn alone(context: &Context) -> Context {
     Context::new().with_baggage(entries.collect::<Baggage>())
 }
 
-/// The header's lines as one, as the recommendation says for repeated ones.
+/// The header's lines as one, as the recommendation says for repeated ones, and of each only what the SDK reads as it is
+/// meant: it logs the whole header for each entry that it cannot read, and a stranger can send many of these.
 struct Joined(String);
 
 struct Headers<'a>(&'a mut HeaderMap);
@@ -114,9 +119,32 @@ fn cut(value: &str) -> &str {
 
 impl Joined {
     fn of(headers: &HeaderMap) -> Self {
-        let lines: Vec<_> = headers.get_all(NAME).iter().filter_map(|line| line.to_str().ok()).collect();
-        Self(lines.join(","))
+        let lines = headers.get_all(NAME).iter().filter_map(|line| line.to_str().ok());
+        let entries: Vec<_> = lines.flat_map(|line| line.split(',')).filter_map(entry).collect();
+        Self(entries.join(","))
     }
+}
+
+/// An entry, if it is one. The SDK takes a value to end at its first `=`, and writes properties without encoding them
+/// again: one with a comma in it would be another entry.
+fn entry(text: &str) -> Option<String> {
+    let mut parts = text.split(';');
+    let (name, value) = parts.next()?.split_once('=')?;
+    if !is_text(name) || !is_text(value) {
+        return None;
+    }
+    let value = value.replace('=', "%3D");
+    let properties = parts.filter(|property| is_property(property)).flat_map(|property| [";", property]);
+    Some([name, "=", &value].into_iter().chain(properties).collect())
+}
+
+fn is_text(text: &str) -> bool {
+    percent_decode_str(text).decode_utf8().is_ok()
+}
+
+fn is_property(text: &str) -> bool {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b',' | b';');
+    percent_decode_str(text).all(is_plain)
 }
 
 impl Extractor for Joined {
@@ -134,7 +162,8 @@ impl Extractor for Joined {
 impl Injector for Headers<'_> {
     fn set(&mut self, key: &str, value: String) {
         if let (Ok(name), Ok(value)) = (key.parse::<HeaderName>(), HeaderValue::try_from(value)) {
-            self.0.insert(name, value);
+            // A map that is full refuses; telemetry does without, rather than panic.
+            let _ = self.0.try_insert(name, value);
         }
     }
 }
@@ -143,3 +172,31 @@ const NAME: HeaderName = HeaderName::from_static("baggage");
 
 /// In characters.
 const LONGEST: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn joined(lines: &[&'static str]) -> String {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(NAME, HeaderValue::from_static(line));
+        }
+        Joined::of(&headers).0
+    }
+
+    #[test]
+    fn entries_stay_as_they_are_and_what_is_none_is_left_out() {
+        assert_eq!(joined(&["a=1;p;q=%20x", "b = %C3%A9"]), "a=1;p;q=%20x,b = %C3%A9");
+        for none in ["", ",,", "canary", "a=%FF", "%FF=a", ";a=b"] {
+            assert_eq!(joined(&[none]), "", "{none}");
+        }
+        assert_eq!(joined(&["canary,a=1,%FF=2,"]), "a=1");
+    }
+
+    #[test]
+    fn a_property_that_would_become_something_else_is_left_out() {
+        assert_eq!(joined(&["a=1;p%2Ctenant=evil;q"]), "a=1;q");
+        assert_eq!(joined(&["a=1;%0A,b=2;%3B"]), "a=1,b=2");
+    }
+}

@@ -1,4 +1,11 @@
-use std::{borrow::Cow, sync::Arc};
+use std::{
+    borrow::Cow,
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use http::{Extensions, Method, StatusCode, Uri, request, response};
 use hyper_util::client::legacy::connect::HttpInfo;
@@ -16,7 +23,7 @@ use super::{
     measure::{Ended, Measure},
     observe::Served,
     options::Options,
-    outcome::{Outcome, Side},
+    outcome::{Outcome, Side, end_of_call},
     span::builder,
 };
 use crate::{
@@ -63,15 +70,17 @@ use crate::{
 /// # When the span ends
 ///
 /// With the response's body: read to its end, broken, or dropped. Dropping it, or the future before there is a response,
-/// is no error, since it is the caller's own wish; a gRPC call is `CANCELLED` then, its span's status unset. A time limit
-/// further out, such as tower's `Timeout`, drops the future; to have it counted as an error, place it further in.
+/// is no error, since it is the caller's own wish; a gRPC call is `CANCELLED` then, its span's status unset, unless the
+/// response's head has already said how it went. A time limit further out, such as tower's `Timeout`, drops the future; to
+/// have it counted as an error, place it further in.
 /// A body that is kept without being read keeps the span open.
 ///
 /// # What is an error
 ///
 /// A status from 400 on, and every gRPC code but `OK`. Where there was no answer, `error.type` is what of the network
 /// [failed](crate::exchange::Fault): `connection_refused`, `timeout`; else the type of the error. A gRPC call is
-/// `DEADLINE_EXCEEDED` when its time was over, `UNAVAILABLE` when the network failed in another way, else `UNKNOWN`.
+/// `DEADLINE_EXCEEDED` when its time was over, `UNAVAILABLE` when the network failed in another way, what gRPC takes a reset
+/// of HTTP/2 for, else `UNKNOWN`.
 ///
 /// The exception's message has all causes where the error is [known](crate::exchange::Failure) to have some; tonic's is
 /// not, until it is boxed: `channel.map_err(BoxError::from)`.
@@ -86,10 +95,11 @@ pub struct OtelClientLayer {
     options: Arc<Options>,
 }
 
-/// Tells a server in the same process that the scope is a caller's, and a layer further in whether it is measured.
-#[derive(Clone, Copy)]
+/// Tells a server in the same process that the scope is a caller's, and a layer further in whether it is measured and
+/// how often it was sent from here.
 pub(super) struct Called {
     measured: bool,
+    sent: AtomicU32,
 }
 
 /// A client's exchange, on its way to becoming a span.
@@ -131,6 +141,10 @@ impl OtelClientLayer {
     /// does not say its host, as those of tonic to its channel, goes to the [`origin`](Self::origin), or else to none of
     /// them.
     ///
+    /// What a client does inside of itself, nobody sees: a redirect that reqwest follows takes the headers along, to an
+    /// excluded host, too. Let it follow none, and put tower-http's `FollowRedirect` outside of this layer: then each hop is
+    /// a request.
+    ///
     /// ```
     /// use belvedere::otel::OtelClientLayer;
     ///
@@ -167,12 +181,19 @@ impl Observer for OtelClientLayer {
         }
         // A proxy passes on the scope of the request that it serves, a retry that of the call; each attempt is another
         // exchange.
-        let outer = scope.get::<Called>().is_some_and(|called| called.measured);
-        if scope.get::<Served>().is_some() || scope.get::<Called>().is_some() {
+        let called = scope.get::<Called>();
+        let outer = called.is_some_and(|called| called.measured);
+        let resends = resends(&mut request.extensions, called);
+        let proxied = scope.get::<Served>().is_some();
+        if proxied || called.is_some() {
             *scope = scope.child();
         }
-        scope.insert(Called { measured: outer || self.options.instruments.is_some() });
-        let mut span = ClientSpan::start(&self.options, request, scope);
+        if proxied {
+            self.options.propagation.clear(&mut request.headers);
+        }
+        let measured = outer || self.options.instruments.is_some();
+        scope.insert(Called { measured, sent: AtomicU32::new(0) });
+        let mut span = ClientSpan::start(&self.options, request, scope, resends);
         span.measure = if outer { None } else { measure(&self.options, request, &span.context) };
         Some(span)
     }
@@ -181,7 +202,7 @@ impl Observer for OtelClientLayer {
 // ===== impl ClientSpan =====
 
 impl ClientSpan {
-    fn start(options: &Arc<Options>, request: &mut request::Parts, scope: &mut Scope) -> Self {
+    fn start(options: &Arc<Options>, request: &mut request::Parts, scope: &mut Scope, resends: u32) -> Self {
         let surrounding = scope.surrounding().cloned();
         let decided = scope.identity().is_some();
         let begin = || surrounding.as_ref().map_or_else(Identity::root, Identity::child);
@@ -189,10 +210,11 @@ impl ClientSpan {
 
         let grpc = request.method == Method::POST && is_grpc(&request.headers);
         let method = grpc.then(|| options.rooms.called(rpc_method(request))).flatten();
-        let resends = resends(&mut request.extensions);
-        let (name, mut attributes) =
-            if grpc { grpc_facts(options, request, method.clone()) } else { http_facts(options, request) };
-        attributes.maybe(RESEND_COUNT, (resends > 0 && !grpc).then(|| i64::from(resends)));
+        let (name, attributes) = if grpc {
+            grpc_facts(options, request, method.clone())
+        } else {
+            http_facts(options, request, resends)
+        };
         let name = options.span_name(request).unwrap_or(name);
         let builder = builder(name, SpanKind::Client, scope).with_attributes(attributes.finish());
 
@@ -213,7 +235,7 @@ impl ClientSpan {
         let code = match end {
             End::Complete { trailers } => Some(Code::of(self.status?, self.code, trailers)),
             End::Canceled => Some(Code::CANCELLED),
-            End::Failed { error } => Some(Code::unanswered(error.fault())),
+            End::Failed { error } => Some(Code::unanswered(error)),
             End::Panicked { .. } => Some(Code::UNKNOWN),
         }?;
         let span = self.context.span();
@@ -230,18 +252,21 @@ impl Observation for ClientSpan {
         if !self.grpc {
             attributes.push(attributes::HTTP_STATUS, i64::from(response.status.as_u16()));
             attributes.version(response.version);
-            attributes.extend(self.options.old_names(Side::Client, attributes.as_slice()));
         }
         if let Some(measure) = &mut self.measure {
             measure.version(response.version);
         }
         attributes.peer(response.extensions.get().map(HttpInfo::remote_addr));
+        if !self.grpc {
+            attributes.extend(self.options.old_names(Side::Client, attributes.as_slice()));
+        }
         attributes.extend(self.options.response_attributes(response));
         self.context.span().set_attributes(attributes.finish());
     }
 
     fn on_end(mut self, end: End<'_>, tally: &Tally) {
         let measure = self.measure.take();
+        let end = if self.grpc { end_of_call(end, self.status, self.code) } else { end };
         let code = if self.grpc { self.record_call(end) } else { None };
         let outcome = if self.grpc {
             Outcome::grpc(Side::Client, code, end)
@@ -273,12 +298,13 @@ fn measure(options: &Options, request: &request::Parts, context: &Context) -> Op
     Some(Box::new(Measure::client(instruments, context, method, server, &request.headers)))
 }
 
-fn http_facts(options: &Options, request: &request::Parts) -> (Cow<'static, str>, Attributes) {
+fn http_facts(options: &Options, request: &request::Parts, resends: u32) -> (Cow<'static, str>, Attributes) {
     let (scheme, host) = target(options, request);
     let mut attributes = Attributes::new();
     attributes.method(&request.method, &options.methods);
     attributes.full(&request.uri, scheme, host, &options.query);
     attributes.server(host.map(|host| with_port(host, scheme)));
+    attributes.maybe(RESEND_COUNT, (resends > 0).then(|| i64::from(resends)));
     if options.old_http_names {
         // The conventions leave it to a wish today, and did not then.
         attributes.user_agent(&request.headers);
@@ -333,9 +359,13 @@ fn with_port<'a>(host: Host<'a>, scheme: &str) -> Host<'a> {
     Host { port: host.port.or_else(|| Some(default_port(scheme))), ..host }
 }
 
-/// How often the request was sent before. Attempts further in, if this layer is around a retry, count for themselves.
-fn resends(extensions: &mut Extensions) -> u32 {
-    extensions.insert(Resends::new()).map_or(0, |resends| resends.send())
+/// How often the request was sent before: by its own count, or else by that of the layer further out.
+fn resends(extensions: &mut Extensions, called: Option<&Called>) -> u32 {
+    match extensions.get_mut::<Resends>() {
+        // Attempts further in, if this layer is around a retry, count for themselves.
+        Some(resends) => mem::take(resends).send(),
+        None => called.map_or(0, |called| called.sent.fetch_add(1, Ordering::Relaxed)),
+    }
 }
 
 const RESEND_COUNT: &str = "http.request.resend_count";

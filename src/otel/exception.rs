@@ -80,6 +80,9 @@ impl fmt::Debug for Exceptions {
 impl<L: Logger + Send + Sync> Logs for L {
     fn emit(&self, exception: &Exception, of: Kind, span: &SpanRef<'_>, at: SystemTime) {
         let (name, severity) = (of.event(), of.severity());
+        if !self.event_enabled(severity, TARGET, Some(name)) {
+            return;
+        }
         let mut record = self.create_log_record();
         record.set_event_name(name);
         record.set_timestamp(at);
@@ -87,7 +90,9 @@ impl<L: Logger + Send + Sync> Logs for L {
         record.set_severity_number(severity);
         record.set_severity_text(severity.name());
         let context = span.span_context();
-        record.set_trace_context(context.trace_id(), context.span_id(), Some(context.trace_flags()));
+        if context.is_valid() {
+            record.set_trace_context(context.trace_id(), context.span_id(), Some(context.trace_flags()));
+        }
         record.add_attribute(EXCEPTION_TYPE, exception.kind);
         record.add_attribute(EXCEPTION_MESSAGE, exception.message.clone());
         Logger::emit(self, record);
@@ -115,3 +120,6 @@ impl Kind {
         }
     }
 }
+
+/// Whose log records these are, for those who filter.
+const TARGET: &str = "belvedere";

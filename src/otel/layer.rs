@@ -49,8 +49,8 @@ impl OtelLayer {
 
     /// Tells the route of a request: `http.route`. Default: axum's `MatchedPath` (feature `axum`), else none.
     ///
-    /// There is room for 1,000 routes, each of at most 1024 bytes: further ones are `_OTHER`, so that no mistake here
-    /// makes a name of every path.
+    /// There is room for 1,000 routes told here, each of at most 1024 bytes: further ones are `_OTHER`, so that no mistake
+    /// makes a name of every path. Those of axum are as many as its router has.
     #[must_use]
     pub fn route<R>(mut self, route: impl Fn(&request::Parts) -> Option<R> + Send + Sync + 'static) -> Self
     where

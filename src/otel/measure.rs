@@ -121,7 +121,9 @@ impl Measure {
     pub(super) fn http(mut self, status: Option<StatusCode>, ended: Ended<'_>) {
         let _current = self.context.clone().attach();
         let Ended { end, tally, error } = ended;
-        let status = status.map(|status| i64::from(status.as_u16()));
+        // What is no status of HTTP is on the span alone: the other end chooses among nine hundred.
+        let status =
+            status.map(|status| i64::from(status.as_u16())).filter(|status| (100..600).contains(status));
         self.maybe(HTTP_ROUTE, self.route.known());
         self.maybe(attributes::VERSION, self.version);
         self.maybe(HTTP_STATUS, status);

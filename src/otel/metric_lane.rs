@@ -53,13 +53,16 @@ struct Collections;
 // ===== impl MetricLane =====
 
 impl MetricLane {
-    /// A lane to an OTLP endpoint, named after it: `otlp metrics localhost:4318`.
+    /// A lane to an OTLP endpoint, named after it: `otlp metrics localhost:4318`. It has one request under way at a time,
+    /// whatever the limits say, so that no collection overtakes another one.
     ///
     /// # Errors
     ///
     /// When the endpoint is no whole URL, or the transport cannot be built.
     pub fn otlp(outbox: &Outbox, otlp: Otlp) -> Result<Self, Error> {
-        let lane = outbox.lane(otlp.lane("metrics "), otlp.destination(Collections)?);
+        // Backends refuse points that are older than what they have.
+        let limits = otlp.limits.in_flight(1);
+        let lane = outbox.lane(otlp.lane("metrics "), otlp.limits(limits).destination(Collections)?);
         Ok(Self { lane, outbox: outbox.downgrade(), temporality: Temporality::Cumulative })
     }
 
@@ -111,8 +114,8 @@ impl Signal for Collections {
     fn partial(answer: Bytes) -> Option<Partial> {
         let partial = ExportMetricsServiceResponse::decode(answer).ok()?.partial_success?;
         let (points, message) = (partial.rejected_data_points, partial.error_message);
-        // The lane counts collections; what was refused are points of some.
+        // The lane counts collections; what was refused are points, of at least one.
         let message = if points > 0 { format!("{points} data points: {message}") } else { message };
-        Some(Partial { rejected: points, message })
+        Some(Partial { rejected: points.min(1), message })
     }
 }

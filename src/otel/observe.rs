@@ -1,4 +1,11 @@
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, request, response};
 use opentelemetry::{
@@ -16,11 +23,11 @@ use super::{
     exception::Kind,
     measure::{Ended, InnerRoute, Measure, Route},
     options::Options,
-    outcome::{Outcome, Side},
+    outcome::{Outcome, Side, end_of_call},
     span::builder,
 };
 use crate::{
-    exchange::{self, Annotations, Code, End, Hops, Tally, grpc_timeout, is_grpc, may_be_grpc},
+    exchange::{self, Annotations, Code, End, Tally, grpc_timeout, is_grpc, may_be_grpc},
     observe::{Observation, Observer},
     trace::{Other, Scope, w3c::Traceparent},
 };
@@ -56,7 +63,8 @@ struct Call {
 #[derive(Debug)]
 pub(super) struct Served {
     named: bool,
-    routed: bool,
+    routed: AtomicBool,
+    measured: bool,
     /// Where the metrics look for a route that only the inner layer knows.
     inner: Option<InnerRoute>,
     answer: Answer,
@@ -93,10 +101,14 @@ fn contribute(served: &Served, options: &Options, request: &request::Parts, scop
     attributes.headers("http.request.header.", &options.request_headers, &request.headers);
     attributes.extend(options.request_attributes(request));
     span.set_attributes(attributes.finish());
-    if served.routed || may_be_grpc(request) {
+    if options.instruments.is_some() && !served.measured {
+        warn_of_metrics();
+    }
+    if served.routed.load(Ordering::Relaxed) || may_be_grpc(request) {
         return;
     }
     let Some(route) = options.route(request) else { return };
+    served.routed.store(true, Ordering::Relaxed);
     if !served.named {
         span.update_name(http_name(options, &request.method, Some(&route)));
     }
@@ -104,6 +116,17 @@ fn contribute(served: &Served, options: &Options, request: &request::Parts, scop
         inner.set(route.clone());
     }
     span.set_attribute(KeyValue::new(attributes::HTTP_ROUTE, route));
+}
+
+#[cold]
+fn warn_of_metrics() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        tracing::warn!(
+            target: "belvedere::otel",
+            "an inner OtelLayer has metrics and the outer one has none, so nothing is measured: give them to the outer one"
+        );
+    });
 }
 
 // ===== impl ServerSpan =====
@@ -120,8 +143,9 @@ impl ServerSpan {
         let given = options.span_name(request);
         let named = given.is_some();
         let inner = (options.instruments.is_some() && route.is_none()).then(InnerRoute::default);
-        let (routed, answer) = (route.is_some(), options.answer.clone());
-        let served = Arc::new(Served { named, routed, inner: inner.clone(), answer });
+        let (routed, answer) = (route.is_some().into(), options.answer.clone());
+        let measured = options.instruments.is_some();
+        let served = Arc::new(Served { named, routed, measured, inner: inner.clone(), answer });
         scope.share(served.clone());
         let known = inner.map_or_else(|| Route::Known(route.clone()), Route::Later);
         let (grpc, (name, mut attributes)) = if may_be_grpc(request) {
@@ -231,6 +255,7 @@ impl Observation for ServerSpan {
 
     fn on_end(mut self, end: End<'_>, tally: &Tally) {
         let measure = self.measure.take();
+        let end = if self.grpc.is_some() { end_of_call(end, self.status, self.code) } else { end };
         let span = self.context.span();
         let call = self.grpc.as_ref().and_then(|call| Some((call, self.code(call, end, tally)?)));
         let call = call.map(|(call, code)| (self.record_call(call, code), code));
@@ -302,7 +327,7 @@ fn http_name(options: &Options, method: &Method, route: Option<&str>) -> Cow<'st
 fn grpc_facts(options: &Options, request: &request::Parts, call: &Call) -> (Cow<'static, str>, Attributes) {
     let mut attributes = Attributes::new();
     attributes.push(attributes::RPC_SYSTEM, GRPC);
-    attributes.server(exchange::host(&request.uri, &request.headers, Hops::NONE));
+    attributes.server(exchange::host(&request.uri, &request.headers, options.hops));
     attributes.peer(options.peer(request));
     attributes.headers("rpc.request.metadata.", &options.request_headers, &request.headers);
     let unknown = options.lacks(&call.method);
@@ -324,7 +349,7 @@ impl Call {
 
     /// Whether a call that was cut off had no time left: the caller gave up at its deadline, or the server did so for it.
     fn is_late(&self, duration: Duration) -> bool {
-        self.timeout.is_some_and(|timeout| duration + SLACK >= timeout)
+        self.timeout.is_some_and(|timeout| duration + SLACK.min(timeout / 10) >= timeout)
     }
 }
 

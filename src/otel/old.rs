@@ -61,7 +61,7 @@ fn url(attributes: &[KeyValue], target: &str) -> Option<String> {
 
 /// The new name, and the old ones of a server and of a client. Of two new names with one old name, the first that is
 /// there counts.
-const TABLE: [(&str, &str, &str); 12] = [
+const TABLE: [(&str, &str, &str); 13] = [
     ("http.request.method_original", "http.method", "http.method"),
     ("http.request.method", "http.method", "http.method"),
     ("http.response.status_code", "http.status_code", "http.status_code"),
@@ -72,8 +72,9 @@ const TABLE: [(&str, &str, &str); 12] = [
     ("client.address", "http.client_ip", ""),
     ("server.address", "net.host.name", "net.peer.name"),
     ("server.port", "net.host.port", "net.peer.port"),
-    ("network.peer.address", "net.sock.peer.addr", ""),
-    ("network.peer.port", "net.sock.peer.port", ""),
+    ("network.peer.address", "net.sock.peer.addr", "net.sock.peer.addr"),
+    ("network.peer.port", "net.sock.peer.port", "net.sock.peer.port"),
+    ("http.request.resend_count", "", "http.resend_count"),
 ];
 
 /// `http.url` and `http.target` of a server.

@@ -7,6 +7,8 @@ use super::{
     answer::Answer, exception::Exceptions, hosts::Hosts, metrics::Instruments, old, outcome::Side,
     rooms::Rooms, span::Spans,
 };
+#[cfg(feature = "axum")]
+use super::{attributes::cut, rooms::ROUTE};
 use crate::{
     exchange::{Code, HeaderNames, Hops, Methods, Query},
     trace::{Propagation, TrustIncoming},
@@ -56,7 +58,8 @@ impl Options {
         }
         #[cfg(feature = "axum")]
         if let Some(route) = request.extensions.get::<axum::extract::MatchedPath>() {
-            return Some(self.rooms.route(route.as_str()));
+            // It comes from a router, not from strangers: no room is kept for it, and no lock is shared.
+            return Some(cut(route.as_str(), ROUTE).into());
         }
         None
     }

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 
@@ -14,7 +14,7 @@ use crate::{
 /// Batches of at most 512 records go out, or whatever came within a second. What the
 /// [specification](https://opentelemetry.io/docs/specs/otlp/#otlphttp) calls retryable is tried again (429, 502, 503,
 /// 504, no answer, no connection), after the time that `Retry-After` says; anything else is lost at once, and counted.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Otlp {
     pub(super) uri: Uri,
     pub(super) headers: HeaderMap,
@@ -99,13 +99,18 @@ impl Otlp {
         &self.uri
     }
 
+    /// The same without what may be a secret: a query, or a user and a password.
+    pub(crate) fn place(&self) -> String {
+        let (scheme, path) = (self.uri.scheme_str().unwrap_or_default(), self.uri.path());
+        format!("{scheme}://{}{path}", self.host())
+    }
+
     /// What connects to it, to ask something else there.
     pub(crate) fn client(&self) -> Result<HttpClient, Error> {
         self.http.clone().build()
     }
 
-    /// What a test cannot ask a backend that is not there.
-    #[cfg(test)]
+    /// What each request says of itself.
     pub(crate) fn headers(&self) -> &HeaderMap {
         &self.headers
     }
@@ -114,7 +119,7 @@ impl Otlp {
     pub(super) fn destination<S: Signal>(mut self, signal: S) -> Result<Endpoint<S>, Error> {
         if self.uri.host().is_none() {
             let advice = "give a whole URL, such as http://localhost:4318/v1/traces";
-            return Err(Error::invalid("endpoint", &self.uri.to_string(), advice));
+            return Err(Error::invalid("endpoint", &self.place(), advice));
         }
         if self.gzip {
             self.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -125,8 +130,43 @@ impl Otlp {
 
     /// What a lane is called: `otlp localhost:4318`, `otlp metrics localhost:4318`.
     pub(super) fn lane(&self, signal: &str) -> String {
-        format!("otlp {signal}{}", self.uri.authority().map_or("", |authority| authority.as_str()))
+        format!("otlp {signal}{}", self.host())
+    }
+
+    /// Host and port.
+    fn host(&self) -> &str {
+        let authority = self.uri.authority().map_or("", |authority| authority.as_str());
+        authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+    }
+}
+
+impl fmt::Debug for Otlp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { uri: _, headers, timeout, gzip, limits, http } = self;
+        f.debug_struct("Otlp")
+            .field("uri", &self.place())
+            .field("headers", headers)
+            .field("timeout", timeout)
+            .field("gzip", gzip)
+            .field("limits", limits)
+            .field("http", http)
+            .finish()
     }
 }
 
 const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_shows_its_place_and_no_secret() {
+        let uri = Uri::from_static("https://user:canary@collector:4318/v1/traces?token=canary");
+        let otlp = Otlp::new(uri).header(header::AUTHORIZATION, HeaderValue::from_static("canary"));
+        assert_eq!(otlp.lane("metrics "), "otlp metrics collector:4318");
+        assert_eq!(otlp.place(), "https://collector:4318/v1/traces");
+        let shown = format!("{otlp:?}");
+        assert!(shown.contains("collector:4318/v1/traces") && !shown.contains("canary"), "{shown}");
+    }
+}

@@ -9,7 +9,8 @@ use crate::exchange::{Code, Host, Names};
 #[derive(Debug)]
 pub(super) struct Rooms {
     routes: Names,
-    warned: Once,
+    warned_of_routes: Once,
+    warned_of_servers: Once,
     /// The gRPC methods that went well once, or that are called.
     methods: Names,
     /// The gRPC methods that never went well: nobody knows whether they exist.
@@ -23,7 +24,7 @@ impl Rooms {
     /// The route, or `_OTHER`.
     pub(super) fn route(&self, route: &str) -> Arc<str> {
         self.routes.admit(cut(route, ROUTE)).unwrap_or_else(|| {
-            self.warned.call_once(warn_of_routes);
+            self.warned_of_routes.call_once(warn_of_routes);
             OTHER.into()
         })
     }
@@ -44,9 +45,10 @@ impl Rooms {
 
     /// Whom a client calls, as attributes of a metric.
     pub(super) fn server(&self, host: Option<Host<'_>>) -> impl Iterator<Item = KeyValue> + use<> {
-        let name = host.map(|Host { name, port }| (cut(name, HOST), port));
+        // A host is the same in any case, and whoever redirects a client chooses that.
+        let name = host.map(|Host { name, port }| (cut(name, HOST).to_ascii_lowercase(), port));
         let (address, port) = match name {
-            Some((name, port)) if self.admits(name, port) => (Some(Value::from(name.to_owned())), port),
+            Some((name, port)) if self.admits(&name, port) => (Some(Value::from(name)), port),
             Some(_) => (Some(OTHER.into()), None),
             None => (None, None),
         };
@@ -56,7 +58,11 @@ impl Rooms {
     }
 
     fn admits(&self, name: &str, port: Option<u16>) -> bool {
-        self.servers.admit(&format!("{name}:{}", port.unwrap_or_default())).is_some()
+        let admitted = self.servers.admit(&format!("{name}:{}", port.unwrap_or_default())).is_some();
+        if !admitted {
+            self.warned_of_servers.call_once(warn_of_servers);
+        }
+        admitted
     }
 }
 
@@ -64,7 +70,8 @@ impl Default for Rooms {
     fn default() -> Self {
         Self {
             routes: Names::new(MANY),
-            warned: Once::new(),
+            warned_of_routes: Once::new(),
+            warned_of_servers: Once::new(),
             methods: Names::new(MANY),
             refused: Names::new(FEW),
             servers: Names::new(MANY),
@@ -80,12 +87,21 @@ fn warn_of_routes() {
     );
 }
 
+#[cold]
+fn warn_of_servers() {
+    tracing::warn!(
+        target: "belvedere::otel",
+        "a client called more than {MANY} servers, further ones are `_OTHER` in its metrics: does a stranger choose them? \
+         Give such calls a layer of their own"
+    );
+}
+
 /// More than services have, and less than hurts.
 const MANY: usize = 1_000;
 const FEW: usize = 100;
 
 /// How long a route may be.
-const ROUTE: usize = 1024;
+pub(super) const ROUTE: usize = 1024;
 
 #[cfg(test)]
 mod tests {

@@ -20,7 +20,8 @@ pub struct Undecided<S>(pub S);
 ///
 /// What the inner sampler keeps has the attribute `SampleRate`, N where 1 in N was kept, if its `tracestate` says so: on
 /// the spans that [`Ratio`](super::Ratio) kept, and on their children here and in other services. Honeycomb counts
-/// each span as that many. A span that already has the attribute keeps it.
+/// each span as that many. A span that already has the attribute keeps it. It is at most a million: callers that are
+/// trusted with [all](crate::trace::TrustIncoming::All) may say what a trace stands for.
 #[derive(Clone, Debug)]
 pub struct Weighted<S>(pub S);
 
@@ -98,7 +99,7 @@ fn weight(result: &SamplingResult, trace_id: TraceId) -> Option<i64> {
     let threshold = Threshold::read(&result.trace_state).filter(|_| is_sampled)?;
     // A threshold that the trace does not reach is not what it was sampled by.
     let weight = threshold.keeps(trace_id, &result.trace_state).then(|| threshold.weight().round() as i64);
-    weight.filter(|weight| *weight > 1)
+    weight.filter(|weight| *weight > 1).map(|weight| weight.min(HEAVIEST))
 }
 
 // ===== impl Mark =====
@@ -112,6 +113,9 @@ impl Mark {
         Context::new().with_remote_span_context(span)
     }
 }
+
+/// What a span may stand for. A caller may write any rate, and would else decide what all others count for.
+const HEAVIEST: i64 = 1_000_000;
 
 const OT: &str = "ot";
 

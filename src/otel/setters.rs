@@ -75,7 +75,8 @@ macro_rules! shared_setters {
 
         /// Records metrics. Default: none. See [the table](crate::otel#the-metrics).
         ///
-        /// Of two layers around one service the outer one records, as far as it has metrics.
+        /// Of two layers the outer one records: of a client's around a retry the call, not each attempt; of a service's
+        /// where only the inner one has metrics nothing, with a warning.
         #[must_use]
         pub fn metrics(mut self, metrics: super::metrics::Metrics) -> Self {
             self.options_mut().instruments = Some(metrics.instruments(super::outcome::Side::$side));

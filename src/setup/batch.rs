@@ -38,7 +38,7 @@ impl Batching {
             records = held;
         }
         let age = env.millis(&name("SCHEDULE_DELAY"), AGE, 0);
-        let timeout = env.millis(&name("EXPORT_TIMEOUT"), TIMEOUT, 1);
+        let timeout = env.timeout(&[&name("EXPORT_TIMEOUT")], TIMEOUT);
         let limits = Limits::default().records(records).bytes(BYTES).age(age).queue_records(held);
         Self { limits, timeout }
     }

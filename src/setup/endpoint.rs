@@ -36,7 +36,9 @@ pub(super) fn below(name: &str, base: &str, path: &str) -> Result<Uri, Error> {
 fn parse(name: &str, text: &str) -> Result<Uri, Error> {
     let uri = text.parse::<Uri>().ok();
     let usable = |uri: &Uri| uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https"));
-    let shown = if text.contains('@') { "a URL with credentials" } else { text };
+    // A query may hold a key.
+    let path = text.split_once('?').map_or(text, |(path, _)| path);
+    let shown = if text.contains('@') { "a URL with credentials" } else { path };
     let uri = uri.filter(usable).ok_or_else(|| Error::invalid(name, shown, ADVICE))?;
     if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
         return Err(Error::invalid(name, shown, "put them into OTEL_EXPORTER_OTLP_HEADERS"));

@@ -65,6 +65,16 @@ impl Env {
         Duration::from_millis(millis.unwrap_or(default))
     }
 
+    /// The milliseconds in the first of these variables that is set, none of which are
+    /// [no limit](https://opentelemetry.io/docs/specs/otel/configuration/common/#timeout).
+    pub(super) fn timeout(&self, names: &[&str], default: Duration) -> Duration {
+        let default = u64::try_from(default.as_millis()).unwrap_or(u64::MAX);
+        match self.number(names, Some(default), |_| true).unwrap_or(default) {
+            0 => NO_LIMIT,
+            millis => Duration::from_millis(millis),
+        }
+    }
+
     /// What the words of a comma list name, in any case and without repetitions. `none` names nothing. A word that is not
     /// understood is left out; a list without any that is understood is the default one.
     pub(super) fn list<T: PartialEq>(
@@ -124,3 +134,6 @@ impl fmt::Debug for Env {
 }
 
 const NONE: &str = "none";
+
+/// A very long time, which the specification lets take its place.
+const NO_LIMIT: Duration = Duration::from_millis(u32::MAX as u64);

@@ -43,9 +43,10 @@ impl Exporters<'_> {
             return Ok(Vec::new());
         }
         let mut endpoints = self.further(Signal::Metrics)?;
-        if self.asks_own(Signal::Metrics) {
-            let own = self.own(Signal::Metrics, self.env.millis("OTEL_METRIC_EXPORT_TIMEOUT", LONGEST, 1))?;
-            let is_said = self.env.text(&Signal::Metrics.exporter()).is_some();
+        let is_said = self.env.text(&Signal::Metrics.exporter()).is_some();
+        if self.asks_own(Signal::Metrics) && (is_said || self.follow_spans()) {
+            let own =
+                self.own(Signal::Metrics, self.env.timeout(&["OTEL_METRIC_EXPORT_TIMEOUT"], LONGEST))?;
             if is_said || !self.honeycomb.is_at(own.uri()) {
                 endpoints.insert(0, own);
             } else {
@@ -53,6 +54,12 @@ impl Exporters<'_> {
             }
         }
         Ok(endpoints)
+    }
+
+    /// Whether there is a reason to send metrics of which nothing is said: who prints spans, or sends none, may have
+    /// nothing that listens.
+    fn follow_spans(&self) -> bool {
+        self.words(Signal::Traces).contains(&Exporter::Otlp) || endpoint::is_named(self.env, Signal::Metrics)
     }
 
     /// Where logs go.

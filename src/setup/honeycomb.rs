@@ -22,6 +22,8 @@ pub(super) struct Honeycomb {
 pub(super) struct Home {
     host: &'static str,
     auth: Auth,
+    /// The dataset that is asked for, which counts for classic keys.
+    dataset: Option<String>,
 }
 
 // ===== impl Honeycomb =====
@@ -54,10 +56,9 @@ impl Honeycomb {
 
     /// Whether this is Honeycomb: by its host, or because the user says so.
     pub(super) fn is_at(&self, uri: &Uri) -> bool {
-        let host = uri.host().unwrap_or_default().to_ascii_lowercase();
         let said = self.endpoint.as_ref().and_then(|endpoint| endpoint.parse::<Uri>().ok());
         let is_said = said.is_some_and(|said| origin(&said) == origin(uri));
-        is_said || host == "honeycomb.io" || host.ends_with(".honeycomb.io")
+        is_said || is_theirs(uri)
     }
 
     /// The headers that Honeycomb wants beside those `given`, for what goes to `uri`.
@@ -79,9 +80,16 @@ impl Honeycomb {
             (Some(_), false) if signal == Signal::Traces => {
                 env.note(format!("{KEY} is not sent, because the endpoint of spans is not Honeycomb's"));
             }
+            // What is said of the signal, or of this key, comes before what is said in general.
+            (Some(_), true) if is_given(&TEAM) => {
+                env.note(format!("{KEY} is not sent, because the headers already name {TEAM}"));
+            }
             (Some(key), true) => match key.header() {
                 Some(value) => {
                     warn_of(env, key);
+                    if is_theirs(uri) && uri.scheme_str() == Some("http") {
+                        env.note(format!("{KEY} is sent for everybody to read: give an endpoint with https"));
+                    }
                     headers.push((TEAM, value));
                 }
                 None => env.note(format!("{KEY} holds bytes that no header may: using no key")),
@@ -101,25 +109,28 @@ impl Honeycomb {
     ///
     /// Where the key `must` do, and does not.
     pub(super) fn ask(&self, env: &Env, traces: &Otlp, must: bool) -> Result<Option<Home>, Error> {
-        let Some((key, value)) = self.key.as_ref().and_then(|key| Some((key, key.header()?))) else {
+        // It may have come with the other headers.
+        let Some(value) = traces.headers().get(&TEAM).cloned() else {
             env.note(format!("{KEY} is not set: there is no key to ask Honeycomb about"));
             return Ok(None);
         };
-        let refused = |why: &str| Error::invalid(KEY, &key.masked(), why);
+        let is_ours = self.key.as_ref().and_then(Key::header).is_some_and(|ours| ours == value);
+        let name = if is_ours { KEY } else { "the header x-honeycomb-team" };
+        let key = Key::new(value.to_str().unwrap_or_default().to_owned());
+        let refused = |why: &str| Error::invalid(name, &key.masked(), why);
         match auth::ask(traces.client()?, self.auth(traces.uri())?, value) {
             Asked::Known(auth) if must && !auth.may_send() => Err(refused(MUTE)),
             Asked::Known(auth) => {
-                let (team, environment) = (&auth.team.name, &auth.environment.name);
-                tracing::info!(target: "belvedere::setup", team, environment, "honeycomb: the key is known");
-                Ok(Some(Home { host: ui(traces.uri()), auth }))
+                tell(&auth, must);
+                Ok(Some(Home { host: ui(traces.uri()), auth, dataset: said(traces, &DATASET_HEADER) }))
             }
             Asked::Refused if must => Err(refused(UNKNOWN)),
             Asked::Refused => {
-                env.note(format!("{KEY}: {UNKNOWN}"));
+                env.note(format!("{name}: {UNKNOWN}"));
                 Ok(None)
             }
             Asked::Nothing(why) => {
-                env.note(format!("{KEY} could not be checked: {why}: starting all the same"));
+                env.note(format!("{name} could not be checked: {why}: starting all the same"));
                 Ok(None)
             }
         }
@@ -174,14 +185,32 @@ impl Honeycomb {
 impl Home {
     /// What the URL of a trace begins with; its id follows.
     pub(super) fn url(&self, service: &str) -> String {
-        let Self { host, auth } = self;
+        let Self { host, auth, dataset } = self;
         // Honeycomb does not tell unnamed services apart.
         let service = if service.starts_with(UNNAMED) { UNNAMED } else { service };
         let (team, environment) = (segment(&auth.team.slug), segment(&auth.environment.slug));
-        let environment =
-            if environment.is_empty() { environment } else { format!("/environments/{environment}") };
-        format!("https://{host}/{team}{environment}/datasets/{}/trace?trace_id=", segment(service))
+        let (environment, dataset) = if environment.is_empty() {
+            (environment, dataset.as_deref().unwrap_or(service))
+        } else {
+            (format!("/environments/{environment}"), service)
+        };
+        format!("https://{host}/{team}{environment}/datasets/{}/trace?trace_id=", segment(dataset))
     }
+}
+
+/// Whose key it is. Whoever asked for that sees it also without a subscriber.
+fn tell(auth: &Auth, is_wanted: bool) {
+    let (team, environment) = (&auth.team.name, &auth.environment.name);
+    if is_wanted && !tracing::dispatcher::has_been_set() {
+        eprintln!("belvedere: honeycomb: the key is known: team={team:?} environment={environment:?}");
+    } else {
+        tracing::info!(target: "belvedere::setup", team, environment, "honeycomb: the key is known");
+    }
+}
+
+/// The text of a header that requests have.
+fn said(otlp: &Otlp, name: &HeaderName) -> Option<String> {
+    otlp.headers().get(name)?.to_str().ok().map(str::to_owned)
 }
 
 fn segment(text: &str) -> String {
@@ -201,6 +230,12 @@ fn warn_of(env: &Env, key: &Key) {
         Kind::Unknown => "does not look like a key of Honeycomb",
     };
     env.note(format!("{KEY} {why}: sending it as it is"));
+}
+
+/// Whether the host is Honeycomb's own.
+fn is_theirs(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default().to_ascii_lowercase();
+    host == "honeycomb.io" || host.ends_with(".honeycomb.io")
 }
 
 fn origin(uri: &Uri) -> (String, String) {

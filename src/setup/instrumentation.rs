@@ -40,11 +40,14 @@ impl Instrumentation {
 
 impl Exceptions {
     fn read(env: &Env) -> Self {
-        let words = env.words("OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN");
+        let words = env.words(EXCEPTIONS);
         let has = |wanted: &str| words.iter().any(|word| word == wanted);
+        for word in words.iter().filter(|word| ![LOGS, BOTH].contains(&word.as_str())) {
+            env.warn(EXCEPTIONS, word, "the rest of the list");
+        }
         match () {
-            () if has("logs/dup") => Self::Both,
-            () if has("logs") => Self::Logs,
+            () if has(BOTH) => Self::Both,
+            () if has(LOGS) => Self::Logs,
             () => Self::Events,
         }
     }
@@ -55,4 +58,7 @@ fn methods(text: &str) -> Vec<String> {
     text.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
 }
 
+const EXCEPTIONS: &str = "OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN";
+const LOGS: &str = "logs";
+const BOTH: &str = "logs/dup";
 const METHODS: &str = "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS";

@@ -32,11 +32,11 @@
 //! | variable | default | a bad value |
 //! |---|---|---|
 //! | `OTEL_TRACES_EXPORTER` | `otlp`; a list of `otlp`, `console`, `none` | warning, the word is left out |
-//! | `OTEL_METRICS_EXPORTER` | `otlp`, but `none` towards Honeycomb; `otlp`, `none` | warning, the word is left out |
+//! | `OTEL_METRICS_EXPORTER` | `otlp` where spans go by OTLP or an endpoint is named, but `none` towards Honeycomb; `otlp`, `none` | warning, the word is left out |
 //! | `OTEL_LOGS_EXPORTER` | `otlp`; `otlp`, `none` | warning, the word is left out |
 //! | `OTEL_EXPORTER_OTLP_ENDPOINT` | `http://localhost:4318`; `/v1/traces` and the like are appended | error |
 //! | `OTEL_EXPORTER_OTLP_HEADERS` | none | warning, the pair is left out |
-//! | `OTEL_EXPORTER_OTLP_TIMEOUT` | `10000` ms | warning, the default |
+//! | `OTEL_EXPORTER_OTLP_TIMEOUT` | `10000` ms; `0` is no limit, as for the other timeouts | warning, the default |
 //! | `OTEL_EXPORTER_OTLP_COMPRESSION` | `gzip`; or `none` | warning, the default |
 //! | `OTEL_EXPORTER_OTLP_PROTOCOL` | `http/protobuf`, the only one | error |
 //! | `OTEL_EXPORTER_OTLP_CERTIFICATE` | none; a PEM file of authorities to trust in place of Mozilla's | error |
@@ -70,7 +70,7 @@
 //! |---|---|---|
 //! | `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS` | those of RFC 9110, `PATCH` and `QUERY`; a list in their place | |
 //! | `OTEL_SEMCONV_STABILITY_OPT_IN` | none; `http/dup` adds the old names of attributes | nothing changes |
-//! | `OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN` | none; `logs`: exceptions are logs, not span events; `logs/dup`: both | nothing changes |
+//! | `OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN` | none; `logs`: exceptions are logs, not span events; `logs/dup`: both | warning, the word is left out |
 //!
 //! Of metrics there are the durations; [`Setup::metrics`] turns on more. Of logs there are exceptions, if they are asked for.
 //!

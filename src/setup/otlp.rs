@@ -23,8 +23,7 @@ pub(super) fn otlp(env: &Env, signal: Signal, honeycomb: &Honeycomb, service: &s
 /// How long one request may take.
 pub(super) fn timeout(env: &Env, signal: Signal) -> Duration {
     let names = [signal.variable("TIMEOUT"), Signal::generic("TIMEOUT")];
-    let millis = env.number(&names.each_ref().map(String::as_str), Some(TIMEOUT), |millis| *millis > 0);
-    Duration::from_millis(millis.unwrap_or(TIMEOUT))
+    env.timeout(&names.each_ref().map(String::as_str), TIMEOUT)
 }
 
 fn speaks(env: &Env, signal: Signal) -> Result<(), Error> {
@@ -61,7 +60,7 @@ fn headers(env: &Env, signal: Signal) -> Vec<(HeaderName, HeaderValue)> {
     pairs(env, &variable, &text).into_iter().filter_map(header).collect()
 }
 
-const TIMEOUT: u64 = 10_000;
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
@@ -90,6 +89,19 @@ mod tests {
         ] {
             let value = header(Signal::Traces, variables, TEAM).unwrap();
             assert!(value == "hcaik_x" && value.is_sensitive());
+        }
+    }
+
+    #[test]
+    fn a_timeout_of_nothing_is_none() {
+        for (variables, seconds) in [
+            (&[("OTEL_EXPORTER_OTLP_TIMEOUT", "0")][..], u64::from(u32::MAX) / 1000),
+            (&[("OTEL_EXPORTER_OTLP_TIMEOUT", "0"), ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "3000")], 3),
+            (&[("OTEL_EXPORTER_OTLP_TIMEOUT", "-1")], 10),
+        ] {
+            let lookup =
+                |name: &str| variables.iter().find(|pair| pair.0 == name).map(|pair| pair.1.to_owned());
+            assert_eq!(timeout(&Env::new(lookup), Signal::Traces).as_secs(), seconds, "{variables:?}");
         }
     }
 

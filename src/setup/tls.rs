@@ -35,6 +35,10 @@ struct File {
 impl File {
     fn of(env: &Env, signal: Signal, what: &str) -> Result<Option<Self>, Error> {
         let Some((variable, path)) = env.otlp(signal, what) else { return Ok(None) };
+        if path.contains(PEM) {
+            // It may be the key.
+            return Err(Error::invalid(&variable, "text in PEM", "give the path of a file that holds it"));
+        }
         match fs::read(&path) {
             Ok(pem) => Ok(Some(Self { variable, path, pem })),
             Err(error) => Err(Error::invalid(&variable, &path, format_args!("cannot be read: {error}"))),
@@ -56,5 +60,7 @@ impl File {
     }
 }
 
+/// What such a file begins with. In the place of its path it may be a secret.
+const PEM: &str = "-----BEGIN";
 const KEY: &str = "CLIENT_KEY";
 const CERTIFICATE: &str = "CLIENT_CERTIFICATE";

@@ -68,7 +68,7 @@ impl Traces {
             tracing::info!(target: TARGET, "spans: not sent, because OTEL_TRACES_EXPORTER names no exporter");
         }
         for otlp in endpoints {
-            tracing::info!(target: TARGET, endpoint = %otlp.uri(), "spans: by OTLP");
+            tracing::info!(target: TARGET, endpoint = otlp.place(), "spans: by OTLP");
             builder = builder.with_span_processor(cut(SpanLane::otlp(outbox, otlp)?, length));
         }
         if is_printed {

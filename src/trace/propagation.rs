@@ -36,6 +36,9 @@ pub enum TrustIncoming {
     #[default]
     All,
     /// The trace, but not whether it is recorded. For services that strangers can reach: they could force sampling.
+    ///
+    /// A sampler that keeps a share of all traces goes by the trace's id; a stranger who makes up one that it keeps is
+    /// still recorded. Only [`None`](Self::None) leaves nothing to them.
     Ids,
     /// Nothing: each request starts a trace of its own. The caller's is kept as a link.
     None,
@@ -105,6 +108,14 @@ impl Propagation {
                 Propagator::B3 | Propagator::B3Multi => self.inject_b3(identity, headers),
                 Propagator::Baggage => {}
             }
+        }
+    }
+
+    /// Removes what the caller wrote from a request that is passed on: what may go on from it is written anew, and may be
+    /// nothing.
+    pub fn clear(&self, headers: &mut HeaderMap) {
+        for name in self.propagators.iter().flat_map(|propagator| propagator.fields()) {
+            headers.remove(*name);
         }
     }
 

@@ -44,8 +44,7 @@ impl Tls {
         // What is wrong with a key is not shown: the message may hold a piece of it.
         let key = PrivateKeyDer::from_pem_slice(key)
             .map_err(|_| Error::invalid("client key", "not a private key in PEM", KEY_ADVICE))?;
-        let pair = CertifiedKey::from_der(chain, key, &provider())
-            .map_err(|_| Error::invalid("client key", "not the key of the client certificate", KEY_ADVICE))?;
+        let pair = CertifiedKey::from_der(chain, key, &provider()).map_err(|error| unfit(&error))?;
         self.identity = Some(Arc::new(SingleCertAndKey::from(pair)));
         Ok(())
     }
@@ -89,6 +88,19 @@ fn add(
             .add(root.clone())
             .map_err(|error| Error::invalid("a root certificate", &error.to_string(), advice))
     })
+}
+
+/// Why a certificate and a key are no pair.
+fn unfit(error: &rustls::Error) -> Error {
+    match error {
+        rustls::Error::InvalidCertificate(_) => {
+            Error::invalid("client certificate", "not an X.509 certificate", PEM_ADVICE)
+        }
+        rustls::Error::InconsistentKeys(_) => {
+            Error::invalid("client key", "not the key of the client certificate", KEY_ADVICE)
+        }
+        _ => Error::invalid("client key", "of a kind that cannot be used", KEY_ADVICE),
+    }
 }
 
 /// All certificates of a text; at least one.

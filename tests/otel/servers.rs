@@ -1,14 +1,22 @@
 //! The table of the server examples.
 
-use std::time::Duration;
+use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
+use http::{Request, Response};
+use hyper::body::Incoming;
 use tokio::time::timeout;
 use tonic::{Code, Status, client::Grpc, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse, health_client::HealthClient};
 use tonic_prost::ProstCodec;
 
+use tower::{ServiceBuilder, service_fn};
+
 use super::table::{Running, lines};
-use crate::support::client::{connect2, leave1, leave2, raw1, read, request2};
+use crate::support::{
+    Script, Server,
+    client::{connect2, leave1, leave2, raw1, read, request2},
+    spans::{Spans, attribute, status},
+};
 
 /// One row: a method and a path, whether the client leaves, and the span.
 type Row = (&'static str, &'static str, Stay, &'static str);
@@ -475,4 +483,60 @@ async fn the_tonic_example_keeps_the_conventions() {
         shop.check(service, TONIC_COMMON, expected).await;
     }
     assert_eq!(shop.stop(), lines(TONIC_MEASURED));
+}
+
+// ===== what no example does =====
+
+/// The one span of a request to a service that misbehaves behind a layer, on a real socket.
+async fn misbehaving(version: http::Version, ask: impl AsyncFnOnce(SocketAddr)) -> (String, Vec<String>) {
+    let spans = Spans::new();
+    let service = ServiceBuilder::new().layer(spans.layer()).service(service_fn(odd));
+    let server = if version == http::Version::HTTP_2 {
+        Server::hyper2(service).await
+    } else {
+        Server::hyper1(service).await
+    };
+    ask(server.address).await;
+    let span = spans.ended(1).await.remove(0);
+    let facts = ["error.type", "http.response.status_code", "rpc.response.status_code", "rpc.method"];
+    let facts = facts.iter().filter_map(|key| Some(format!("{key}={}", attribute(&span, key)?)));
+    (status(&span), facts.collect())
+}
+
+/// A status that HTTP does not have, or for a call one that gRPC does not have.
+async fn odd(request: Request<Incoming>) -> Result<Response<Script>, Infallible> {
+    let is_call = request.headers().contains_key("content-type");
+    let (status, body) = if is_call {
+        (200, Script::new().data("\0\0\0\0\0").trailers(&[("grpc-status", "99")]))
+    } else {
+        (999, Script::new().data("odd").last())
+    };
+    let response = Response::builder().status(status).header("content-type", "application/grpc");
+    Ok(response.body(body).unwrap())
+}
+
+#[tokio::test]
+async fn a_status_that_is_none_is_told_and_judged_by_nobody() {
+    let unset = ("unset".to_owned(), vec!["http.response.status_code=999".to_owned()]);
+    let one =
+        misbehaving(http::Version::HTTP_11, async |address| drop(raw1(address, "GET", "/").await)).await;
+    assert_eq!(one, unset);
+    let two = misbehaving(http::Version::HTTP_2, async |address| {
+        let answer = connect2(address).await.send_request(request2(address, "GET", "/")).await.unwrap();
+        drop(read(answer).await);
+    });
+    assert_eq!(two.await, unset);
+}
+
+#[tokio::test]
+async fn a_code_that_is_none_is_unknown() {
+    let span = misbehaving(http::Version::HTTP_2, async |address| {
+        assert_eq!(Ask::Check.ask(address, "shop.Carts").await, Code::Unknown);
+    });
+    let (status, facts) = span.await;
+    assert_eq!(status, "error: ");
+    assert_eq!(
+        facts,
+        ["error.type=UNKNOWN", "rpc.response.status_code=UNKNOWN", "rpc.method=grpc.health.v1.Health/Check",]
+    );
 }

@@ -2,7 +2,7 @@ use std::{
     io::{BufRead as _, BufReader},
     net::SocketAddr,
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 /// An example of this package, running as a process of its own. Dropping it ends it.
@@ -33,10 +33,19 @@ impl Example {
 
     /// Runs an example to its end, and gives what it said.
     pub fn run(name: &str, words: &[&str], environment: &[(&str, &str)]) -> String {
+        String::from_utf8(Self::output(name, words, environment).stdout).unwrap()
+    }
+
+    /// Runs an example to its end, and gives what it said on standard error.
+    pub fn complaints(name: &str, words: &[&str], environment: &[(&str, &str)]) -> String {
+        String::from_utf8(Self::output(name, words, environment).stderr).unwrap()
+    }
+
+    fn output(name: &str, words: &[&str], environment: &[(&str, &str)]) -> Output {
         let mut command = Command::new(path(name));
         let output = command.args(words).envs(environment.iter().copied()).output().unwrap();
         assert!(output.status.success(), "{words:?}: {output:?}");
-        String::from_utf8(output.stdout).unwrap()
+        output
     }
 
     /// The first line that has `text` in it.
