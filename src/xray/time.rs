@@ -63,8 +63,11 @@ impl Serialize for Time {
 /// Numbers that no time has (negative, endless) become the nearest that one has.
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let microseconds = (f64::deserialize(deserializer)? * MICROSECONDS).round() as u64;
-        Ok(Self { nanoseconds: microseconds.saturating_mul(1_000) })
+        let seconds = f64::deserialize(deserializer)?;
+        // Apart, since their product with the whole has no bits left to be rounded by.
+        let microseconds = (seconds.fract() * MICROSECONDS).round() as u64;
+        let whole = (seconds as u64).saturating_mul(1_000_000);
+        Ok(Self { nanoseconds: whole.saturating_add(microseconds).saturating_mul(1_000) })
     }
 }
 
