@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     json::Json,
+    lenient,
     text::{Text, texts},
 };
 
@@ -59,7 +60,7 @@ pub struct Aws {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resource_names: Vec<Text>,
     /// How often the call was tried again.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub retries: Option<u64>,
     /// What the call took of DynamoDB's capacity.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -142,7 +143,7 @@ pub struct ElasticBeanstalk {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version_label: Option<Text>,
     /// The number of the deployment.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub deployment_id: Option<u64>,
 }
 

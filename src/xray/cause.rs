@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     http::is_false,
-    ids,
+    ids, lenient,
     text::{Text, Texts, texts},
 };
 use crate::{
@@ -88,7 +88,7 @@ pub struct StackFrame {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<Text>,
     /// The line in it, from 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
     /// The function.
     #[serde(skip_serializing_if = "Option::is_none")]

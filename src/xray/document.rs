@@ -333,8 +333,10 @@ mod tests {
     fn seventy_thousand_bytes_of_subsegments_become_few_documents() {
         let mut segment = root();
         segment.subsegments.extend((2..72).map(|number| leaf(number, 1_000)));
-        let split = Document::from(segment).split(64_000);
+        let document = Document::from(segment);
+        let split = document.split(64_000);
         assert!(split.losses.is_none());
+        assert_eq!(document.parts(64_000), split.documents);
         // 12 of about 1,150 bytes had to go, and each is a document.
         let lens: Vec<_> = split.documents.iter().map(Vec::len).collect();
         assert!((2..=18).contains(&lens.len()) && lens[0] > 62_000, "{lens:?}");

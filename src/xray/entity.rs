@@ -7,7 +7,7 @@ use super::{
     aws::Aws,
     cause::{self, Cause},
     http::Http,
-    ids,
+    ids, lenient,
     losses::Losses,
     metadata::Metadata,
     name::Name,
@@ -44,10 +44,10 @@ pub struct Entity {
     #[serde(default)]
     pub aws: Option<Box<Aws>>,
     /// Facts that X-Ray indexes.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::null")]
     pub annotations: Annotations,
     /// Facts that it shows.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::null")]
     pub metadata: Metadata,
 }
 

@@ -2,6 +2,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    lenient,
     text::{Text, texts},
     url::Url,
 };
@@ -53,10 +54,10 @@ pub struct Request {
 #[non_exhaustive]
 pub struct Response {
     /// The status: 200.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// How many bytes the body had.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub content_length: Option<u64>,
 }
 

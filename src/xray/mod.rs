@@ -9,6 +9,7 @@ mod fit;
 mod http;
 mod ids;
 mod json;
+mod lenient;
 mod link;
 mod losses;
 mod metadata;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 
 use super::{
     entity::{Entity, Node, Spelled, part},
-    ids,
+    ids, lenient,
     link::{Link, Links},
     losses::Losses,
     name::Name,
@@ -57,10 +57,10 @@ pub struct Segment {
     #[serde(default)]
     pub resource_arn: Option<Text>,
     /// Other traces that it has to do with.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::null")]
     pub links: Links,
     /// What it did meanwhile.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::null")]
     pub subsegments: Subsegments,
 }
 

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
+    lenient,
     text::{Text, texts},
     url::{ConnectionString, Url},
 };
@@ -32,7 +33,7 @@ pub struct Sql {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<Text>,
     /// How the query was prepared.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub preparation: Option<Preparation>,
 }
 

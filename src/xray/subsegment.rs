@@ -1,10 +1,10 @@
 use std::{ops::Deref, time::SystemTime};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 
 use super::{
     entity::{Entity, Node, Spelled, excess, flag, part},
-    ids,
+    ids, lenient,
     losses::Losses,
     name::Name,
     sql::Sql,
@@ -22,7 +22,7 @@ pub struct Subsegment {
     #[serde(flatten)]
     pub entity: Entity,
     /// Who was called; none for a step of one's own.
-    #[serde(default, deserialize_with = "known")]
+    #[serde(default, deserialize_with = "lenient::option")]
     pub namespace: Option<Namespace>,
     /// The query to a database.
     #[serde(default)]
@@ -34,7 +34,7 @@ pub struct Subsegment {
     #[serde(default, with = "ids::list")]
     pub precursor_ids: Vec<SpanId>,
     /// What it consists of.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::null")]
     pub subsegments: Subsegments,
 }
 
@@ -188,17 +188,6 @@ impl Extend<Subsegment> for Subsegments {
     fn extend<I: IntoIterator<Item = Subsegment>>(&mut self, subsegments: I) {
         self.0.extend(subsegments);
     }
-}
-
-/// A namespace that X-Ray does not know is none.
-fn known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Namespace>, D::Error> {
-    let text = Option::<String>::deserialize(deserializer)?;
-    Ok(text.and_then(|text| match text.as_str() {
-        "aws" => Some(Namespace::Aws),
-        "remote" => Some(Namespace::Remote),
-        "local" => Some(Namespace::Local),
-        _ => None,
-    }))
 }
 
 /// What an id takes in a list.

@@ -104,7 +104,8 @@ fn credentials(url: &str) -> Option<(usize, usize)> {
 fn is_host(authority: &str) -> bool {
     let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     let after_brackets = authority.strip_prefix('[').and_then(|rest| rest.split_once(']'));
-    let (_, port) = after_brackets.unwrap_or(("", authority.find(':').map_or("", |at| &authority[at..])));
+    let (_, port) =
+        after_brackets.unwrap_or_else(|| authority.split_at(authority.find(':').unwrap_or(authority.len())));
     port.is_empty() || port.strip_prefix(':').is_some_and(is_port)
 }
 
