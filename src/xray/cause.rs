@@ -22,7 +22,7 @@ use crate::{
 ///
 /// let error = std::io::Error::other("the disk is gone");
 /// let Cause::Exceptions(cause) = Cause::error(&error) else { unreachable!() };
-/// assert_eq!(cause.exceptions[0].message, "the disk is gone");
+/// assert_eq!(cause.exceptions[0].message.as_deref(), Some("the disk is gone"));
 /// ```
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(untagged)]

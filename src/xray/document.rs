@@ -356,6 +356,11 @@ mod tests {
     #[test]
     fn a_deep_nest_is_taken_apart_and_overflows_no_stack() {
         let mut nest = leaf(100_001, 1);
+        nest.entity.metadata.insert(
+            "a",
+            "deep",
+            (0..100).fold(Value::Null, |inner, _| Value::from(vec![inner])),
+        );
         for number in (2..=100_000).rev() {
             let mut outer = Subsegment::new(id(number), "outer", UNIX_EPOCH);
             outer.subsegments.push(nest);
