@@ -153,7 +153,7 @@ fn boxed(error: &dyn Any) -> Option<&(dyn error::Error + 'static)> {
 }
 
 /// What an error says at its own level, without a URL, whose query may hold secrets.
-fn said(error: &(dyn error::Error + 'static)) -> String {
+pub(crate) fn said(error: &(dyn error::Error + 'static)) -> String {
     let said = error.to_string();
     #[cfg(feature = "reqwest")]
     let said = without_urls(said, error);
@@ -181,7 +181,7 @@ macro_rules! known {
         }
 
         /// The name of the error's type, where it is one of these.
-        fn known_name(error: &(dyn error::Error + 'static)) -> Option<&'static str> {
+        pub(crate) fn known_name(error: &(dyn error::Error + 'static)) -> Option<&'static str> {
             $($(#[$feature])? if error.is::<$known>() {
                 return Some(type_name::<$known>());
             })+

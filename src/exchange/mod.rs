@@ -26,6 +26,8 @@ mod timeout;
 
 pub use annotations::{Annotations, Value};
 pub use end::{End, Failure};
+#[cfg(feature = "xray")]
+pub(crate) use end::{known_name, said};
 pub use forwarded::Hops;
 pub use headers::HeaderNames;
 pub use methods::Methods;

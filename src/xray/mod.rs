@@ -1,3 +1,47 @@
 //! AWS X-Ray: segments and subsegments of every exchange, their samplers, and their way to a daemon or to the service.
 
+mod annotations;
+mod aws;
+mod cause;
 mod document;
+mod entity;
+mod fit;
+mod http;
+mod ids;
+mod json;
+mod lenient;
+mod link;
+mod losses;
+mod metadata;
+mod name;
+mod origin;
+mod segment;
+mod service;
+mod split;
+mod sql;
+mod status;
+mod subsegment;
+mod text;
+mod time;
+mod url;
+
+pub use self::annotations::Annotations;
+pub use self::aws::{Aws, CloudWatchLogs, Ec2, Ecs, Eks, ElasticBeanstalk, Xray};
+pub use self::cause::{Cause, Exception, Exceptions, StackFrame};
+pub use self::document::{Document, Independent, Split};
+pub use self::entity::Entity;
+pub use self::http::{Http, Request, Response};
+pub use self::json::Json;
+pub use self::link::{Link, Links};
+pub use self::losses::Losses;
+pub use self::metadata::Metadata;
+pub use self::name::Name;
+pub use self::origin::Origin;
+pub use self::segment::Segment;
+pub use self::service::Service;
+pub use self::sql::{Preparation, Sql};
+pub use self::status::Status;
+pub use self::subsegment::{Namespace, Subsegment, Subsegments};
+pub use self::text::Text;
+pub use self::time::Time;
+pub use self::url::{ConnectionString, Url};
