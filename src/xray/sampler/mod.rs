@@ -83,6 +83,8 @@ mod sampler;
 mod source;
 #[cfg(feature = "otel")]
 mod span;
+#[cfg(test)]
+mod tests;
 mod window;
 
 #[cfg(feature = "otel")]

@@ -94,7 +94,7 @@ impl Sampler {
     pub fn central(source: impl SamplingSource, fallback: Self, outbox: &Outbox) -> Self {
         let sideline = outbox.sideline(NAME);
         let start = move |central| sideline.run(Poller::new(central, source, sideline.clone()).run());
-        Self::of(Kind::Central(Arc::new(Central::new(fallback, start))))
+        Self::centrally(Arc::new(Central::new(fallback, start)))
     }
 
     /// Decides about a request that nobody has decided about.
@@ -116,6 +116,10 @@ impl Sampler {
     /// What the caller decided counts neither against a reservoir nor in the statistics.
     pub fn decide(&self, decided: Option<bool>, request: &Request<'_>) -> Sampling {
         decided.map_or_else(|| self.sample(request), Sampling::without_rule)
+    }
+
+    pub(super) fn centrally(central: Arc<Central>) -> Self {
+        Self::of(Kind::Central(central))
     }
 
     fn local(local: Local) -> Self {
