@@ -59,17 +59,17 @@ impl<'a> Place<'a> {
     /// # Errors
     ///
     /// When there is something else.
-    fn list(&self, key: &str) -> Result<Vec<Place<'a>>, Error> {
+    fn list(&self, key: &str) -> Result<Vec<Self>, Error> {
         let name = self.name_of(key);
         let values = match self.value.get(key) {
             None | Some(Value::Null) => return Ok(Vec::new()),
             Some(Value::Array(values)) => values,
-            Some(value) => return Err(Place { name, value }.wrong("it must be a list")),
+            Some(value) => return Err(Self { name, value }.wrong("it must be a list")),
         };
         Ok(values
             .iter()
             .enumerate()
-            .map(|(at, value)| Place { name: format!("{name}[{at}]"), value })
+            .map(|(at, value)| Self { name: format!("{name}[{at}]"), value })
             .collect())
     }
 
