@@ -472,7 +472,7 @@ fn a_sampler_does_not_keep_its_outbox_alive() {
     let outbox = Outbox::builder().start().unwrap();
     let weak = outbox.downgrade();
     let source = Rulebook::new(|_| Reply::Silence);
-    let sampler = Sampler::central(source.clone(), Sampler::all(), &outbox);
+    let sampler = Sampler::central(source, Sampler::all(), &outbox);
     sampler.sample(&Request::default());
     drop(outbox);
     assert!(weak.upgrade().is_none());
@@ -555,6 +555,21 @@ async fn the_exchange_with_a_daemons_proxy() {
         assert!(document.timestamp.abs_diff(epoch()) < 60);
     }
     outbox.shutdown(SECOND).await;
+}
+
+#[test]
+fn rules_come_on_the_outboxs_own_thread_to_where_no_runtime_is() {
+    let proxy = Sink::start();
+    proxy.answer(200, &[], json!({"SamplingRuleRecords": [rule("all", 1, 1.0, 0)]}).to_string());
+    let outbox = Outbox::builder().start().unwrap();
+    let source = DaemonProxy::new(proxy.base().strip_prefix("http://").unwrap()).unwrap();
+    let sampler = Sampler::central(source, Sampler::none(), &outbox);
+    #[allow(clippy::disallowed_types, reason = "what comes over a socket comes by the real clock")]
+    let start = std::time::Instant::now();
+    while !sampler.sample(&Request::default()).sampled {
+        assert!(start.elapsed() < Duration::from_secs(20), "it should have come");
+        std::thread::yield_now();
+    }
 }
 
 #[tokio::test]

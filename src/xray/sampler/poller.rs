@@ -195,5 +195,5 @@ const LONGEST_CALL: Duration = Duration::from_secs(20);
 /// <https://docs.aws.amazon.com/xray/latest/api/API_GetSamplingTargets.html>
 const MOST_DOCUMENTS: usize = 25;
 
-/// An account has 25 rules; see <https://docs.aws.amazon.com/general/latest/gr/xray.html>.
+/// Pages that lead in a circle must come to an end.
 const MOST_PAGES: usize = 100;

@@ -62,7 +62,7 @@ impl Sampler {
     }
 
     /// Records as AWS's
-    /// [sampling rules file](https://docs.aws.amazon.com/xray/latest/devguide/xray-sdk-python-configuration.html#xray-sdk-python-configuration-sampling)
+    /// [sampling rules file](https://docs.aws.amazon.com/xray/latest/devguide/xray-sdk-python-configuration.html)
     /// says, of version 1 or 2. `json` is what is in the file.
     ///
     /// The first rule that matches decides, else the default of the file. Members that are not known are passed over.
