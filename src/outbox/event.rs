@@ -85,6 +85,16 @@ pub enum OutboxEvent {
         /// How many were left.
         records: usize,
     },
+    /// What runs beside the lanes, such as the polling of sampling rules, has failed. It goes on, and no record is lost.
+    #[non_exhaustive]
+    Failed {
+        /// What failed, named as a lane is.
+        lane: Arc<str>,
+        /// How often it has failed, this time included.
+        failures: u64,
+        /// Why.
+        reason: Reason,
+    },
 }
 
 /// The user's closure.
@@ -116,7 +126,8 @@ impl OutboxEvent {
             | Self::Overflowed { lane, .. }
             | Self::Expired { lane, .. }
             | Self::Panicked { lane, .. }
-            | Self::Abandoned { lane, .. } => lane,
+            | Self::Abandoned { lane, .. }
+            | Self::Failed { lane, .. } => lane,
         }
     }
 }
@@ -140,6 +151,7 @@ impl fmt::Display for OutboxEvent {
             Self::Abandoned { records, .. } => {
                 write!(f, "lost {records} records, the shutdown did not wait longer")
             }
+            Self::Failed { failures, reason, .. } => write!(f, "failed, {failures} times by now: {reason}"),
         }
     }
 }

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "xray")]
+use super::Sideline;
 use super::{Builder, Destination, Lane, Report, shutdown::Core};
 
 /// The one way out of the process: a handle, cheap to clone.
@@ -47,6 +49,12 @@ impl Outbox {
     /// shutdown is closed from the start.
     pub fn lane<D: Destination>(&self, name: impl Into<Arc<str>>, destination: D) -> Lane<D::Record> {
         self.owner.core.lane(name.into(), destination)
+    }
+
+    /// A place for work beside the lanes. The name is what events and logs call it.
+    #[cfg(feature = "xray")]
+    pub(crate) fn sideline(&self, name: &'static str) -> Sideline {
+        self.owner.core.sideline(name.into())
     }
 
     /// A handle that does not keep the outbox alive.

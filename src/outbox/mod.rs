@@ -120,6 +120,8 @@ mod queue;
 mod report;
 mod retry;
 mod shutdown;
+#[cfg(feature = "xray")]
+mod sideline;
 mod worker;
 
 pub use batch::Batch;
@@ -130,3 +132,5 @@ pub use handle::{Outbox, WeakOutbox};
 pub use lane::Lane;
 pub use limits::Limits;
 pub use report::{LaneReport, Report};
+#[cfg(feature = "xray")]
+pub(crate) use sideline::Sideline;

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{runtime::Handle, sync::oneshot};
+use tokio::{runtime::Handle, sync::oneshot, task::AbortHandle};
 
 use super::{
     Destination, Lane, Report,
@@ -16,6 +16,8 @@ use super::{
     lane::{AnyLane, Shared},
     worker::{Worker, untraced},
 };
+#[cfg(feature = "xray")]
+use super::{event::Reporter, sideline::Sideline};
 
 /// All lanes of an outbox, and what they run on.
 ///
@@ -39,6 +41,8 @@ pub(super) struct Core {
 #[derive(Default)]
 struct Lanes {
     open: Vec<Arc<dyn AnyLane>>,
+    /// What runs beside the lanes, until a shutdown begins.
+    beside: Vec<AbortHandle>,
     are_closed: bool,
 }
 
@@ -66,6 +70,21 @@ impl Core {
             self.runtime.spawn(untraced(Worker::new(shared.clone(), destination, limits).run()));
         }
         Lane::new(shared)
+    }
+
+    #[cfg(feature = "xray")]
+    pub(super) fn sideline(self: &Arc<Self>, name: Arc<str>) -> Sideline {
+        Sideline::new(self.clone(), Reporter::new(name, self.events.clone()))
+    }
+
+    /// Runs `work` beside the lanes; by invariant S3 not after the end.
+    #[cfg(feature = "xray")]
+    pub(super) fn run(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let mut lanes = self.lanes();
+        if !lanes.are_closed {
+            lanes.beside.retain(|work| !work.is_finished());
+            lanes.beside.push(self.runtime.spawn(untraced(work)).abort_handle());
+        }
     }
 
     pub(super) fn report(&self) -> Report {
@@ -128,6 +147,7 @@ impl Core {
         let mut lanes = self.lanes();
         lanes.are_closed = true;
         lanes.open.iter().for_each(|lane| lane.close());
+        lanes.beside.drain(..).for_each(|work| work.abort());
         drop(lanes);
         self.marks()
     }

@@ -45,3 +45,6 @@ pub use self::subsegment::{Namespace, Subsegment, Subsegments};
 pub use self::text::Text;
 pub use self::time::Time;
 pub use self::url::{ConnectionString, Url};
+pub mod sampler;
+
+pub use sampler::Sampler;
