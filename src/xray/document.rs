@@ -1,7 +1,6 @@
 //! What goes to X-Ray.
 
 /// What a destination needs of a document: about how large it is, and its bytes.
-#[expect(dead_code, reason = "its users come next")]
 pub(super) trait Parts: Send + Sync + 'static {
     /// About how many bytes it takes, in memory and as JSON. Cheap, and rather too large.
     fn size(&self) -> usize;
