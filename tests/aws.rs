@@ -30,7 +30,8 @@ type Pairs<'a> = &'a [(&'a str, &'a str)];
 
 #[test]
 fn the_region_is_the_first_of_its_two_variables() {
-    let region = |pairs: Pairs<'_>| Region::lookup(variables(pairs)).unwrap().map(|region| region.to_string());
+    let region =
+        |pairs: Pairs<'_>| Region::lookup(variables(pairs)).unwrap().map(|region| region.to_string());
     assert_eq!(region(&[]), None);
     assert_eq!(region(&[("AWS_REGION", " "), ("AWS_DEFAULT_REGION", "eu-west-1")]).unwrap(), "eu-west-1");
     let both = [("AWS_REGION", "us-east-1"), ("AWS_DEFAULT_REGION", "eu-west-1")];
@@ -39,7 +40,9 @@ fn the_region_is_the_first_of_its_two_variables() {
 
 #[test]
 fn what_cannot_be_a_region_is_an_error_that_names_its_variable() {
-    for text in ["EU-WEST-1", "eu west", "eu-west-1.evil.example/", "-eu", "eu-", "eu_west", "é", &"a".repeat(64)] {
+    for text in
+        ["EU-WEST-1", "eu west", "eu-west-1.evil.example/", "-eu", "eu-", "eu_west", "é", &"a".repeat(64)]
+    {
         let error = Region::lookup(variables(&[("AWS_DEFAULT_REGION", text)])).unwrap_err();
         assert!(error.is_invalid() && error.to_string().contains("AWS_DEFAULT_REGION"), "{text}: {error}");
     }
@@ -121,8 +124,10 @@ fn a_container_may_be_asked_in_clear_on_its_own_machine_and_by_tls_anywhere() {
 
 #[tokio::test]
 async fn keys_of_the_environment_go_before_all_others() {
-    let pairs = [("AWS_ACCESS_KEY_ID", "AKID"), ("AWS_SECRET_ACCESS_KEY", "s3cret"), ("AWS_SESSION_TOKEN", "t0ken")];
-    let chain = chain(&[&pairs[..], &[(RELATIVE, "/role"), ("AWS_WEB_IDENTITY_TOKEN_FILE", "/token")]].concat());
+    let pairs =
+        [("AWS_ACCESS_KEY_ID", "AKID"), ("AWS_SECRET_ACCESS_KEY", "s3cret"), ("AWS_SESSION_TOKEN", "t0ken")];
+    let chain =
+        chain(&[&pairs[..], &[(RELATIVE, "/role"), ("AWS_WEB_IDENTITY_TOKEN_FILE", "/token")]].concat());
     let credentials = chain.provide_credentials().await.unwrap();
     assert_eq!(credentials.access_key_id(), "AKID");
     assert_eq!(credentials.session_token(), Some("t0ken"));
@@ -156,7 +161,8 @@ async fn a_token_in_a_file_is_read_each_time_and_goes_before_the_variable() {
         chain.provide_credentials().await.unwrap();
     }
     fs::remove_file(&file).unwrap();
-    let shown: Vec<_> = endpoint.received().iter().map(|one| one.header("authorization").to_owned()).collect();
+    let shown: Vec<_> =
+        endpoint.received().iter().map(|one| one.header("authorization").to_owned()).collect();
     assert_eq!(shown, ["one", "two"]);
 }
 
@@ -291,7 +297,8 @@ async fn a_post_is_signed_for_its_service_and_region() {
     let endpoint = Endpoint::start(|_| answer(200, r#"{"NextToken":null}"#)).await;
     let credentials = Credentials::new("AKID", "s3cret", Some("t0ken".to_owned()), None, "test");
     let client = client(&endpoint, credentials);
-    let headers = HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    let headers =
+        HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
     let answer = client.post("/GetSamplingRules", &headers, "{}".into()).await.unwrap();
     assert_eq!(answer.body, r#"{"NextToken":null}"#);
 
@@ -323,7 +330,9 @@ async fn an_endpoint_may_have_a_path_of_its_own() {
 
 #[tokio::test]
 async fn a_wrong_clock_is_set_by_the_answer_and_stays_set() {
-    for (code, hours) in [("InvalidSignatureException", 3), ("RequestTimeTooSkewed", -3), ("RequestExpired", 3)] {
+    for (code, hours) in
+        [("InvalidSignatureException", 3), ("RequestTimeTooSkewed", -3), ("RequestExpired", 3)]
+    {
         let theirs = move || shifted(SystemTime::now(), hours);
         let endpoint = Endpoint::start(move |one| {
             let mut answer = if is_near(one, theirs()) { answer(200, "{}") } else { refusal(403, code) };

@@ -84,7 +84,8 @@ fn source(variables: Variables<'_>) -> Result<Source, Error> {
 }
 
 fn environment(variables: Variables<'_>) -> Result<Option<Credentials>, Error> {
-    let missing = |name: &str, other: &str| Err(Error::invalid(name, "", format_args!("{other} is set without it")));
+    let missing =
+        |name: &str, other: &str| Err(Error::invalid(name, "", format_args!("{other} is set without it")));
     match (variables.text(ID), variables.text(SECRET)) {
         (Some(id), Some(secret)) => {
             let token = variables.text("AWS_SESSION_TOKEN");
@@ -99,4 +100,5 @@ fn environment(variables: Variables<'_>) -> Result<Option<Credentials>, Error> {
 const ID: &str = "AWS_ACCESS_KEY_ID";
 const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
 const WEB_IDENTITY: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
-const NONE: &str = "neither the environment nor a container has credentials, and AWS_EC2_METADATA_DISABLED is set";
+const NONE: &str =
+    "neither the environment nor a container has credentials, and AWS_EC2_METADATA_DISABLED is set";

@@ -44,11 +44,13 @@ impl Container {
 
     pub(super) async fn credentials(&self) -> Result<Credentials, CredentialsError> {
         self.check_host().await?;
-        let mut headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
+        let mut headers =
+            HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
         if let Some(token) = self.token.value().await? {
             headers.insert(header::AUTHORIZATION, token);
         }
-        let answer = self.http.get(&self.uri, &headers, LIMIT).await.map_err(CredentialsError::provider_error)?;
+        let answer =
+            self.http.get(&self.uri, &headers, LIMIT).await.map_err(CredentialsError::provider_error)?;
         if !answer.status.is_success() {
             let status = answer.status;
             let what = format!("the container's credentials endpoint answered {status}");
@@ -79,7 +81,8 @@ impl Token {
             return Ok(Self::File(path.into()));
         }
         let Some(text) = variables.text(TOKEN) else { return Ok(Self::None) };
-        let value = sensitive(&text).ok_or_else(|| Error::invalid(TOKEN, "(not shown)", "it cannot be sent"))?;
+        let value =
+            sensitive(&text).ok_or_else(|| Error::invalid(TOKEN, "(not shown)", "it cannot be sent"))?;
         Ok(Self::Value(value))
     }
 

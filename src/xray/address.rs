@@ -157,7 +157,8 @@ fn part(word: &str) -> Result<(Protocol, Endpoint), Wrong> {
 }
 
 fn endpoint(text: &str) -> Result<Endpoint, Wrong> {
-    let (host, port) = text.rsplit_once(':').ok_or("the port is missing")?;
+    let split = text.rsplit_once(':').filter(|_| !text.ends_with(']'));
+    let (host, port) = split.ok_or("the port is missing")?;
     let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(address) => {
             address.parse::<Ipv6Addr>().map_err(|_| "what is in brackets is no address of IPv6")?;

@@ -167,7 +167,8 @@ impl<D> ApiDestination<D> {
     }
 
     async fn put(&self, parts: &[Part]) -> Result<PutTraceSegmentsResult, Failure> {
-        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let headers =
+            HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         let answer = self.client.post("/TraceSegments", &headers, body(parts)).await;
         let answer = answer.map_err(|error| self.no_answer(&error))?;
         match ServiceError::of(&answer) {
@@ -226,10 +227,14 @@ impl Unprocessed {
 
     /// The most frequent code, and all of them with X-Ray's first words.
     fn reason(&self) -> Reason {
-        let most = self.codes.iter().max_by_key(|(_, documents)| **documents);
+        let most = self.codes.iter().rev().max_by_key(|(_, documents)| **documents);
         let phrase = most.map_or(UNPROCESSED, |(code, _)| code).to_owned();
         let all: Vec<_> = self.codes.iter().map(|(code, documents)| format!("{documents} {code}")).collect();
-        Reason::new(phrase).detail(format!("{}: {}", all.join(", "), self.words.as_deref().unwrap_or_default()))
+        Reason::new(phrase).detail(format!(
+            "{}: {}",
+            all.join(", "),
+            self.words.as_deref().unwrap_or_default()
+        ))
     }
 }
 

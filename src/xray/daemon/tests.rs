@@ -87,7 +87,8 @@ async fn a_datagram_is_a_line_that_says_what_it_is_and_a_document() {
     lane.push(Document(vec![b"{\"id\":\"1\"}".to_vec(), b"{\"id\":\"2\"}".to_vec()]));
     assert!(outbox.flush(Duration::from_secs(5)).await);
     settle().await;
-    let expected = |id: u8| format!("{{\"format\":\"json\",\"version\":1}}\n{{\"id\":\"{id}\"}}").into_bytes();
+    let expected =
+        |id: u8| format!("{{\"format\":\"json\",\"version\":1}}\n{{\"id\":\"{id}\"}}").into_bytes();
     assert_eq!(daemon.datagrams(), [expected(1), expected(2)]);
     assert_books(&outbox.shutdown(Duration::ZERO).await, 1, &[]);
 }
