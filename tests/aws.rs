@@ -3,6 +3,8 @@
 
 #[path = "support/aws.rs"]
 mod endpoint;
+#[path = "support/log.rs"]
+mod log;
 
 use std::{
     collections::HashMap,
@@ -392,6 +394,25 @@ async fn keys_that_nobody_can_replace_are_not_sent_twice() {
     let error = ServiceError::of(&answer).unwrap();
     assert_eq!((error.code(), error.message()), ("UnrecognizedClientException", ""));
     assert_eq!(endpoint.received().len(), 1);
+}
+
+#[tokio::test]
+async fn no_log_line_of_any_level_shows_a_secret() {
+    let log = log::Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_max_level(tracing::Level::TRACE);
+    let _logging = tracing::subscriber::set_default(subscriber.finish());
+    let endpoint = Endpoint::start(|one| match &*one.path {
+        "/TraceSegments" => refusal(403, "InvalidSignatureException"),
+        _ => answer(200, keys("ASIACONTAINER", Duration::from_secs(3600))),
+    })
+    .await;
+    let chain = chain(&[(FULL, &format!("{}/role", endpoint.url())), (TOKEN, "authorization-t0ken")]);
+    assert_eq!(post(&client(&endpoint, chain)).await, StatusCode::FORBIDDEN);
+    let lines = log.lines();
+    assert!(lines.iter().any(|line| line.contains("TRACE")), "{lines:?}");
+    let shown: Vec<_> =
+        lines.iter().filter(|line| line.contains("s3cret") || line.contains("t0ken")).collect();
+    assert!(shown.is_empty(), "{shown:#?}");
 }
 
 // ===== doubles =====

@@ -305,6 +305,31 @@ mod tests {
         assert!(client.socket.is_none() && client.place == 0);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_host_is_looked_up_again_after_half_a_minute() {
+        let daemon = bound().await;
+        let address = daemon.local_addr().unwrap();
+        let mut client = UdpClient::new(address.ip().to_string(), address.port());
+        let start = Instant::now();
+        for (seconds, due) in [(0, 30), (29, 30), (1, 60), (45, 105)] {
+            tokio::time::advance(Duration::from_secs(seconds)).await;
+            client.send(b"hello").await.unwrap();
+            assert_eq!((client.due.unwrap() - start).as_secs(), due, "{seconds}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_works_is_kept_while_the_host_is_not_found() {
+        let daemon = bound().await;
+        let mut client = UdpClient::new("no-such-host.invalid", 2000);
+        client.move_to(vec![daemon.local_addr().unwrap()]);
+        client.due = Some(Instant::now() + LOOKUP_PERIOD);
+        client.send(b"hello").await.unwrap();
+        client.due = None;
+        client.send(b"again").await.unwrap();
+        assert!(client.due.is_some(), "it is not looked up for each datagram");
+    }
+
     async fn bound() -> UdpSocket {
         UdpSocket::bind("127.0.0.1:0").await.unwrap()
     }

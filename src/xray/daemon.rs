@@ -79,7 +79,7 @@ impl Daemon {
     }
 
     /// At most `burst` datagrams go at once, and `per_second` in the long run. Default: 40, and 36 a second, so that
-    /// 2,000 documents that are made at once take 54 s. At least 1 and 1.
+    /// 2,000 documents that are made at once take 54 s. Both are at least 1, and `burst` is at most 65,536.
     ///
     /// # Where the default comes from
     ///

@@ -20,9 +20,9 @@ pub(super) struct Pace {
 // ===== impl Pace =====
 
 impl Pace {
-    /// At most `burst` at once, and `per_second` in the long run. Both are at least 1.
+    /// At most `burst` at once, and `per_second` in the long run; see [`Daemon::pace`](super::Daemon::pace).
     pub(super) fn new(burst: usize, per_second: usize, receive_buffer: usize) -> Self {
-        let burst = burst.max(1);
+        let burst = burst.clamp(1, MOST_AT_ONCE);
         let rest = Duration::from_secs_f64(burst as f64 / per_second.max(1) as f64);
         let room = receive_buffer / 8 * 5;
         Self { burst, rest, room, sent: VecDeque::new() }
@@ -69,6 +69,9 @@ fn footprint(bytes: usize) -> usize {
 const READ_WITHIN: Duration = Duration::from_millis(50);
 const NOTES: usize = 1024;
 
+/// Each is remembered, and no socket holds as many.
+const MOST_AT_ONCE: usize = 65_536;
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -104,6 +107,14 @@ mod tests {
     async fn one_that_is_larger_than_all_room_goes_alone() {
         let mut pace = Pace::new(1000, 1000, 1000);
         assert_eq!(times(&mut pace, &[65_507, 1]).await, [0, 50]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_pace_is_too_strange() {
+        for (burst, per_second) in [(0, 0), (usize::MAX, 0), (0, usize::MAX), (usize::MAX, usize::MAX)] {
+            let mut pace = Pace::new(burst, per_second, usize::MAX);
+            assert_eq!(times(&mut pace, &[1]).await, [0]);
+        }
     }
 
     proptest! {
