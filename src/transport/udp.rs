@@ -272,6 +272,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_refusal_that_comes_late_is_waited_for() {
+        let daemon = bound().await;
+        let address = daemon.local_addr().unwrap();
+        let mut client = UdpClient::new(address.ip().to_string(), address.port());
+        client.send(b"hello").await.unwrap();
+        drop(daemon);
+        // Not by the client, which would hear of it at once.
+        client.socket.as_ref().unwrap().send(b"again").await.unwrap();
+        assert_eq!(client.settle(GRACE).await.unwrap_err().reason(), "refused");
+        assert!(client.socket.is_none());
+    }
+
+    #[tokio::test]
     async fn a_datagram_that_is_too_long_is_told_apart_and_costs_no_socket() {
         let daemon = bound().await;
         let address = daemon.local_addr().unwrap();
