@@ -45,7 +45,7 @@
 //! | `reqwest` | the client layers on a reqwest client |
 //! | `xray` | AWS X-Ray segments, and its samplers |
 //! | `aws` | requests signed for AWS; part of `xray` |
-//! | `transport` | the HTTPS client alone; part of `otel` and `aws` |
+//! | `transport` | the HTTPS client and datagrams alone; part of `otel` and `aws` |
 //! | `full` | all of the above |
 //! | `console` | the local console, for development |
 //!

@@ -23,6 +23,7 @@ use crate::Error;
 #[derive(Clone)]
 pub struct HttpClient {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    answer_bytes: usize,
 }
 
 /// How to connect. Made by [`HttpClient::builder`].
@@ -31,6 +32,7 @@ pub struct HttpClient {
 pub struct HttpClientBuilder {
     connect_timeout: Duration,
     idle_timeout: Duration,
+    answer_bytes: usize,
     tls: Tls,
 }
 
@@ -42,7 +44,7 @@ pub struct Answer {
     pub status: StatusCode,
     /// Its headers, such as `retry-after`.
     pub headers: HeaderMap,
-    /// The first 64 KiB of its body; more is not read.
+    /// The beginning of its body, as much as [`HttpClientBuilder::answer_bytes`] says; more is not read.
     pub body: Bytes,
 }
 
@@ -58,6 +60,7 @@ impl HttpClient {
         HttpClientBuilder {
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(30),
+            answer_bytes: ANSWER_BYTES,
             tls: Tls::default(),
         }
     }
@@ -77,7 +80,7 @@ impl HttpClient {
         body: Bytes,
         timeout: Duration,
     ) -> Result<Answer, HttpError> {
-        self.send(request(Method::POST, uri, headers, body)?, timeout).await
+        self.request(Method::POST, uri, headers, body, timeout).await
     }
 
     /// Asks for `uri`, and reads the answer: [`post`](Self::post) without a body.
@@ -86,16 +89,29 @@ impl HttpClient {
     ///
     /// When no answer was had; see [`HttpError`].
     pub async fn get(&self, uri: &Uri, headers: &HeaderMap, timeout: Duration) -> Result<Answer, HttpError> {
-        self.send(request(Method::GET, uri, headers, Bytes::new())?, timeout).await
+        self.request(Method::GET, uri, headers, Bytes::new(), timeout).await
     }
 
-    async fn send(&self, request: Request<Full<Bytes>>, timeout: Duration) -> Result<Answer, HttpError> {
+    /// Sends `body` to `uri` by any method, and reads the answer; all else is as with [`post`](Self::post).
+    ///
+    /// # Errors
+    ///
+    /// When no answer was had; see [`HttpError`].
+    pub async fn request(
+        &self,
+        method: Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        body: Bytes,
+        timeout: Duration,
+    ) -> Result<Answer, HttpError> {
+        let request = request(method, uri, headers, body)?;
         time::timeout(timeout, self.exchange(request)).await.map_err(HttpError::timeout)?
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, HttpError> {
         let (head, body) = self.client.request(request).await.map_err(HttpError::request)?.into_parts();
-        let body = beginning(body).await?;
+        let body = beginning(body, self.answer_bytes).await?;
         Ok(Answer { status: head.status, headers: head.headers, body })
     }
 }
@@ -123,6 +139,14 @@ impl HttpClientBuilder {
     /// box on the way, has dropped silently.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
+        self
+    }
+
+    /// How much of an answer's body is read. Default 64 KiB: a message to a person, or a partial success.
+    ///
+    /// More of it is for backends that answer with data. What comes after it is not read, and costs its connection.
+    pub fn answer_bytes(mut self, bytes: usize) -> Self {
+        self.answer_bytes = bytes;
         self
     }
 
@@ -161,7 +185,7 @@ impl HttpClientBuilder {
     ///
     /// When a root is not a certificate, or the rustls provider that the process has chosen cannot do TLS.
     pub fn build(self) -> Result<HttpClient, Error> {
-        let Self { connect_timeout, idle_timeout, tls } = self;
+        let Self { connect_timeout, idle_timeout, answer_bytes, tls } = self;
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
@@ -175,7 +199,7 @@ impl HttpClientBuilder {
             .pool_idle_timeout(idle_timeout)
             .pool_timer(TokioTimer::new())
             .build(https);
-        Ok(HttpClient { client })
+        Ok(HttpClient { client, answer_bytes })
     }
 }
 
@@ -203,13 +227,13 @@ fn request(
     Ok(request)
 }
 
-async fn beginning(mut body: Incoming) -> Result<Bytes, HttpError> {
+async fn beginning(mut body: Incoming, most: usize) -> Result<Bytes, HttpError> {
     let mut read = BytesMut::new();
-    while read.len() < MOST_READ
+    while read.len() < most
         && let Some(frame) = body.frame().await
     {
         let Ok(data) = frame.map_err(HttpError::exchange)?.into_data() else { continue };
-        read.extend_from_slice(&data[..data.len().min(MOST_READ - read.len())]);
+        read.extend_from_slice(&data[..data.len().min(most - read.len())]);
     }
     Ok(read.freeze())
 }
@@ -217,4 +241,4 @@ async fn beginning(mut body: Incoming) -> Result<Bytes, HttpError> {
 const OURS: HeaderValue = HeaderValue::from_static(concat!("belvedere/", env!("CARGO_PKG_VERSION")));
 
 /// An answer is read for a message to a person, or a partial success; a page of HTML is neither.
-const MOST_READ: usize = 64 * 1024;
+const ANSWER_BYTES: usize = 64 * 1024;

@@ -16,7 +16,9 @@
 //! # }
 //! ```
 //!
-//! # What it does not do
+//! [`UdpClient`] sends datagrams to a host by its name, for daemons that listen to them.
+//!
+//! # What the HTTPS client does not do
 //!
 //! - It follows no redirect: a 3xx is an answer like any other. A backend that moved is a setting to change, and a key
 //!   must not travel to a place that was not configured.
@@ -36,6 +38,7 @@
 mod error;
 mod http;
 mod tls;
+mod udp;
 
 #[cfg(test)]
 mod tests;
@@ -43,4 +46,5 @@ mod tests;
 pub use self::{
     error::HttpError,
     http::{Answer, HttpClient, HttpClientBuilder},
+    udp::{UdpClient, UdpError},
 };

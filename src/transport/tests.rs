@@ -8,7 +8,7 @@ use std::{error::Error, net::TcpListener, time::Duration};
 
 use backend::{Backend, Reply};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 
 use super::{Answer, HttpClient, HttpError};
 
@@ -48,6 +48,27 @@ async fn a_question_has_no_body() {
     let request = &backend.requests()[0];
     assert!(request.starts_with("GET /1/auth HTTP/1.1\r\n"), "{request}");
     assert!(request.contains("x-key: k1\r\n") && request.ends_with("\r\n\r\n"), "{request}");
+}
+
+#[tokio::test]
+async fn a_request_has_the_method_that_it_is_given() {
+    let backend = Backend::plain(answer("200 OK", "", b"token")).await;
+    let client = HttpClient::builder().build().unwrap();
+    let uri = uri(&backend, "http", "/latest/api/token");
+    let answer = client.request(Method::PUT, &uri, &headers(&[]), Bytes::new(), LONG).await.unwrap();
+    assert_eq!(answer.body, "token");
+    let request = &backend.requests()[0];
+    assert!(request.starts_with("PUT /latest/api/token HTTP/1.1\r\n"), "{request}");
+}
+
+#[tokio::test]
+async fn as_much_of_an_answer_is_read_as_was_asked_for() {
+    let backend = Backend::plain(answer("200 OK", "", &[b'x'; 100_000])).await;
+    for (most, read) in [(10, 10), (99_999, 99_999), (1 << 20, 100_000)] {
+        let client = HttpClient::builder().answer_bytes(most).build().unwrap();
+        let answer = client.get(&uri(&backend, "http", "/"), &headers(&[]), LONG).await.unwrap();
+        assert_eq!(answer.body.len(), read);
+    }
 }
 
 #[tokio::test]

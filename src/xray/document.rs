@@ -42,7 +42,6 @@ pub struct Split {
 }
 
 /// What a destination needs of a document: about how large it is, and its bytes.
-#[cfg_attr(not(test), expect(dead_code, reason = "its users come next"))]
 pub(super) trait Parts: Send + Sync + 'static {
     /// About how many bytes it takes, in memory and as JSON. Cheap, and rather too large.
     fn size(&self) -> usize;

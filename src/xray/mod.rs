@@ -1,8 +1,11 @@
 //! AWS X-Ray: segments and subsegments of every exchange, their samplers, and their way to a daemon or to the service.
 
+mod address;
 mod annotations;
+mod api;
 mod aws;
 mod cause;
+mod daemon;
 mod document;
 mod entity;
 mod fit;
@@ -15,6 +18,8 @@ mod losses;
 mod metadata;
 mod name;
 mod origin;
+mod pace;
+pub mod sampler;
 mod segment;
 mod service;
 mod split;
@@ -37,6 +42,7 @@ pub use self::losses::Losses;
 pub use self::metadata::Metadata;
 pub use self::name::Name;
 pub use self::origin::Origin;
+pub use self::sampler::Sampler;
 pub use self::segment::Segment;
 pub use self::service::Service;
 pub use self::sql::{Preparation, Sql};
@@ -45,6 +51,4 @@ pub use self::subsegment::{Namespace, Subsegment, Subsegments};
 pub use self::text::Text;
 pub use self::time::Time;
 pub use self::url::{ConnectionString, Url};
-pub mod sampler;
-
-pub use sampler::Sampler;
+pub use self::{address::DaemonAddress, api::Api, daemon::Daemon};

@@ -1,5 +1,7 @@
 //! What is logged, as lines.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+
 use std::{
     io,
     sync::{Arc, Mutex},
