@@ -17,6 +17,7 @@ use std::{
 };
 
 use belvedere::{
+    aws::{Client, Service},
     otel::{Ids, OtelLayer, Undecided},
     outbox::{Outbox, OutboxEvent},
     trace::{Propagation, Propagator},
@@ -507,7 +508,7 @@ async fn the_exchange_with_a_daemons_proxy() {
     }
 
     let outbox = Outbox::builder().runtime(Handle::current()).start().unwrap();
-    let source = DaemonProxy::new(proxy.base().strip_prefix("http://").unwrap()).unwrap();
+    let source = daemon(&proxy);
     let sampler = Sampler::central(source, Sampler::none(), &outbox);
     let ask = |path| {
         let sampling = sampler.sample(&Request::default().service("golden-flask").method("GET").path(path));
@@ -562,7 +563,7 @@ fn rules_come_on_the_outboxs_own_thread_to_where_no_runtime_is() {
     let proxy = Sink::start();
     proxy.answer(200, &[], json!({"SamplingRuleRecords": [rule("all", 1, 1.0, 0)]}).to_string());
     let outbox = Outbox::builder().start().unwrap();
-    let source = DaemonProxy::new(proxy.base().strip_prefix("http://").unwrap()).unwrap();
+    let source = daemon(&proxy);
     let sampler = Sampler::central(source, Sampler::none(), &outbox);
     #[allow(clippy::disallowed_types, reason = "what comes over a socket comes by the real clock")]
     let start = std::time::Instant::now();
@@ -575,7 +576,7 @@ fn rules_come_on_the_outboxs_own_thread_to_where_no_runtime_is() {
 #[tokio::test]
 async fn what_a_proxy_answers_badly_is_told_with_its_reason() {
     let proxy = Sink::start();
-    let source = DaemonProxy::new(proxy.base().strip_prefix("http://").unwrap()).unwrap();
+    let source = daemon(&proxy);
     for (status, body, expected) in [
         (500, "broken\n", "http 500: broken"),
         (403, "", "http 403"),
@@ -596,29 +597,47 @@ async fn what_a_proxy_answers_badly_is_told_with_its_reason() {
 #[tokio::test]
 async fn a_proxy_that_is_not_there_is_refused() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let source = DaemonProxy::new(&closed.to_string()).unwrap();
+    let source = DaemonProxy::new(&closed.to_string().parse().unwrap()).unwrap();
     assert_eq!(source.rules(None).await.unwrap_err().phrase(), "refused");
 }
 
-#[test]
-fn a_proxy_has_a_host_and_a_port() {
-    for address in ["127.0.0.1:2000", "[::1]:2000", "xray-daemon:2000"] {
-        DaemonProxy::new(address).unwrap();
-    }
-    for address in [
-        "",
-        "127.0.0.1",
-        ":2000",
-        "host:",
-        "host:x",
-        "host:99999",
-        "http://host:2000",
-        "a b:2000",
-        "u@host:1",
-    ] {
-        let error = DaemonProxy::new(address).unwrap_err().to_string();
-        assert!(error.contains(&format!("{address:?}")) && error.contains("127.0.0.1:2000"), "{error}");
-    }
+/// The proxy of a daemon whose answers a sink gives.
+fn daemon(sink: &Sink) -> DaemonProxy {
+    DaemonProxy::new(&sink.base().strip_prefix("http://").unwrap().parse().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_page_of_rules_may_be_long() {
+    let proxy = Sink::start();
+    let records: Vec<_> = (0..2_000).map(|number| rule(&format!("rule {number}"), number, 1.0, 0)).collect();
+    let page = json!({ "SamplingRuleRecords": records }).to_string();
+    assert!(page.len() > 256 * 1024, "{}", page.len());
+    proxy.answer(200, &[], page);
+    assert_eq!(daemon(&proxy).rules(None).await.unwrap().sampling_rule_records.len(), 2_000);
+}
+
+#[tokio::test]
+async fn x_ray_itself_is_asked_with_signed_requests() {
+    let xray = Sink::start();
+    let variables = [
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "canary"),
+        ("AWS_ENDPOINT_URL_XRAY", &*xray.base()),
+    ];
+    let lookup =
+        |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    let client = Client::lookup(Service::XRAY, lookup).unwrap();
+    xray.answer(200, &[], json!({"SamplingRuleRecords": [rule("all", 1, 1.0, 0)]}).to_string());
+    assert_eq!(client.rules(None).await.unwrap().sampling_rule_records.len(), 1);
+    xray.answer(403, &[], "no");
+    assert_eq!(client.targets(&[]).await.unwrap_err().to_string(), "http 403: no");
+    let received = xray.received();
+    assert_eq!(received[0].path, "/GetSamplingRules");
+    assert_eq!(received.last().unwrap().path, "/SamplingTargets");
+    let signature = received[0].headers["authorization"].to_str().unwrap();
+    assert!(signature.contains("/eu-west-1/xray/aws4_request"), "{signature}");
+    assert!(!String::from_utf8_lossy(&xray.bytes()).contains("canary"));
 }
 
 // ===== for the OpenTelemetry SDK =====

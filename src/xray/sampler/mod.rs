@@ -10,7 +10,7 @@
 //! };
 //!
 //! let outbox = Outbox::builder().start()?;
-//! let proxy = DaemonProxy::new("127.0.0.1:2000")?;
+//! let proxy = DaemonProxy::new(&"127.0.0.1:2000".parse()?)?;
 //! let sampler = Sampler::central(proxy, Sampler::reservoir(1, 0.05), &outbox);
 //!
 //! let sampling = sampler.sample(&Request::default().service("checkout").method("GET").path("/carts/7"));
@@ -69,6 +69,7 @@
 //! a line in the log.
 
 mod api;
+mod call;
 mod central;
 mod file;
 mod local;
@@ -80,6 +81,7 @@ mod request;
 mod rule;
 #[expect(clippy::module_inception, reason = "a file has the name of its noun")]
 mod sampler;
+mod service;
 mod source;
 #[cfg(feature = "otel")]
 mod span;
