@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::trace::{Identity, amzn, w3c::Traceparent};
+use crate::trace::w3c::Traceparent;
 
 /// Which headers of an answer name its trace. A layer further in may ask for more of them.
 #[derive(Debug, Default)]
@@ -48,16 +48,6 @@ fn timing(trace: &Traceparent) -> HeaderValue {
     let value = trace.to_value();
     let parts = [&b"traceparent;desc=\""[..], value.as_bytes(), b"\""];
     HeaderValue::from_bytes(&parts.concat()).expect("visible ASCII")
-}
-
-/// What a caller that sent `X-Amzn-Trace-Id` is told.
-pub(super) fn amzn(identity: &Identity) -> Option<(HeaderName, HeaderValue)> {
-    let mut header = identity.amzn()?.clone();
-    // What was decided here was decided for our trace, which may be another one.
-    if header.root.is_some_and(|root| root != identity.trace_id()) {
-        header.sampled = None;
-    }
-    Some((amzn::NAME.clone(), header.answer(identity.trace_id(), identity.sampled() == Some(true))))
 }
 
 /// <https://w3c.github.io/trace-context/#traceresponse-header>

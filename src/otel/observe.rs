@@ -15,7 +15,7 @@ use opentelemetry::{
 
 use super::{
     OtelLayer,
-    answer::{self, Answer},
+    answer::Answer,
     attributes,
     attributes::{Attributes, GRPC},
     baggage,
@@ -166,7 +166,7 @@ impl ServerSpan {
         let identity = scope.identity().unwrap_or(&identity);
         Self {
             options: options.clone(),
-            answer: answer::amzn(identity),
+            answer: identity.amzn_answer(),
             trace: identity.traceparent(),
             served,
             context: scope.context().clone(),

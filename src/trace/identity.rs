@@ -1,3 +1,4 @@
+use http::{HeaderName, HeaderValue};
 use opentelemetry::trace::SpanContext;
 
 use super::{
@@ -157,6 +158,16 @@ impl Identity {
     /// The identity as the header `traceparent` writes it. A decision that is open reads as no.
     pub fn traceparent(&self) -> Traceparent {
         Traceparent { trace_id: self.trace_id, parent_id: self.span_id, flags: self.flags() }
+    }
+
+    /// What a caller that sent `X-Amzn-Trace-Id` is told: the trace, and what was decided if it asked.
+    pub fn amzn_answer(&self) -> Option<(HeaderName, HeaderValue)> {
+        let mut header = self.amzn.clone()?;
+        // What was decided here was decided for our trace, which may be another one.
+        if header.root.is_some_and(|root| root != self.trace_id) {
+            header.sampled = None;
+        }
+        Some((amzn::NAME.clone(), header.answer(self.trace_id, self.sampled == Some(true))))
     }
 
     /// Sets the sampling decision. The wish to debug goes with any other than yes.

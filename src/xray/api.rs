@@ -125,7 +125,6 @@ impl Api {
     }
 
     /// The other end of a lane.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the layer, which opens the lane, comes next"))]
     pub(super) fn destination<D: Parts>(self) -> ApiDestination<D> {
         let Self { client, limits } = self;
         ApiDestination { client, limits, advice: Once::new(), documents: PhantomData }

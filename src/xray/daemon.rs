@@ -134,7 +134,6 @@ impl Daemon {
     }
 
     /// The other end of a lane.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the layer, which opens the lane, comes next"))]
     pub(super) fn destination<D: Parts>(self) -> DaemonDestination<D> {
         let Self { address, datagram_bytes, burst, per_second, receive_buffer, limits } = self;
         let (host, port) = address.udp_parts();

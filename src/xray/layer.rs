@@ -1,0 +1,111 @@
+use std::{net::SocketAddr, sync::Arc};
+
+use http::request;
+use tower_layer::Layer;
+
+use super::{Daemon, DaemonAddress, Name, Sampler, SegmentLane, options::Options};
+use crate::{
+    exchange::Hops,
+    observe::Observe,
+    outbox::Outbox,
+    trace::{Propagation, TrustIncoming},
+};
+
+/// A layer that makes one segment of every exchange.
+///
+/// It goes onto any axum, hyper or tonic service, alone or with an `OtelLayer`, in either order: the trace id is the same,
+/// and the segment's id is that of the server's span. The segment lasts as long as the exchange: until the last byte of
+/// the body, or until the client leaves. Two of them around one service make one segment, not two.
+///
+/// ```no_run
+/// use axum::{Router, routing::get};
+/// use belvedere::{outbox::Outbox, xray::{Sampler, XRayLayer}};
+///
+/// let outbox = Outbox::builder().start()?;
+/// let app: Router = Router::new()
+///     .route("/carts/{id}", get(|| async { "a cart" }))
+///     .layer(XRayLayer::new("checkout", &outbox).sample(Sampler::reservoir(1, 0.05)));
+/// # Ok::<_, belvedere::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct XRayLayer {
+    options: Arc<Options>,
+}
+
+// ===== impl XRayLayer =====
+
+impl XRayLayer {
+    /// A layer for a service of this name, which sends to the daemon at `127.0.0.1:2000`.
+    pub fn new(service: impl Into<Name>, outbox: &Outbox) -> Self {
+        Self::on(service, SegmentLane::daemon(outbox, Daemon::new(DaemonAddress::default())))
+    }
+
+    /// A layer for a service of this name, which sends by this lane.
+    pub fn on(service: impl Into<Name>, lane: SegmentLane) -> Self {
+        Self { options: Arc::new(Options::new(service.into(), lane)) }
+    }
+
+    /// Which requests are recorded that nobody has decided about. Default: one in each second, and 5 % of the others.
+    #[must_use]
+    pub fn sample(mut self, sampler: Sampler) -> Self {
+        self.options_mut().sampler = sampler;
+        self
+    }
+
+    /// Which headers carry the trace. Default: `X-Amzn-Trace-Id`, then `traceparent`.
+    #[must_use]
+    pub fn propagation(mut self, propagation: Propagation) -> Self {
+        self.options_mut().propagation = propagation;
+        self
+    }
+
+    /// What a caller may decide about the trace. Default: all.
+    #[must_use]
+    pub fn trust(mut self, trust: TrustIncoming) -> Self {
+        let options = self.options_mut();
+        options.propagation = options.propagation.clone().trust(trust);
+        self
+    }
+
+    /// How many proxies may say who the client is, and by which host and scheme it came. Default: none; the client's address
+    /// is then the other end of the socket.
+    #[must_use]
+    pub fn trusted_hops(mut self, hops: impl Into<Hops>) -> Self {
+        self.options_mut().hops = hops.into();
+        self
+    }
+
+    /// Leaves requests alone: no segment, no decision. Default: none.
+    #[must_use]
+    pub fn skip(mut self, skip: impl Fn(&request::Parts) -> bool + Send + Sync + 'static) -> Self {
+        self.options_mut().skip = Some(Arc::new(skip));
+        self
+    }
+
+    /// Tells the socket's other end, where the server keeps it in a type of its own, as tonic does. Default:
+    /// [`Peer`](crate::exchange::Peer), else axum's `ConnectInfo` (feature `axum`).
+    #[must_use]
+    pub fn peer(
+        mut self,
+        peer: impl Fn(&request::Parts) -> Option<SocketAddr> + Send + Sync + 'static,
+    ) -> Self {
+        self.options_mut().peer = Some(Arc::new(peer));
+        self
+    }
+
+    pub(super) fn options(&self) -> &Arc<Options> {
+        &self.options
+    }
+
+    fn options_mut(&mut self) -> &mut Options {
+        Arc::make_mut(&mut self.options)
+    }
+}
+
+impl<S> Layer<S> for XRayLayer {
+    type Service = Observe<S, Self>;
+
+    fn layer(&self, inner: S) -> Observe<S, Self> {
+        Observe::new(inner, self.clone())
+    }
+}
