@@ -78,7 +78,7 @@
 //!
 //! | variable | default | a bad value |
 //! |---|---|---|
-//! | `HONEYCOMB_API_KEY` | none; alone it is enough for Honeycomb | warning, sent as it is if a header may hold it |
+//! | `HONEYCOMB_API_KEY` | none; alone it is enough for Honeycomb; a key among the headers comes first | warning, sent as it is if a header may hold it |
 //! | `HONEYCOMB_API_ENDPOINT` | `https://api.honeycomb.io` if there is a key; a base URL that is Honeycomb's | error |
 //! | `HONEYCOMB_DATASET` | for classic keys, the service's name | warning, none |
 //! | `HONEYCOMB_METRICS_DATASET` | none | warning, none |
