@@ -36,7 +36,7 @@
 //! | `OTEL_LOGS_EXPORTER` | `otlp`; `otlp`, `none` | warning, the word is left out |
 //! | `OTEL_EXPORTER_OTLP_ENDPOINT` | `http://localhost:4318`; `/v1/traces` and the like are appended | error |
 //! | `OTEL_EXPORTER_OTLP_HEADERS` | none | warning, the pair is left out |
-//! | `OTEL_EXPORTER_OTLP_TIMEOUT` | `10000` ms; `0` is no limit, as for the other timeouts | warning, the default |
+//! | `OTEL_EXPORTER_OTLP_TIMEOUT` | `10000` ms; `0` leaves the limit to the export timeouts, where `0` is none | warning, the default |
 //! | `OTEL_EXPORTER_OTLP_COMPRESSION` | `gzip`; or `none` | warning, the default |
 //! | `OTEL_EXPORTER_OTLP_PROTOCOL` | `http/protobuf`, the only one | error |
 //! | `OTEL_EXPORTER_OTLP_CERTIFICATE` | none; a PEM file of authorities to trust in place of Mozilla's | error |
