@@ -327,45 +327,6 @@ async fn a_redirect_is_a_resend_also_to_another_server() {
     assert_eq!(attempts(&spans), ["302 ", "200 1", "302 ", "200 1"]);
 }
 
-/// A server that redirects to another one, and what the other one was told of the trace.
-async fn redirecting(client: impl AsyncFnOnce(String, u16)) -> Vec<bool> {
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let into = told.clone();
-    let other = service_fn(move |request: Request<Incoming>| {
-        into.lock().unwrap().push(request.headers().contains_key("traceparent"));
-        ready(Ok::<_, Infallible>(Response::new(Script::new().last())))
-    });
-    let (server, other) = (shop().await, Server::hyper1(other).await);
-    let port = other.address.port();
-    client(format!("http://{}/away/{port}", server.address), port).await;
-    let told = told.lock().unwrap();
-    told.clone()
-}
-
-#[tokio::test]
-async fn a_redirect_outside_of_the_layer_tells_an_excluded_host_nothing() {
-    let told = redirecting(async |uri, port| {
-        let layer = OtelClientLayer::new().excluded_hosts([format!("127.0.0.1:{port}")]).unwrap();
-        let client = ServiceBuilder::new()
-            .layer(FollowRedirectLayer::new())
-            .layer(layer.tracer_provider(&Spans::new().provider))
-            .service(hyper());
-        drop(client.oneshot(get(uri)).await.unwrap());
-    });
-    assert_eq!(told.await, [false]);
-}
-
-#[tokio::test]
-async fn a_redirect_inside_of_reqwest_takes_the_trace_along_wherever_it_leads() {
-    let told = redirecting(async |uri, port| {
-        let layer = OtelClientLayer::new().excluded_hosts([format!("127.0.0.1:{port}")]).unwrap();
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let client = ReqwestClient::new(http.clone(), &layer.tracer_provider(&Spans::new().provider));
-        drop(client.send(http.get(uri)).await.unwrap());
-    });
-    assert_eq!(told.await, [true]);
-}
-
 #[tokio::test]
 async fn a_loop_of_ones_own_counts_with_what_it_clones() {
     let (spans, server) = (Spans::new(), shop().await);
@@ -742,7 +703,7 @@ async fn a_call_of_tonic_whose_time_is_over_exceeded_its_deadline() {
 
 /// The code, the status and the `error.type` of a call that is answered with this head; its body does not end.
 async fn headed(head: http::response::Builder) -> (String, String, String) {
-    let head = Arc::new(std::sync::Mutex::new(Some(head)));
+    let head = Arc::new(Mutex::new(Some(head)));
     let server = Server::hyper2(service_fn(move |_: Request<Incoming>| {
         let head = head.lock().unwrap().take().unwrap();
         ready(Ok::<_, Infallible>(head.body(Script::new().data("<html>").hang()).unwrap()))

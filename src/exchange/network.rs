@@ -51,7 +51,7 @@ impl Fault {
         named.or_else(|| reset(error).map(|_| Self::Protocol))
     }
 
-    /// A word for it. Meant for `error.type`, which has few values; where the conventions name none, the words are
+    /// A word for it. Meant for `error.type`, which has few values; where the conventions name none, most words are
     /// [those of .NET](https://learn.microsoft.com/en-us/dotnet/core/diagnostics/built-in-metrics-system-net).
     pub fn name(self) -> &'static str {
         match self {

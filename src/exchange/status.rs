@@ -34,8 +34,8 @@ impl Code {
 
     /// The status of a call that got no answer, or not all of it, as a client sees it:
     /// [`DEADLINE_EXCEEDED`](Self::DEADLINE_EXCEEDED) when its time was over, [`UNAVAILABLE`](Self::UNAVAILABLE) when
-    /// the network failed in another way; what HTTP/2 says where the stream was reset, as it is when a handler panics; else
-    /// [`UNKNOWN`](Self::UNKNOWN).
+    /// the network failed in another way; where a rule of HTTP was broken what HTTP/2 says of the reset, as it is when a
+    /// handler panics; else [`UNKNOWN`](Self::UNKNOWN).
     pub fn unanswered(error: Failure<'_>) -> Self {
         match error.fault() {
             Some(Fault::Timeout) => Self::DEADLINE_EXCEEDED,

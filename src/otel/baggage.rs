@@ -126,7 +126,7 @@ impl Joined {
 }
 
 /// An entry, if it is one. The SDK takes a value to end at its first `=`, and writes properties without encoding them
-/// again: one with a comma in it would be another entry.
+/// again: one with a comma in it would be another entry, here or, with a `%` before its number, one hop further.
 fn entry(text: &str) -> Option<String> {
     let mut parts = text.split(';');
     let (name, value) = parts.next()?.split_once('=')?;
@@ -143,7 +143,7 @@ fn is_text(text: &str) -> bool {
 }
 
 fn is_property(text: &str) -> bool {
-    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b',' | b';');
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b',' | b';' | b'%');
     percent_decode_str(text).all(is_plain)
 }
 
@@ -198,5 +198,6 @@ mod tests {
     fn a_property_that_would_become_something_else_is_left_out() {
         assert_eq!(joined(&["a=1;p%2Ctenant=evil;q"]), "a=1;q");
         assert_eq!(joined(&["a=1;%0A,b=2;%3B"]), "a=1,b=2");
+        assert_eq!(joined(&["a=1;p%252Ctenant=evil;q"]), "a=1;q", "the next one would read a comma");
     }
 }

@@ -36,7 +36,7 @@
 //! | `OTEL_LOGS_EXPORTER` | `otlp`; `otlp`, `none` | warning, the word is left out |
 //! | `OTEL_EXPORTER_OTLP_ENDPOINT` | `http://localhost:4318`; `/v1/traces` and the like are appended | error |
 //! | `OTEL_EXPORTER_OTLP_HEADERS` | none | warning, the pair is left out |
-//! | `OTEL_EXPORTER_OTLP_TIMEOUT` | `10000` ms; `0` is no limit, as for the other timeouts | warning, the default |
+//! | `OTEL_EXPORTER_OTLP_TIMEOUT` | `10000` ms; `0` leaves the limit to the export timeouts, where `0` is none | warning, the default |
 //! | `OTEL_EXPORTER_OTLP_COMPRESSION` | `gzip`; or `none` | warning, the default |
 //! | `OTEL_EXPORTER_OTLP_PROTOCOL` | `http/protobuf`, the only one | error |
 //! | `OTEL_EXPORTER_OTLP_CERTIFICATE` | none; a PEM file of authorities to trust in place of Mozilla's | error |
@@ -78,7 +78,7 @@
 //!
 //! | variable | default | a bad value |
 //! |---|---|---|
-//! | `HONEYCOMB_API_KEY` | none; alone it is enough for Honeycomb | warning, sent as it is if a header may hold it |
+//! | `HONEYCOMB_API_KEY` | none; alone it is enough for Honeycomb; a key among the headers comes first | warning, sent as it is if a header may hold it |
 //! | `HONEYCOMB_API_ENDPOINT` | `https://api.honeycomb.io` if there is a key; a base URL that is Honeycomb's | error |
 //! | `HONEYCOMB_DATASET` | for classic keys, the service's name | warning, none |
 //! | `HONEYCOMB_METRICS_DATASET` | none | warning, none |

@@ -111,8 +111,8 @@ impl Propagation {
         }
     }
 
-    /// Removes what the caller wrote from a request that is passed on: what may go on from it is written anew, and may be
-    /// nothing.
+    /// Removes what the caller wrote for these propagators from a request that is passed on: what may go on from it is
+    /// written anew, and may be nothing. Headers of others pass; [`remove`](Self::remove) removes all.
     pub fn clear(&self, headers: &mut HeaderMap) {
         for name in self.propagators.iter().flat_map(|propagator| propagator.fields()) {
             headers.remove(*name);
