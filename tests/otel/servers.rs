@@ -116,9 +116,9 @@ const AXUM: &[Row] = &[
         "/carts/17",
         ToTheEnd,
         "
-        DELETE /carts/{id} | server | error panicked: not yet implemented: removing a cart
+        DELETE /carts/{id} | server | error panicked: the cart is stuck
         error.type=panic
-        exception: exception.message=not yet implemented: removing a cart, exception.type=panic
+        exception: exception.message=the cart is stuck, exception.type=panic
         http.request.method=DELETE
         http.route=/carts/{id}
         url.path=/carts/17",
@@ -264,9 +264,9 @@ const HYPER: &[Row] = &[
         "/carts/17",
         ToTheEnd,
         "
-        DELETE /carts/{id} | server | error panicked: not yet implemented: removing a cart
+        DELETE /carts/{id} | server | error panicked: the cart is stuck
         error.type=panic
-        exception: exception.message=not yet implemented: removing a cart, exception.type=panic
+        exception: exception.message=the cart is stuck, exception.type=panic
         http.request.method=DELETE
         http.route=/carts/{id}
         server.address=127.0.0.1
@@ -408,9 +408,9 @@ const TONIC: &[(&str, Ask, Code, &str)] = &[
         Ask::Check,
         Code::Cancelled,
         "
-        grpc.health.v1.Health/Check | server | error panicked: not yet implemented: returns
+        grpc.health.v1.Health/Check | server | error panicked: the returns are stuck
         error.type=panic
-        exception: exception.message=not yet implemented: returns, exception.type=panic
+        exception: exception.message=the returns are stuck, exception.type=panic
         rpc.method=grpc.health.v1.Health/Check
         rpc.response.status_code=INTERNAL
         rpc.status_code=INTERNAL",
