@@ -102,6 +102,7 @@ impl Propagation {
     }
 
     /// Adds what `X-Amzn-Trace-Id` says of the same trace to an identity that was decided without that header.
+    #[cfg(feature = "xray")]
     pub(crate) fn join(&self, identity: Identity, headers: &HeaderMap) -> Identity {
         let unread = identity.amzn().is_none() && self.has(Propagator::XRay);
         if !unread || self.trust == TrustIncoming::None {
