@@ -20,7 +20,7 @@ pub(super) struct Server(Infallible);
 pub(super) type Client = Server;
 
 #[derive(Debug, Default)]
-pub(super) struct Given;
+pub(super) struct Given(());
 
 #[derive(Debug)]
 pub(super) struct Plan;

@@ -42,13 +42,13 @@ impl Belvedere {
     /// What goes onto a service with `.layer(..)`.
     pub fn layer(&self) -> BelvedereLayer {
         let otel = self.otel.server().filter(|_| !self.is_in_the_way());
-        BelvedereLayer::new((self.pass.clone(), otel, self.xray.server()))
+        BelvedereLayer::new((self.pass.clone(), self.xray.server(), otel))
     }
 
     /// What goes onto an outgoing client with `.layer(..)`.
     pub fn client_layer(&self) -> BelvedereClientLayer {
         let otel = self.otel.client().filter(|_| !self.is_in_the_way());
-        BelvedereClientLayer::new((self.pass.as_ref().map(Pass::on), otel, self.xray.client()))
+        BelvedereClientLayer::new((self.pass.as_ref().map(Pass::on), self.xray.client(), otel))
     }
 
     /// A layer that makes no spans lets headers through as they are: to a segment it would give its caller's id.

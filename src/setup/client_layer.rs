@@ -20,8 +20,8 @@ pub struct CalledExchange {
     observation: <Observers as Observer>::Observation,
 }
 
-/// The first is the outermost.
-type Observers = (Option<PassOn>, Option<otel::Client>, Option<xray::Client>);
+/// The first is the outermost; in the order of those for a service.
+type Observers = (Option<PassOn>, Option<xray::Client>, Option<otel::Client>);
 
 // ===== impl BelvedereClientLayer =====
 

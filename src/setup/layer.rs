@@ -20,8 +20,9 @@ pub struct ServedExchange {
     observation: <Observers as Observer>::Observation,
 }
 
-/// The first is the outermost.
-type Observers = (Option<Pass>, Option<otel::Server>, Option<xray::Server>);
+/// The first is the outermost. X-Ray comes before OpenTelemetry, so that where one of them decides for both, the segment can
+/// say by which rule.
+type Observers = (Option<Pass>, Option<xray::Server>, Option<otel::Server>);
 
 // ===== impl BelvedereLayer =====
 

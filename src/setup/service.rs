@@ -7,8 +7,8 @@ pub(super) fn service(env: &Env, by_code: Option<String>) -> String {
 
 fn attribute(env: &Env) -> Option<String> {
     let pairs = pairs(env, ATTRIBUTES, &env.text(ATTRIBUTES)?);
-    let names = pairs.into_iter().filter(|(key, value)| key == "service.name" && !value.is_empty());
-    names.last().map(|(_, name)| name)
+    let mut names = pairs.into_iter().rev().filter(|(key, value)| key == "service.name" && !value.is_empty());
+    names.next().map(|(_, name)| name)
 }
 
 fn unknown() -> String {

@@ -97,8 +97,8 @@ impl BelvedereLayer {
     /// ```
     #[must_use]
     pub fn otel(self, set: impl FnOnce(OtelLayer) -> OtelLayer) -> Self {
-        let (pass, otel, xray) = self.observers;
-        Self { observers: (pass, otel.map(set), xray) }
+        let (pass, xray, otel) = self.observers;
+        Self { observers: (pass, xray, otel.map(set)) }
     }
 }
 
@@ -108,7 +108,7 @@ impl BelvedereClientLayer {
     /// Sets more on the OpenTelemetry client layer in it.
     #[must_use]
     pub fn otel(self, set: impl FnOnce(OtelClientLayer) -> OtelClientLayer) -> Self {
-        let (pass, otel, xray) = self.observers;
-        Self { observers: (pass, otel.map(set), xray) }
+        let (pass, xray, otel) = self.observers;
+        Self { observers: (pass, xray, otel.map(set)) }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 pub(super) enum Exporter {
     /// None where the environment names none.
     Daemon(Option<DaemonAddress>),
-    Api(Client),
+    Api(Box<Client>),
     None,
 }
 
@@ -25,7 +25,7 @@ impl Exporter {
         let word = env.text(EXPORTER).unwrap_or_else(|| DAEMON.to_owned());
         match word.to_ascii_lowercase().as_str() {
             DAEMON => DaemonAddress::lookup(env.lookup()).map(Self::Daemon),
-            API => Client::lookup(Service::XRAY, env.lookup()).map(Self::Api),
+            API => Client::lookup(Service::XRAY, env.lookup()).map(|client| Self::Api(Box::new(client))),
             NONE => Ok(Self::None),
             _ => Err(Error::invalid(EXPORTER, &word, "write daemon, api or none")),
         }
@@ -46,7 +46,7 @@ impl Exporter {
         let own = match self {
             Self::Daemon(Some(address)) => daemon(address),
             Self::Daemon(None) if also.is_empty() => daemon(&DaemonAddress::default()),
-            Self::Api(client) => SegmentLane::api(outbox, Api::new(client.clone())),
+            Self::Api(client) => SegmentLane::api(outbox, Api::new((**client).clone())),
             Self::Daemon(None) | Self::None => SegmentLane::none(),
         };
         also.iter().fold(own, |lane, address| lane.and(daemon(address)))

@@ -53,7 +53,8 @@ impl Given {
     /// # Errors
     ///
     /// When a switch is neither on nor off; and where X-Ray is on, when a daemon's address is none, a region is missing,
-    /// or the rules cannot be used. The message names the variable.
+    /// what to do where a segment is missing is not known, or
+    /// the rules cannot be used. The message names the variable.
     pub(in crate::setup) fn plan(self, env: &Env, service: &str) -> Result<Plan, Error> {
         Plan::new(self, env, service)
     }

@@ -8,11 +8,11 @@ mod sampling;
 mod switch;
 
 pub(super) use self::{given::Given, running::Running};
-use super::{absent, env};
-use crate::xray::XRayLayer;
+use super::env;
+use crate::xray::{XRayClientLayer, XRayLayer};
 
 /// The observer of a service.
 pub(super) type Server = XRayLayer;
 
 /// The observer of a client.
-pub(super) type Client = absent::Client;
+pub(super) type Client = XRayClientLayer;

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Error,
     setup::start::Start,
-    xray::{DaemonAddress, Name, Sampler, XRayLayer},
+    xray::{ContextMissing, DaemonAddress, XRayClientLayer, XRayLayer},
 };
 
 /// What is to be started. Whatever may be refused has been looked at.
@@ -23,6 +23,8 @@ pub(in crate::setup) struct Plan {
     sampling: Option<Sampling>,
     /// Whether spans are sampled as segments are.
     is_for_spans: bool,
+    /// None where the environment does not say it.
+    missing: Option<ContextMissing>,
 }
 
 // ===== impl Plan =====
@@ -38,11 +40,12 @@ impl Plan {
                 warn_of_what_is_not_read(env);
             }
             let exporter = Exporter::None;
-            return Ok(Self { switch, name, also, exporter, sampling: None, is_for_spans });
+            return Ok(Self { switch, name, also, exporter, sampling: None, is_for_spans, missing: None });
         }
         let exporter = Exporter::read(env)?;
         let sampling = Some(Sampling::read(env, &exporter, &also)?);
-        Ok(Self { switch, name, also, exporter, sampling, is_for_spans })
+        let missing = ContextMissing::lookup(env.lookup())?;
+        Ok(Self { switch, name, also, exporter, sampling, is_for_spans, missing })
     }
 
     /// Whether anything was said about X-Ray, so that its header is to be read, be it only to let it through.
@@ -52,15 +55,20 @@ impl Plan {
 
     /// Opens the lanes, and makes the layers.
     pub(in crate::setup) fn start(self, start: &Start<'_>) -> Result<Running, Error> {
-        let Start { outbox, propagation, .. } = *start;
-        let Self { switch, name, also, exporter, sampling, is_for_spans } = self;
+        let Self { switch, name, also, exporter, sampling, is_for_spans, missing } = self;
         let by = sampling.as_ref().map(Sampling::name);
-        let sampler = sampling.map(|sampling| sampling.sampler(outbox));
-        let layer = match switch {
+        let sampler = sampling.map(|sampling| sampling.sampler(start.outbox));
+        let layers = match switch {
             Switch::On => {
-                let lane = exporter.lane(outbox, &also);
-                tracing::info!(target: TARGET, to = %lane, %name, sampling = by, "segments: on");
-                Some(XRayLayer::on(Name::from(name.clone()), lane))
+                let lane = exporter.lane(start.outbox, &also);
+                tracing::info!(target: TARGET, to = %lane, name, sampling = by, "segments: on");
+                if start.global {
+                    missing.into_iter().for_each(ContextMissing::install);
+                }
+                let layer = XRayLayer::on(name.clone(), lane).one_decision(is_for_spans);
+                let sampler = sampler.clone().unwrap_or_default();
+                let (server, client) = (start.propagation.clone(), start.propagation.clone());
+                Some((layer.sample(sampler).propagation(server), XRayClientLayer::new().propagation(client)))
             }
             Switch::Off(why) => {
                 tracing::info!(target: TARGET, "segments: off, because {why}");
@@ -71,9 +79,8 @@ impl Plan {
                 None
             }
         };
-        let sampled = |layer: XRayLayer| layer.sample(sampler.clone().unwrap_or_else(Sampler::none));
-        let layer = layer.map(|layer| sampled(layer).propagation(propagation.clone()));
-        Ok(Running::new(layer, sampler.filter(|_| is_for_spans), name))
+        let rules = sampler.filter(|_| is_for_spans).map(|sampler| (sampler, name));
+        Ok(Running::new(layers, rules))
     }
 }
 

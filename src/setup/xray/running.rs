@@ -1,23 +1,29 @@
 #[cfg(feature = "otel")]
 use crate::xray::sampler::SpanSampler;
 use crate::{
-    setup::{Belvedere, BelvedereLayer},
-    xray::{Sampler, XRayLayer},
+    setup::{Belvedere, BelvedereClientLayer, BelvedereLayer},
+    xray::{Sampler, XRayClientLayer, XRayLayer},
 };
 
 /// The layers, and what samples spans.
 #[derive(Debug)]
 pub(in crate::setup) struct Running {
     layer: Option<XRayLayer>,
-    rules: Option<Sampler>,
-    name: String,
+    client_layer: Option<XRayClientLayer>,
+    /// With the service's name.
+    #[cfg_attr(not(feature = "otel"), allow(dead_code, reason = "there are no spans"))]
+    rules: Option<(Sampler, String)>,
 }
 
 // ===== impl Running =====
 
 impl Running {
-    pub(super) fn new(layer: Option<XRayLayer>, rules: Option<Sampler>, name: String) -> Self {
-        Self { layer, rules, name }
+    pub(super) fn new(
+        layers: Option<(XRayLayer, XRayClientLayer)>,
+        rules: Option<(Sampler, String)>,
+    ) -> Self {
+        let (layer, client_layer) = layers.unzip();
+        Self { layer, client_layer, rules }
     }
 
     pub(in crate::setup) fn is_on(&self) -> bool {
@@ -28,14 +34,14 @@ impl Running {
         self.layer.clone()
     }
 
-    pub(in crate::setup) fn client(&self) -> Option<super::Client> {
-        None
+    pub(in crate::setup) fn client(&self) -> Option<XRayClientLayer> {
+        self.client_layer.clone()
     }
 
     /// What samples spans, where they are sampled as segments are.
     #[cfg(feature = "otel")]
     pub(in crate::setup) fn rules(&self) -> Option<SpanSampler> {
-        self.rules.clone().map(|sampler| SpanSampler::new(sampler, &*self.name))
+        self.rules.clone().map(|(sampler, name)| SpanSampler::new(sampler, name))
     }
 }
 
@@ -45,6 +51,11 @@ impl Belvedere {
     /// The X-Ray layer alone, to set more on it; `None` where X-Ray is off, which tower's `option_layer` takes.
     pub fn xray_layer(&self) -> Option<XRayLayer> {
         self.xray.server()
+    }
+
+    /// The X-Ray client layer alone, to set more on it; `None` where X-Ray is off.
+    pub fn xray_client_layer(&self) -> Option<XRayClientLayer> {
+        self.xray.client()
     }
 }
 
@@ -62,7 +73,18 @@ impl BelvedereLayer {
     /// ```
     #[must_use]
     pub fn xray(self, set: impl FnOnce(XRayLayer) -> XRayLayer) -> Self {
-        let (pass, otel, xray) = self.observers;
-        Self { observers: (pass, otel, xray.map(set)) }
+        let (pass, xray, otel) = self.observers;
+        Self { observers: (pass, xray.map(set), otel) }
+    }
+}
+
+// ===== impl BelvedereClientLayer =====
+
+impl BelvedereClientLayer {
+    /// Sets more on the X-Ray client layer in it. Where X-Ray is off there is nothing to set.
+    #[must_use]
+    pub fn xray(self, set: impl FnOnce(XRayClientLayer) -> XRayClientLayer) -> Self {
+        let (pass, xray, otel) = self.observers;
+        Self { observers: (pass, xray.map(set), otel) }
     }
 }

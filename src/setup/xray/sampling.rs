@@ -16,7 +16,7 @@ pub(super) enum Sampling {
     /// The account's rules, by a daemon.
     Daemon(DaemonProxy),
     /// The account's rules, by X-Ray itself.
-    Api(Client),
+    Api(Box<Client>),
 }
 
 // ===== impl Sampling =====
@@ -45,7 +45,7 @@ impl Sampling {
         match self {
             Self::Local(sampler) => sampler,
             Self::Daemon(proxy) => Sampler::central(proxy, Sampler::default(), outbox),
-            Self::Api(client) => Sampler::central(client, Sampler::default(), outbox),
+            Self::Api(client) => Sampler::central(*client, Sampler::default(), outbox),
         }
     }
 
