@@ -65,13 +65,7 @@ async fn rules(rate: f64) -> Endpoint {
 
 /// The segments of all that a daemon has got, after everything was shut down.
 async fn segments(daemon: &Daemon, count: usize) -> Vec<Segment> {
-    for _ in 0..500 {
-        if daemon.documents().len() >= count {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    daemon.documents().iter().map(|document| serde_json::from_str(document).unwrap()).collect()
+    daemon.arrived(count).await.iter().map(|document| serde_json::from_str(document).unwrap()).collect()
 }
 
 async fn close(belvedere: Belvedere) -> Report {
