@@ -23,7 +23,8 @@ pub(super) struct Bar<'a> {
     /// The name of its colour.
     pub(super) class: &'a str,
     pub(super) start: u64,
-    pub(super) end: u64,
+    /// None while it goes on.
+    pub(super) end: Option<u64>,
     pub(super) events: &'a [Event],
 }
 
@@ -106,7 +107,8 @@ impl Axis {
 
 impl Bar<'_> {
     fn duration(self) -> String {
-        clock::duration(self.end.saturating_sub(self.start))
+        let Some(end) = self.end else { return "in progress".to_owned() };
+        clock::duration(end.saturating_sub(self.start))
     }
 }
 
@@ -135,7 +137,7 @@ fn line(store: &Store, trace: &Trace, axis: Axis, node: Node) -> Markup {
 
 fn of_span<'a>(span: &'a Span, class: &'a str) -> Bar<'a> {
     let data = &span.data;
-    Bar { class, start: data.start_time_unix_nano, end: data.end_time_unix_nano, events: &data.events }
+    Bar { class, start: data.start_time_unix_nano, end: Some(data.end_time_unix_nano), events: &data.events }
 }
 
 /// The lines that lead from a parent to its children.
@@ -161,7 +163,7 @@ pub(super) fn rails(node: Node) -> Markup {
 
 pub(super) fn bar(axis: Axis, bar: Bar<'_>) -> Markup {
     let Bar { class, start, end, events } = bar;
-    let (from, to) = (axis.at(start), axis.at(end));
+    let (from, to) = (axis.at(start), end.map_or(100.0, |end| axis.at(end)));
     html! {
         svg.time.(class) width="100%" height="32" role="img" aria-label=(bar.duration()) {
             @for step in axis.steps() {
