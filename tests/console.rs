@@ -10,7 +10,6 @@ use belvedere::console::Console;
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use http::{Method, StatusCode};
-use http_body_util::BodyExt;
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };

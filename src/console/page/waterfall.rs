@@ -91,8 +91,8 @@ impl Axis {
         html! {
             svg.ticks width="100%" height="24" aria-hidden="true" {
                 @for (place, step) in self.steps().enumerate() {
-                    @let x = percent(self.at(self.start + step));
-                    @let late = self.at(self.start + step) > 92.0;
+                    @let x = percent(self.at(self.start.saturating_add(step)));
+                    @let late = self.at(self.start.saturating_add(step)) > 92.0;
                     line x1=(x) x2=(x) y1="16" y2="24" {}
                     text.odd[place % 2 == 1] x=(x) y="12" text-anchor=(if step == 0 { "start" } else if late { "end" } else { "middle" }) {
                         (if step == 0 { "0".to_owned() } else { clock::round(step) })
@@ -167,7 +167,7 @@ pub(super) fn bar(axis: Axis, bar: Bar<'_>) -> Markup {
     html! {
         svg.time.(class) width="100%" height="32" role="img" aria-label=(bar.duration()) {
             @for step in axis.steps() {
-                @let x = percent(axis.at(axis.start + step));
+                @let x = percent(axis.at(axis.start.saturating_add(step)));
                 line.grid x1=(x) x2=(x) y1="0" y2="32" {}
             }
             rect.bar x=(percent(from.min(99.7))) y="10" width=(percent((to - from).max(0.3))) height="12" rx="2.5" {}
