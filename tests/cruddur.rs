@@ -531,6 +531,9 @@ async fn what_is_not_understood_is_told() {
     for (vars, args, words) in [
         ([("PORT", "high")], &[][..], "PORT is \"high\""),
         ([("CONSOLE", "yes")], &[], "CONSOLE is \"yes\""),
+        ([("TIMELINE_URL", "there")], &[], "TIMELINE_URL is \"there\""),
+        ([("PORT", "high")], &["timeline"], "PORT is \"high\""),
+        ([("PORT", "high")], &["healthy"], "PORT is \"high\""),
         ([("OTEL_EXPORTER_OTLP_ENDPOINT", "nonsense")], &[], "OTEL_EXPORTER_OTLP_ENDPOINT is \"nonsense\""),
         ([("HOST", "")], &["--trafic"], "\"--trafic\" means nothing here"),
         ([("HOST", "")], &["--traffic", "1000000"], "at most 200"),
@@ -652,14 +655,13 @@ async fn the_other_process_does_not_outlive_a_killed_backend() {
 async fn a_backend_whose_other_process_is_gone_answers_all_the_same() {
     let mut backend = Backend::start().await;
     backend.get("/api/activities/home").await;
-    let id = backend.process.id().unwrap();
-    let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
-    for child in children.split_whitespace() {
+    let children = backend.children();
+    for child in &children {
         assert!(Command::new("kill").args(["-s", "KILL", child]).status().await.unwrap().success());
     }
     sleep(Duration::from_millis(200)).await;
     let reaped = async {
-        while children.split_whitespace().any(|child| Path::new("/proc").join(child).exists()) {
+        while children.iter().any(|child| Path::new("/proc").join(child).exists()) {
             sleep(Duration::from_millis(50)).await;
         }
     };
@@ -702,12 +704,69 @@ async fn a_backend_that_cannot_start_the_other_process_says_so_and_serves() {
 
 #[tokio::test]
 async fn the_other_service_ends_with_its_standard_input() {
-    let mut process = command(&[], &["timeline"]).spawn().unwrap();
+    let mut process = command(&[], &["timeline", "--child"]).spawn().unwrap();
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
     let address = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
     assert!(TcpStream::connect(&address).await.is_ok());
     drop(process.stdin.take());
     assert!(timeout(PATIENCE, process.wait()).await.expect("it ends").unwrap().success());
+}
+
+// ===== as two services =====
+
+#[tokio::test]
+async fn a_backend_that_is_told_where_the_other_service_is_starts_none() {
+    let place = Backend::start().await;
+    let there = place.console().await;
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", there.0.trim_end_matches('/'));
+    let timeline = Backend::of_service("Listening on ", command(&[endpoint], &["timeline"])).await;
+    let backend = Backend::with(&[endpoint, ("TIMELINE_URL", &timeline.url)], &[]).await;
+
+    let answer = backend.get("/api/activities/home").await;
+    let spans = there.spans(&answer.trace_id(), 5).await;
+    let (client, server) = (Span::find(&spans, "POST"), Span::find(&spans, "POST /timelines/{timeline}"));
+    assert_eq!((&*server.service, &server.parent), ("timeline", &client.id));
+    let port = timeline.url.trim_end_matches('/').rsplit(':').next().unwrap();
+    assert_eq!(client.attribute("server.port"), json!({"intValue": port}));
+    if cfg!(target_os = "linux") {
+        assert_eq!(backend.children(), [""; 0]);
+        assert_ne!(place.children(), [""; 0], "it would be seen");
+    }
+}
+
+#[tokio::test]
+async fn a_backend_whose_other_service_is_nowhere_answers_all_the_same() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let backend = Backend::with(&[("TIMELINE_URL", &format!("http://{free}"))], &[]).await;
+    assert_eq!(backend.get("/api/activities/home").await.json().as_array().map(Vec::len), Some(3));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_other_service_alone_ends_with_a_supervisor_s_signal() {
+    let mut timeline = Backend::of_service("Listening on ", command(&[], &["timeline"])).await;
+    drop(timeline._stdin);
+    assert_eq!(get(&timeline.url).await.status, 404, "its standard input does not matter");
+    let id = timeline.process.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-s", "TERM", &id]).status().await.unwrap().success());
+    let status = timeout(PATIENCE, timeline.process.wait()).await.expect("it ends").unwrap();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_service_that_takes_connections_is_healthy_and_one_that_is_gone_is_not() {
+    let mut backend = Backend::start().await;
+    let port = backend.url.trim_end_matches('/').rsplit(':').next().unwrap().to_owned();
+    for (host, healthy) in [("", true), ("0.0.0.0", true), ("127.0.0.1", true)] {
+        assert_eq!(is_healthy(host, &port).await, healthy, "{host}");
+    }
+    backend.process.kill().await.unwrap();
+    assert!(!is_healthy("", &port).await);
+}
+
+async fn is_healthy(host: &str, port: &str) -> bool {
+    let mut asked = command(&[("HOST", host), ("PORT", port)], &["healthy"]);
+    timeout(PATIENCE, asked.status()).await.expect("it says so").unwrap().success()
 }
 
 // ===== the program =====
@@ -749,13 +808,18 @@ impl Backend {
         Self::of(command(vars, args)).await
     }
 
-    async fn of(mut command: Command) -> Self {
+    async fn of(command: Command) -> Self {
+        Self::of_service("Open ", command).await
+    }
+
+    /// What prints one line: these words, and its link.
+    async fn of_service(words: &str, mut command: Command) -> Self {
         let mut process = command.spawn().unwrap();
         let stdin = process.stdin.take().unwrap();
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
         timeout(PATIENCE, stdout.read_line(&mut line)).await.expect("it prints its link").unwrap();
-        let url = line.strip_prefix("Open ").expect("the line is the link").trim().to_owned();
+        let url = line.strip_prefix(words).expect("the line is the link").trim().to_owned();
         Self { process, stdout, _stdin: stdin, url }
     }
 
@@ -805,6 +869,13 @@ impl Backend {
 
     async fn console(&self) -> Console {
         Console(self.console_url().await)
+    }
+
+    /// The processes that it started, on Linux.
+    fn children(&self) -> Vec<String> {
+        let id = self.process.id().unwrap();
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+        children.split_whitespace().map(str::to_owned).collect()
     }
 
     #[cfg(unix)]
@@ -948,8 +1019,18 @@ fn command_of(program: &Path, vars: &[(&str, &str)], args: &[&str]) -> Command {
 }
 
 fn is_read(name: &str) -> bool {
-    let names = ["HOST", "PORT", "FRONTEND_URL", "BACKEND_URL", "CONSOLE", "HONEYCOMB_API_KEY", "RUST_LOG"];
-    names.contains(&name) || name.starts_with("OTEL_") || name == "RUST_BACKTRACE"
+    const NAMES: [&str; 8] = [
+        "HOST",
+        "PORT",
+        "FRONTEND_URL",
+        "BACKEND_URL",
+        "TIMELINE_URL",
+        "CONSOLE",
+        "RUST_LOG",
+        "RUST_BACKTRACE",
+    ];
+    const PREFIXES: [&str; 5] = ["OTEL_", "HONEYCOMB_", "AWS_", "BELVEDERE_", "ECS_"];
+    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// The example beside this test, built as it is now. Not every command that builds tests also builds examples.

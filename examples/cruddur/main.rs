@@ -20,19 +20,29 @@
 //! |---|---|---|
 //! | `HOST`, `PORT` | `127.0.0.1`, `4567` | port 0 is any free one |
 //! | `FRONTEND_URL`, `BACKEND_URL` | none | the only origins that may call from another page |
+//! | `TIMELINE_URL` | none: it is started | where `cruddur timeline` runs, such as `http://timeline:4568` |
 //! | `HONEYCOMB_API_KEY`, `OTEL_*` | none | traces go there, see `belvedere::setup` |
 //! | `CONSOLE` | only without the above | `both`: traces go there and to the local console |
 //! | `RUST_LOG` | `warn` | what is logged, to standard error |
 //!
 //! `--traffic 5` makes five requests in a second, so that there is something to look at.
+//!
+//! # As two containers
+//!
+//! `cruddur timeline` is the second service alone, on port 4568 unless `PORT` says otherwise. [`compose.yaml`] runs both,
+//! and the X-Ray daemon; `Dockerfile.dev` builds and runs what is mounted, `Dockerfile.prod` makes an image of its own.
+//!
+//! [`compose.yaml`]: https://docs.docker.com/reference/compose-file/
 
 mod activity;
 mod app;
 mod args;
 mod backend;
+mod bind;
 mod cors;
 mod error;
 mod extract;
+mod healthy;
 mod routes;
 mod seed;
 mod serve;
@@ -66,7 +76,9 @@ fn main() -> ExitCode {
 async fn run() -> ExitCode {
     let done = match Args::parse(std::env::args().skip(1)) {
         Ok(Args::Backend { traffic }) => backend::run(traffic).await,
-        Ok(Args::Timeline { otlp }) => timeline::run(otlp).await,
+        Ok(Args::Timeline) => timeline::run().await,
+        Ok(Args::TimelineChild { also }) => timeline::run_as_child(also).await,
+        Ok(Args::Healthy) => healthy::run().await,
         Ok(Args::Help) => {
             print!("{}", args::HELP);
             Ok(())

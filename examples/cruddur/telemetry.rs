@@ -11,18 +11,22 @@ pub(crate) struct Telemetry {
     pub(crate) console: Option<Console>,
 }
 
+/// Where telemetry goes beside what the environment says: to the console of another process.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Also {
+    pub(crate) otlp: Option<String>,
+}
+
 // ===== impl Telemetry =====
 
 impl Telemetry {
     /// Sends to where the environment says; to a console of its own if it says nothing, or if it is to get `both`.
     pub(crate) fn start(service: &'static str, settings: &Settings) -> Result<Self, BoxError> {
-        let mut setup = Setup::from_env().service_name(service);
+        let setup = Setup::from_env().service_name(service);
         let wanted = settings.sends && (settings.both || !setup.names_endpoint());
         let console = wanted.then(console).flatten();
-        if let Some(console) = &console {
-            setup = setup.otlp(console.otlp_endpoint());
-        }
-        Ok(Self { belvedere: setup.start()?, console })
+        let also = console.as_ref().map(Also::console).unwrap_or_default();
+        Ok(Self { belvedere: also.onto(setup).start()?, console })
     }
 
     /// The page of the console.
@@ -31,8 +35,27 @@ impl Telemetry {
     }
 
     /// What a child process cannot find in its environment.
-    pub(crate) fn also(&self) -> Option<String> {
-        self.console.as_ref().map(Console::otlp_endpoint)
+    pub(crate) fn also(&self) -> Also {
+        self.console.as_ref().map(Also::console).unwrap_or_default()
+    }
+}
+
+// ===== impl Also =====
+
+impl Also {
+    fn console(console: &Console) -> Self {
+        Self { otlp: Some(console.otlp_endpoint()) }
+    }
+
+    /// For the command line of another process.
+    pub(crate) fn args(&self) -> Vec<&str> {
+        let Self { otlp } = self;
+        otlp.iter().flat_map(|otlp| ["--otlp", otlp]).collect()
+    }
+
+    pub(crate) fn onto(self, setup: Setup) -> Setup {
+        let Self { otlp } = self;
+        otlp.into_iter().fold(setup, Setup::otlp)
     }
 }
 
