@@ -73,7 +73,7 @@ pub mod observe;
 #[cfg(feature = "otel")]
 pub mod otel;
 pub mod outbox;
-#[cfg(feature = "otel")]
+#[cfg(any(feature = "otel", feature = "xray"))]
 pub mod setup;
 pub mod trace;
 #[cfg(feature = "transport")]
@@ -82,7 +82,7 @@ pub mod transport;
 pub mod xray;
 
 pub use error::Error;
-#[cfg(feature = "otel")]
+#[cfg(any(feature = "otel", feature = "xray"))]
 pub use setup::{Belvedere, BelvedereClientLayer, BelvedereLayer, Setup, from_env};
 
 #[cfg(all(doctest, feature = "full", feature = "console"))]

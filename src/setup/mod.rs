@@ -88,33 +88,34 @@
 //! The key is sent to Honeycomb's own hosts, to the endpoint that is said to be Honeycomb's, and nowhere else. Honeycomb
 //! bills each data point of a metric as an event, so it gets metrics only if `OTEL_METRICS_EXPORTER` says `otlp`.
 
-mod auth;
-mod batch;
+mod absent;
 mod belvedere;
 mod builder;
-mod collector;
-mod endpoint;
+mod client_layer;
 mod env;
-mod exporters;
-mod honeycomb;
-mod instrumentation;
-mod key;
-mod layers;
-mod limits;
-mod logs;
-mod metrics;
-mod otlp;
+mod layer;
 mod pairs;
-mod providers;
-mod resource;
-mod sampler;
-mod signal;
-mod tls;
-mod traces;
+mod pass;
+mod propagation;
+mod service;
+mod start;
+
+// A backend is a folder with the same four things in it: what code has said of it (`Given`), what is to be started
+// (`Plan`, made where anything may be refused), what was started (`Running`), and its observers (`Server`, `Client`).
+#[cfg(not(feature = "otel"))]
+use self::absent as otel;
+#[cfg(feature = "otel")]
+mod otel;
+#[cfg(not(feature = "xray"))]
+use self::absent as xray;
+#[cfg(feature = "xray")]
+mod xray;
 
 pub use self::{
-    belvedere::{Belvedere, BelvedereClientLayer, BelvedereLayer},
+    belvedere::Belvedere,
     builder::Setup,
+    client_layer::{BelvedereClientLayer, CalledExchange},
+    layer::{BelvedereLayer, ServedExchange},
 };
 
 use crate::Error;
