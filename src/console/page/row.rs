@@ -28,7 +28,19 @@ pub(super) fn row(store: &Store, trace: &Trace) -> Markup {
                     span.service { (dot(store, service)) (service) }
                 }
             }
-            td.count { (row.spans) }
+            td.got { (chip(row.segments)) }
+            td.count { @if row.spans > 0 { (row.spans) } @else { "–" } }
+        }
+    }
+}
+
+/// Whether X-Ray got it: full where it did, and with how many segments.
+fn chip(segments: usize) -> Markup {
+    html! {
+        @if segments > 0 {
+            span.chip-of.full title={ "X-Ray got " (segments) " segment" @if segments != 1 { "s" } } { "X-Ray " (segments) }
+        } @else {
+            span.chip-of title="X-Ray got nothing of it" { "X-Ray –" }
         }
     }
 }

@@ -86,7 +86,7 @@ impl Encoding {
             Self::Protobuf => ExportTraceServiceRequest::decode(bytes).map_err(|error| error.to_string()),
             Self::Json => lenient::decode(bytes),
         }
-        .map_err(Refusal::Garbage)
+        .map_err(|error| Refusal::Garbage(format!("not an OTLP request: {error}")))
     }
 
     fn fits(self, bytes: &[u8]) -> bool {
