@@ -1,3 +1,5 @@
+use belvedere::xray::DaemonAddress;
+
 use crate::telemetry::Also;
 
 /// What the command line asks for.
@@ -31,14 +33,21 @@ impl Args {
                 ("healthy", Self::Backend { traffic: 0 }) => Self::Healthy,
                 ("--traffic", Self::Backend { .. }) => Self::Backend { traffic: rate(args.next())? },
                 ("--child", Self::Timeline) => Self::TimelineChild { also: Also::default() },
-                ("--otlp", Self::TimelineChild { .. }) => {
-                    Self::TimelineChild { also: Also { otlp: args.next() } }
+                ("--otlp", Self::TimelineChild { also }) => {
+                    Self::TimelineChild { also: Also { otlp: args.next(), ..also } }
+                }
+                ("--xray-daemon", Self::TimelineChild { also }) => {
+                    Self::TimelineChild { also: Also { xray_daemon: Some(daemon(args.next())?), ..also } }
                 }
                 _ => return Err(format!("{arg:?} means nothing here\n\n{HELP}")),
             };
         }
         Ok(parsed)
     }
+}
+
+fn daemon(text: Option<String>) -> Result<DaemonAddress, String> {
+    text.unwrap_or_default().parse().map_err(|error: belvedere::Error| error.to_string())
 }
 
 fn rate(text: Option<String>) -> Result<u32, String> {
@@ -75,8 +84,11 @@ mod tests {
         assert_eq!(parse("--traffic 5"), Ok(Args::Backend { traffic: 5 }));
         assert_eq!(parse("timeline"), Ok(Args::Timeline));
         assert_eq!(parse("timeline --child"), Ok(Args::TimelineChild { also: Also::default() }));
-        let also = Also { otlp: Some("x".to_owned()) };
-        assert_eq!(parse("timeline --child --otlp x"), Ok(Args::TimelineChild { also }));
+        let daemon = "127.0.0.1:2001".parse().unwrap();
+        let also = Also { otlp: Some("x".to_owned()), xray_daemon: Some(daemon) };
+        let line = format!("timeline --child {}", also.args().join(" "));
+        assert_eq!(line, "timeline --child --otlp x --xray-daemon 127.0.0.1:2001");
+        assert_eq!(parse(&line), Ok(Args::TimelineChild { also }));
         assert_eq!(parse("healthy"), Ok(Args::Healthy));
         assert_eq!(parse("--traffic 5 --help"), Ok(Args::Help));
     }
@@ -90,6 +102,8 @@ mod tests {
             "--child",
             "--otlp x",
             "timeline --otlp x",
+            "timeline --child --xray-daemon",
+            "timeline --child --xray-daemon x",
             "timeline --traffic 1",
             "--traffic 1 timeline",
             "timeline healthy",

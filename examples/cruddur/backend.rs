@@ -24,10 +24,10 @@ pub(crate) async fn run(traffic: u32) -> Result<(), BoxError> {
     let child = if settings.timeline.is_none() { start_timeline(&telemetry).await } else { None };
     let router = {
         let timeline = settings.timeline.or_else(|| child.as_ref().map(Child::authority));
-        let client = timeline.map(|at| Client::new(at, &telemetry.belvedere.client_layer()));
+        let client = timeline.map(|at| Client::new(at, telemetry.belvedere.client_layer()));
         let page = Page::new(telemetry.console_url().as_deref());
         let app = Arc::new(App { store: Store::default(), timeline: client, page });
-        app::router(app, telemetry.belvedere.otel_layer()).layer(cors::layer(settings.origins))
+        app::router(app, telemetry.belvedere.layer()).layer(cors::layer(settings.origins))
     };
 
     println!("Open {url}");

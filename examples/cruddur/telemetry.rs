@@ -1,7 +1,7 @@
 use std::{env, time::Duration};
 
 use axum::BoxError;
-use belvedere::{Belvedere, Setup, console::Console};
+use belvedere::{Belvedere, Setup, console::Console, xray::DaemonAddress};
 
 use crate::settings::Settings;
 
@@ -15,6 +15,7 @@ pub(crate) struct Telemetry {
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Also {
     pub(crate) otlp: Option<String>,
+    pub(crate) xray_daemon: Option<DaemonAddress>,
 }
 
 // ===== impl Telemetry =====
@@ -44,18 +45,22 @@ impl Telemetry {
 
 impl Also {
     fn console(console: &Console) -> Self {
-        Self { otlp: Some(console.otlp_endpoint()) }
+        let daemon = console.xray_daemon().map(|daemon| daemon.parse().expect("it is where it listens"));
+        Self { otlp: Some(console.otlp_endpoint()), xray_daemon: daemon }
     }
 
     /// For the command line of another process.
-    pub(crate) fn args(&self) -> Vec<&str> {
-        let Self { otlp } = self;
-        otlp.iter().flat_map(|otlp| ["--otlp", otlp]).collect()
+    pub(crate) fn args(&self) -> Vec<String> {
+        let Self { otlp, xray_daemon } = self;
+        let daemon = xray_daemon.as_ref().map(ToString::to_string);
+        let args = [("--otlp", otlp.clone()), ("--xray-daemon", daemon)].into_iter();
+        args.filter_map(|(name, value)| Some([name.to_owned(), value?])).flatten().collect()
     }
 
     pub(crate) fn onto(self, setup: Setup) -> Setup {
-        let Self { otlp } = self;
-        otlp.into_iter().fold(setup, Setup::otlp)
+        let Self { otlp, xray_daemon } = self;
+        let setup = otlp.into_iter().fold(setup, Setup::otlp);
+        xray_daemon.into_iter().fold(setup, Setup::xray_daemon)
     }
 }
 
@@ -81,9 +86,10 @@ pub(crate) async fn shutdown(
     }
 }
 
-/// A service starts without its console, too.
+/// A service starts without its console, too. Who looks at it wants to see every request that he makes.
 fn console() -> Option<Console> {
     Console::builder()
+        .xray_sampling(1, 1.0)
         .start()
         .inspect_err(|error| tracing::warn!("no console: {}", crate::error::chain(error)))
         .ok()

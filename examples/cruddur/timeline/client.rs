@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tower::{Layer, ServiceExt as _};
 use uuid::Uuid;
 
-use super::{Ask, Timeline};
+use super::{Ask, NAME, Timeline};
 
 /// Calls the second service, with the trace in the headers of each call.
 #[derive(Clone, Debug)]
@@ -30,7 +30,9 @@ type Traced<S> = <BelvedereClientLayer as Layer<S>>::Service;
 // ===== impl Client =====
 
 impl Client {
-    pub(crate) fn new(at: Authority, layer: &BelvedereClientLayer) -> Self {
+    pub(crate) fn new(at: Authority, layer: BelvedereClientLayer) -> Self {
+        // One node on the map, whether it answers or not, and wherever it is.
+        let layer = layer.xray(|xray| xray.name(|_| NAME).traced(true));
         let http = Http::builder(TokioExecutor::new()).build_http();
         Self { at, http: layer.layer(http) }
     }

@@ -56,7 +56,8 @@ fn router(belvedere: &Belvedere) -> Router {
 
 /// Puts what there is into an order.
 ///
-/// Demonstrates a span whose parent is in another process, and a span made by hand below it.
+/// Demonstrates a span whose parent is in another process, and a span made by hand below it. For X-Ray it is a node of
+/// its own on the map: a segment with another name, whose parent is the backend's subsegment.
 async fn rank(Path(timeline): Path<Timeline>, Payload(ask): Payload<Ask>) -> Result<Json<Vec<Uuid>>, Error> {
     let candidates = i64::try_from(ask.candidates()).unwrap_or(i64::MAX);
     Ok(Json(global::tracer("timeline").in_span("rank", |context| {
