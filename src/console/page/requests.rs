@@ -66,7 +66,7 @@ fn table(store: &Store, traces: &[&Trace]) -> Markup {
                     th.what scope="col" { "Request" }
                     th.took scope="col" colspan="2" { "Duration" }
                     th.who scope="col" { "Services" }
-                    th.got scope="col" { "Got by" }
+                    th.got scope="col" { "X-Ray" }
                     th.count scope="col" { "Spans" }
                 }
             }

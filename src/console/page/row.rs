@@ -34,14 +34,10 @@ pub(super) fn row(store: &Store, trace: &Trace) -> Markup {
     }
 }
 
-/// Whether X-Ray got it: full where it did, and with how many segments.
+/// What X-Ray got of it.
 fn chip(segments: usize) -> Markup {
     html! {
-        @if segments > 0 {
-            span.chip-of.full title={ "X-Ray got " (segments) " segment" @if segments != 1 { "s" } } { "X-Ray " (segments) }
-        } @else {
-            span.chip-of title="X-Ray got nothing of it" { "X-Ray –" }
-        }
+        @if segments > 0 { span.tag { (segments) " segment" @if segments != 1 { "s" } } } @else { "–" }
     }
 }
 
