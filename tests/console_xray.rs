@@ -4,6 +4,7 @@
 #![cfg(all(feature = "console", feature = "xray"))]
 
 use std::fs;
+use std::io::Write;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -316,6 +317,72 @@ async fn what_is_not_taken_is_told_by_its_code() {
         ]
     );
     assert!(get(&console, "/").await.text().contains(ID));
+}
+
+#[tokio::test]
+async fn packed_bodies_are_unpacked() {
+    let console = daemon();
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    let body = json!({ "TraceSegmentDocuments": [plain(ID, "packed")] }).to_string();
+    encoder.write_all(body.as_bytes()).expect("memory");
+    let packed = encoder.finish().expect("memory");
+    let address = console.xray_daemon().expect("an address");
+    let headers = [("content-encoding", "gzip")];
+    let answer = page::send_to(address, Method::POST, "/TraceSegments", &headers, packed).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(get(&console, "/").await.text().contains("packed"));
+}
+
+#[tokio::test]
+async fn odd_documents_are_shown() {
+    let console = daemon();
+    let odd = [
+        json!(null),
+        json!(-1),
+        json!(1e308),
+        json!("é\u{0}\n"),
+        json!([[], {}, null]),
+        json!({ "": { "a.b": {} } }),
+        json!(true),
+    ];
+    let members = [
+        "name",
+        "start_time",
+        "end_time",
+        "in_progress",
+        "parent_id",
+        "type",
+        "http",
+        "aws",
+        "cause",
+        "annotations",
+        "metadata",
+        "subsegments",
+        "links",
+        "sql",
+        "user",
+        "namespace",
+        "service",
+        "fault",
+        "error",
+        "more",
+    ];
+    for (number, member) in members.into_iter().enumerate() {
+        for (place, value) in odd.iter().enumerate() {
+            let trace = format!("{:032x}", number * 100 + place + 1);
+            let mut document = json_of(&plain(&trace, "odd"));
+            let exception =
+                json!({ "id": value, "cause": value, "message": value, "stack": [value, { "line": value }] });
+            document["subsegments"] =
+                json!([{ member: value, "cause": { "exceptions": [exception, value] } }, value]);
+            document[member] = value.clone();
+            let taken = put(&console, &[document.to_string()]).await.text();
+            assert!(taken.contains("[]"), "{member}: {value}: {taken}");
+            for path in [format!("/r/{trace}"), format!("/r/{trace}.xray.json"), "/?q=odd".to_owned()] {
+                assert_eq!(get(&console, &path).await.status, StatusCode::OK, "{member}: {value}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

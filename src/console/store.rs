@@ -196,6 +196,15 @@ impl Store {
     }
 }
 
+// ===== impl Door =====
+
+impl Door {
+    pub(super) fn refuse(&mut self, reason: &impl ToString) {
+        self.refused += 1;
+        self.reason = Some(reason.to_string());
+    }
+}
+
 const SPANS: usize = 100_000;
 const COLORS: usize = 8;
 const REMEMBERED: usize = 1024;

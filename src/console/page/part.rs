@@ -18,7 +18,7 @@ pub(super) fn facts(parts: &Parts, axis: Axis, part: &Part) -> Markup {
             h2 { (xray::name(head)) }
             p.about {
                 span { (xray::kind(part)) }
-                @if head.end.is_some() { span { (clock::duration(head.duration())) } }
+                span { @if head.end.is_some() { (clock::duration(head.duration())) } @else { "in progress" } }
                 span { "at +" (clock::duration(head.start.saturating_sub(axis.start))) }
                 (xray::flags(head))
             }

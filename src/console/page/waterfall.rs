@@ -23,7 +23,8 @@ pub(super) struct Bar<'a> {
     /// The name of its colour.
     pub(super) class: &'a str,
     pub(super) start: u64,
-    pub(super) end: u64,
+    /// None while it goes on.
+    pub(super) end: Option<u64>,
     pub(super) events: &'a [Event],
 }
 
@@ -90,8 +91,8 @@ impl Axis {
         html! {
             svg.ticks width="100%" height="24" aria-hidden="true" {
                 @for (place, step) in self.steps().enumerate() {
-                    @let x = percent(self.at(self.start + step));
-                    @let late = self.at(self.start + step) > 92.0;
+                    @let x = percent(self.at(self.start.saturating_add(step)));
+                    @let late = self.at(self.start.saturating_add(step)) > 92.0;
                     line x1=(x) x2=(x) y1="16" y2="24" {}
                     text.odd[place % 2 == 1] x=(x) y="12" text-anchor=(if step == 0 { "start" } else if late { "end" } else { "middle" }) {
                         (if step == 0 { "0".to_owned() } else { clock::round(step) })
@@ -106,7 +107,8 @@ impl Axis {
 
 impl Bar<'_> {
     fn duration(self) -> String {
-        clock::duration(self.end.saturating_sub(self.start))
+        let Some(end) = self.end else { return "in progress".to_owned() };
+        clock::duration(end.saturating_sub(self.start))
     }
 }
 
@@ -135,7 +137,7 @@ fn line(store: &Store, trace: &Trace, axis: Axis, node: Node) -> Markup {
 
 fn of_span<'a>(span: &'a Span, class: &'a str) -> Bar<'a> {
     let data = &span.data;
-    Bar { class, start: data.start_time_unix_nano, end: data.end_time_unix_nano, events: &data.events }
+    Bar { class, start: data.start_time_unix_nano, end: Some(data.end_time_unix_nano), events: &data.events }
 }
 
 /// The lines that lead from a parent to its children.
@@ -161,11 +163,11 @@ pub(super) fn rails(node: Node) -> Markup {
 
 pub(super) fn bar(axis: Axis, bar: Bar<'_>) -> Markup {
     let Bar { class, start, end, events } = bar;
-    let (from, to) = (axis.at(start), axis.at(end));
+    let (from, to) = (axis.at(start), end.map_or(100.0, |end| axis.at(end)));
     html! {
         svg.time.(class) width="100%" height="32" role="img" aria-label=(bar.duration()) {
             @for step in axis.steps() {
-                @let x = percent(axis.at(axis.start + step));
+                @let x = percent(axis.at(axis.start.saturating_add(step)));
                 line.grid x1=(x) x2=(x) y1="0" y2="32" {}
             }
             rect.bar x=(percent(from.min(99.7))) y="10" width=(percent((to - from).max(0.3))) height="12" rx="2.5" {}

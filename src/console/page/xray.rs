@@ -53,7 +53,7 @@ fn sampling(state: &State) -> Markup {
 fn line(store: &Store, parts: &Parts, axis: Axis, node: Node) -> Markup {
     let part = parts.get(node.place);
     let head = &part.head;
-    let bar = Bar { class: class(head), start: head.start, end: end(head, axis), events: &[] };
+    let bar = Bar { class: class(head), start: head.start, end: head.end, events: &[] };
     let id = (head.id > 0).then(|| format!("x-{:016x}", head.id));
     html! {
         li.segment.(mark::class(health(head.flags))) id=[id] {
@@ -78,11 +78,10 @@ pub(super) fn name(head: &Head) -> &str {
     if head.name.is_empty() { "(no name)" } else { &head.name }
 }
 
-/// In X-Ray's colours, and in its words.
+/// In X-Ray's colours, and in its words. That it is in progress stands beside the bar.
 pub(super) fn flags(head: &Head) -> Markup {
     html! {
         @for word in head.flags.words() { span.flag.(word) { (word) } }
-        @if head.end.is_none() { span.flag { "in progress" } }
     }
 }
 
@@ -100,11 +99,6 @@ pub(super) fn kind(part: &Part) -> &str {
 /// The name of the colour of a bar.
 fn class(head: &Head) -> &'static str {
     head.flags.words().next().unwrap_or(if head.end.is_none() { "progress" } else { "ok" })
-}
-
-/// What is in progress goes on.
-fn end(head: &Head, axis: Axis) -> u64 {
-    head.end.unwrap_or(axis.end())
 }
 
 fn health(flags: Flags) -> Health {

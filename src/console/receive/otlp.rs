@@ -141,9 +141,7 @@ async fn post(state: &Arc<State>, signal: Signal, request: Request<Incoming>) ->
     match answer {
         Ok(taken) => accepted(encoding, &taken),
         Err(refusal) => {
-            let mut store = state.store();
-            store.door.refused += 1;
-            store.door.reason = Some(refusal.to_string());
+            state.store().door.refuse(&refusal);
             refusal.reply(encoding)
         }
     }

@@ -72,7 +72,10 @@ pub(in crate::console) async fn call(state: &Arc<State>, call: Call, request: Re
     }
     match take(state, call, request).await {
         Ok(answer) => reply::json(StatusCode::OK, answer.to_string()),
-        Err(refusal) => failure(refusal.status().0, "InvalidRequestException", &refusal.to_string()),
+        Err(refusal) => {
+            state.store().door.refuse(&refusal);
+            failure(refusal.status().0, "InvalidRequestException", &refusal.to_string())
+        }
     }
 }
 
