@@ -22,6 +22,9 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+#[path = "cruddur/compose.rs"]
+mod compose;
+mod support;
 #[path = "support/webdriver.rs"]
 mod webdriver;
 
@@ -443,6 +446,118 @@ async fn no_console_is_started_where_nothing_is_sent() {
         let backend = Backend::with(&[var], &[]).await;
         assert_eq!(backend.console_url().await, "", "{var:?}");
     }
+}
+
+// ===== segments =====
+
+#[tokio::test]
+async fn a_route_has_the_subsegments_of_the_course() {
+    let backend = Backend::start().await;
+    let console = backend.console().await;
+    for (path, names) in [
+        ("/api/activities/home", json!(["activities_home", ["timeline"]])),
+        ("/api/activities/notifications", json!(["timeline"])),
+        ("/api/activities/@andrewbrown", json!(["activities_users", ["mock-data"]])),
+        (&*format!("/api/activities/{CRUD_UUID}"), json!(["activities_show"])),
+        ("/api/activities/nowhere", json!(["activities_show"])),
+        ("/api/message_groups", json!([])),
+    ] {
+        let answer = backend.send("GET", path, &[("x-user", "londo")], "").await;
+        let segment = console.segment(&answer.trace_id(), "backend-flask").await;
+        assert_eq!(names_in(&segment), names, "{path}");
+        assert_eq!(segment["user"], "londo", "{path}");
+        assert_eq!(segment["annotations"]["app_user_id"], "londo", "{path}");
+        assert_eq!(segment["http"]["response"]["status"], answer.status.as_u16(), "{path}");
+        assert_eq!(segment["error"] == true, answer.status == 404, "{path}");
+        assert_eq!(segment["fault"], Value::Null, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_data_of_a_user_s_page_is_described() {
+    let backend = Backend::start().await;
+    let answer = backend.get("/api/activities/@worf").await;
+    let segment = backend.console().await.segment(&answer.trace_id(), "backend-flask").await;
+    let mock = &segment["subsegments"][0]["subsegments"][0];
+    assert_eq!(mock["annotations"], json!({"handle": "worf"}));
+    let key = &mock["metadata"]["namespace"]["key"];
+    assert_eq!(keys(key), ["now", "results-size"]);
+    assert_eq!(key["results-size"], answer.json().as_array().unwrap().len());
+    assert!(is_time(&key["now"]), "{key}");
+}
+
+#[tokio::test]
+async fn the_other_service_is_a_node_of_its_own() {
+    let backend = Backend::start().await;
+    let console = backend.console().await;
+    let answer = backend.get("/api/activities/home").await;
+    let trace = answer.trace_id();
+    let here = console.segment(&trace, "backend-flask").await;
+    let there = console.segment(&trace, "timeline").await;
+    let call = &here["subsegments"][0]["subsegments"][0];
+    assert_eq!((&call["name"], &call["namespace"]), (&json!("timeline"), &json!("remote")));
+    assert_eq!(call["traced"], true);
+    assert_eq!(there["parent_id"], call["id"]);
+    assert_eq!(there["trace_id"], here["trace_id"]);
+
+    let spans = console.spans(&trace, 5).await;
+    assert_eq!(Span::find(&spans, "GET /api/activities/home").id, text(&here["id"]));
+    assert_eq!(Span::find(&spans, "POST").id, text(&call["id"]));
+    assert_eq!(Span::find(&spans, "POST /timelines/{timeline}").id, text(&there["id"]));
+}
+
+#[tokio::test]
+async fn errors_and_panics_are_faults_with_their_cause() {
+    let backend = Backend::start().await;
+    let console = backend.console().await;
+    for (path, said) in [
+        ("/rollbar/error", &["the feed cannot be read", "the database does not answer"][..]),
+        ("/rollbar/panic", &["somebody pressed the button"]),
+    ] {
+        let answer = backend.get(path).await;
+        let segment = console.segment(&answer.trace_id(), "backend-flask").await;
+        assert_eq!(segment["fault"], true, "{path}");
+        let exceptions = list(&segment["cause"]["exceptions"]);
+        let messages: Vec<_> = exceptions.iter().map(|exception| text(&exception["message"])).collect();
+        assert_eq!(messages, said, "{path}");
+    }
+    let answer = backend.post("/api/activities", json!({})).await;
+    let segment = console.segment(&answer.trace_id(), "backend-flask").await;
+    assert_eq!((&segment["error"], &segment["fault"]), (&json!(true), &Value::Null), "a 422 is the caller's");
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_answers_is_a_fault_of_the_call_alone() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let backend = Backend::with(&[("TIMELINE_URL", &format!("http://{free}"))], &[]).await;
+    let answer = backend.get("/api/activities/home").await;
+    let segment = backend.console().await.segment(&answer.trace_id(), "backend-flask").await;
+    let call = &segment["subsegments"][0]["subsegments"][0];
+    assert_eq!((&call["name"], &call["fault"]), (&json!("timeline"), &json!(true)));
+    assert_ne!(call["cause"], Value::Null);
+    assert_eq!((answer.status.as_u16(), &segment["fault"]), (200, &Value::Null));
+}
+
+#[tokio::test]
+async fn segments_go_to_the_daemon_that_the_environment_names_as_well() {
+    let place = console();
+    let daemon = place.xray_daemon().unwrap();
+    let vars = [("AWS_XRAY_DAEMON_ADDRESS", daemon), ("AWS_XRAY_TRACING_NAME", "mine")];
+    let backend = Backend::with(&vars, &[]).await;
+    let trace = backend.get("/api/activities/home").await.trace_id();
+    for console in [Console(place.url()), backend.console().await] {
+        console.segment(&trace, "mine").await;
+        console.segment(&trace, "timeline").await;
+    }
+}
+
+#[tokio::test]
+async fn without_x_ray_there_are_no_segments() {
+    let backend = Backend::with(&[("AWS_XRAY_SDK_ENABLED", "false")], &[]).await;
+    let console = backend.console().await;
+    let trace = backend.get("/api/activities/home").await.trace_id();
+    console.spans(&trace, 5).await;
+    assert_eq!(console.documents(&trace).await, [Value::Null; 0]);
 }
 
 // ===== in a browser =====
@@ -905,6 +1020,29 @@ impl Console {
     }
 }
 
+// ===== impl Console, of X-Ray =====
+
+impl Console {
+    /// The segment of a service, once it is here.
+    async fn segment(&self, trace_id: &str, service: &str) -> Value {
+        let arrived = async {
+            loop {
+                let documents = self.documents(trace_id).await;
+                if let Some(segment) = documents.into_iter().find(|segment| segment["name"] == service) {
+                    return segment;
+                }
+                sleep(Duration::from_millis(50)).await;
+            }
+        };
+        timeout(PATIENCE, arrived).await.unwrap_or_else(|_| panic!("no segment of {service} in {trace_id}"))
+    }
+
+    async fn documents(&self, trace_id: &str) -> Vec<Value> {
+        let answer = get(&format!("{}r/{trace_id}.xray.json", self.0)).await;
+        if answer.status == 200 { list(&answer.json()).to_vec() } else { Vec::new() }
+    }
+}
+
 // ===== impl Span =====
 
 impl Span {
@@ -987,6 +1125,12 @@ async fn complaints(browser: &webdriver::Browser) -> Vec<String> {
             .any(|(of, status)| complaint.contains(of) && complaint.contains(status))
     };
     browser.complaints().await.into_iter().filter(|complaint| !is_meant(complaint)).collect()
+}
+
+/// A console that is not the example's own.
+fn console() -> belvedere::console::Console {
+    let free = "127.0.0.1:0".parse().unwrap();
+    belvedere::console::Console::builder().address(free).xray(free).xray_sampling(1, 1.0).start().unwrap()
 }
 
 async fn get(url: &str) -> Answer {
@@ -1098,6 +1242,16 @@ fn list(value: &Value) -> &[Value] {
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
+}
+
+/// The names of a segment's subsegments, each before those of its own.
+fn names_in(segment: &Value) -> Value {
+    let mut names = Vec::new();
+    for subsegment in list(&segment["subsegments"]) {
+        names.push(subsegment["name"].clone());
+        names.extend(Some(names_in(subsegment)).filter(|within| *within != json!([])));
+    }
+    names.into()
 }
 
 /// ISO 8601 with an offset.

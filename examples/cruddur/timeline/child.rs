@@ -22,13 +22,13 @@ pub(crate) struct Child {
 // ===== impl Child =====
 
 impl Child {
-    /// Starts it and waits until it listens. What names the backend must not name it.
+    /// Starts it and waits until it listens.
     pub(crate) async fn start(also: &Also) -> Result<Self, BoxError> {
         let mut process = Command::new(env::current_exe()?)
             .args(["timeline", "--child"])
             .args(also.args())
             .env("OTEL_SERVICE_NAME", NAME)
-            .env("AWS_XRAY_TRACING_NAME", NAME)
+            .envs(tracing_name())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -69,6 +69,11 @@ impl Drop for Child {
     }
 }
 
+/// What names the backend must not name it. Where nothing does, a name would turn X-Ray on.
+fn tracing_name() -> Option<(&'static str, &'static str)> {
+    env::var_os(TRACING_NAME).filter(|name| !name.is_empty()).map(|_| (TRACING_NAME, NAME))
+}
+
 /// The first line that it prints.
 async fn address(output: &mut BufReader<ChildStdout>) -> Result<SocketAddr, BoxError> {
     let mut line = String::new();
@@ -107,5 +112,6 @@ async fn write(text: &str) {
     drop(stdout.flush().await);
 }
 
+const TRACING_NAME: &str = "AWS_XRAY_TRACING_NAME";
 const PATIENCE: Duration = Duration::from_secs(5);
 const HASTE: Duration = Duration::from_secs(1);
