@@ -550,6 +550,19 @@ mod otel_traces_sampler_arg {
     }
 
     #[test]
+    fn x_ray_s_rules_have_none_which_is_told() {
+        let warnings = warnings(&[
+            ("OTEL_TRACES_SAMPLER", "xray"),
+            ("OTEL_TRACES_SAMPLER_ARG", "endpoint=http://localhost:2000,polling_interval=360"),
+        ]);
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(
+            warnings[0].contains("OTEL_TRACES_SAMPLER_ARG")
+                && warnings[0].contains("AWS_XRAY_DAEMON_ADDRESS")
+        );
+    }
+
+    #[test]
     fn a_bad_one_is_everything() {
         for share in ["1.5", "-0.1", "half", "NaN"] {
             let warnings =
@@ -1741,6 +1754,7 @@ mod aws_xray_daemon_address {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         assert_eq!(proxy.received()[0].path, "/GetSamplingRules");
+        belvedere.shutdown(Duration::ZERO).await;
     }
 
     #[test]

@@ -38,7 +38,8 @@ impl Setup {
         self
     }
 
-    /// Whether what there is once in a process is set: OpenTelemetry's global providers. Default: yes.
+    /// Whether what there is once in a process is set: OpenTelemetry's global providers, and what
+    /// `AWS_XRAY_CONTEXT_MISSING` says. Default: yes.
     pub fn global(mut self, global: bool) -> Self {
         self.global = global;
         self

@@ -105,9 +105,9 @@ mod tests {
         let server =
             Observe::new(service_fn(move |_: Request<()>| client.clone().oneshot(call.clone())), pass);
         let mut request = Request::new(());
-        headers
-            .iter()
-            .for_each(|(name, value)| drop(request.headers_mut().append(*name, value.parse().unwrap())));
+        for (name, value) in headers {
+            request.headers_mut().append(*name, value.parse().unwrap());
+        }
         server.oneshot(request).await.unwrap().into_parts().0.headers
     }
 

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Error,
     setup::start::Start,
-    xray::{ContextMissing, DaemonAddress, XRayClientLayer, XRayLayer},
+    xray::{ContextMissing, DaemonAddress, Sampler, XRayClientLayer, XRayLayer},
 };
 
 /// What is to be started. Whatever may be refused has been looked at.
@@ -42,6 +42,11 @@ impl Plan {
             let exporter = Exporter::None;
             return Ok(Self { switch, name, also, exporter, sampling: None, is_for_spans, missing: None });
         }
+        if is_for_spans && env.text(SAMPLER_ARG).is_some() {
+            env.note(format!(
+                "{SAMPLER_ARG} is not used by X-Ray's sampler: it asks AWS_XRAY_DAEMON_ADDRESS"
+            ));
+        }
         let exporter = Exporter::read(env)?;
         let sampling = Some(Sampling::read(env, &exporter, &also)?);
         let missing = ContextMissing::lookup(env.lookup())?;
@@ -57,30 +62,21 @@ impl Plan {
     pub(in crate::setup) fn start(self, start: &Start<'_>) -> Result<Running, Error> {
         let Self { switch, name, also, exporter, sampling, is_for_spans, missing } = self;
         let by = sampling.as_ref().map(Sampling::name);
-        let sampler = sampling.map(|sampling| sampling.sampler(start.outbox));
-        let layers = match switch {
-            Switch::On => {
-                let lane = exporter.lane(start.outbox, &also);
-                tracing::info!(target: TARGET, to = %lane, name, sampling = by, "segments: on");
-                if start.global {
-                    missing.into_iter().for_each(ContextMissing::install);
-                }
-                let layer = XRayLayer::on(name.clone(), lane).one_decision(is_for_spans);
-                let sampler = sampler.clone().unwrap_or_default();
-                let (server, client) = (start.propagation.clone(), start.propagation.clone());
-                Some((layer.sample(sampler).propagation(server), XRayClientLayer::new().propagation(client)))
-            }
-            Switch::Off(why) => {
-                tracing::info!(target: TARGET, "segments: off, because {why}");
-                None
-            }
-            Switch::Unsaid => {
-                tracing::info!(target: TARGET, "segments: off; AWS_XRAY_DAEMON_ADDRESS or {TRACING_NAME} turns them on");
-                None
-            }
-        };
-        let rules = sampler.filter(|_| is_for_spans).map(|sampler| (sampler, name));
-        Ok(Running::new(layers, rules))
+        let sampler = sampling.map_or_else(Sampler::default, |sampling| sampling.sampler(start.outbox));
+        let layers = (switch == Switch::On).then(|| {
+            let lane = exporter.lane(start.outbox, &also);
+            tracing::info!(target: TARGET, to = %lane, name, sampling = by, "segments: on");
+            missing.filter(|_| start.global).into_iter().for_each(ContextMissing::install);
+            let layer = XRayLayer::on(name.clone(), lane).sample(sampler.clone()).one_decision(is_for_spans);
+            let client = XRayClientLayer::new().propagation(start.propagation.clone());
+            (layer.propagation(start.propagation.clone()), client)
+        });
+        match switch {
+            Switch::On => {}
+            Switch::Off(why) => tracing::info!(target: TARGET, "segments: off, because {why}"),
+            Switch::Unsaid => tracing::info!(target: TARGET, "segments: off; {HINT}"),
+        }
+        Ok(Running::new(layers, is_for_spans.then_some((sampler, name))))
     }
 }
 
@@ -98,5 +94,7 @@ fn warn_of_what_is_not_read(env: &Env) {
     }
 }
 
+const SAMPLER_ARG: &str = "OTEL_TRACES_SAMPLER_ARG";
 const TARGET: &str = "belvedere::setup";
+const HINT: &str = "AWS_XRAY_DAEMON_ADDRESS or AWS_XRAY_TRACING_NAME turns them on";
 const TRACING_NAME: &str = "AWS_XRAY_TRACING_NAME";

@@ -14,7 +14,7 @@ pub(super) enum Sampling {
     /// Rules of a file, or AWS's default where there is nobody to ask.
     Local(Sampler),
     /// The account's rules, by a daemon.
-    Daemon(DaemonProxy),
+    Daemon(Box<DaemonProxy>),
     /// The account's rules, by X-Ray itself.
     Api(Box<Client>),
 }
@@ -31,7 +31,8 @@ impl Sampling {
         if let Some(path) = env.text(RULES) {
             return file(&path).map(Self::Local);
         }
-        let proxy = |address: &DaemonAddress| DaemonProxy::new(address).map(Self::Daemon);
+        let proxy =
+            |address: &DaemonAddress| DaemonProxy::new(address).map(|proxy| Self::Daemon(Box::new(proxy)));
         match (exporter, also) {
             (Exporter::Api(client), _) => Ok(Self::Api(client.clone())),
             (Exporter::Daemon(Some(address)), _) | (_, [address, ..]) => proxy(address),
@@ -44,7 +45,7 @@ impl Sampling {
     pub(super) fn sampler(self, outbox: &Outbox) -> Sampler {
         match self {
             Self::Local(sampler) => sampler,
-            Self::Daemon(proxy) => Sampler::central(proxy, Sampler::default(), outbox),
+            Self::Daemon(proxy) => Sampler::central(*proxy, Sampler::default(), outbox),
             Self::Api(client) => Sampler::central(*client, Sampler::default(), outbox),
         }
     }
