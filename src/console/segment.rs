@@ -139,10 +139,11 @@ pub(super) fn id(value: &Value) -> Option<u64> {
     u64::from_str_radix(text, 16).ok().filter(|id| plain && *id != 0)
 }
 
-/// Seconds since 1970 as nanoseconds. A double has no more than its microseconds right.
+/// Seconds since 1970 as nanoseconds. A double of today has a few tenths of a microsecond right.
 fn nanos(value: &Value) -> u64 {
     let seconds = value.as_f64().or_else(|| value.as_str()?.parse().ok()).unwrap_or_default();
-    ((seconds * 1e6).round() as u64).saturating_mul(1_000)
+    let tenths = (seconds.fract() * 1e7).round() as u64;
+    (seconds as u64).saturating_mul(1_000_000_000).saturating_add(tenths * 100)
 }
 
 fn number(value: &Value) -> Option<u64> {
@@ -189,7 +190,7 @@ mod tests {
         let Document { head, has_fault_within, .. } = document.expect("a document");
         assert_eq!(
             (head.id, head.start, head.duration()),
-            (0x45fa_a8b1_421f_30d5, 1_795_177_910_324_512_000, 815_000)
+            (0x45fa_a8b1_421f_30d5, 1_795_177_910_324_511_800, 815_600)
         );
         assert_eq!((head.path(), head.status, head.is_segment), (Some("/carts/7"), Some(503), true));
         assert!(head.flags.words().eq(["fault"]) && has_fault_within);

@@ -98,7 +98,8 @@ pub(super) fn kind(part: &Part) -> &str {
 
 /// The name of the colour of a bar.
 fn class(head: &Head) -> &'static str {
-    head.flags.words().next().unwrap_or(if head.end.is_none() { "progress" } else { "ok" })
+    let unflagged = if head.end.is_none() { "progress" } else { "ok" };
+    head.flags.words().next().unwrap_or(unflagged)
 }
 
 fn health(flags: Flags) -> Health {

@@ -24,7 +24,8 @@ type Heard = (Bytes, OwnedSemaphorePermit);
 /// Listens until it is dropped.
 pub(in crate::console) async fn listen(socket: UdpSocket, state: Arc<State>) {
     let (sender, receiver) = mpsc::channel(WAITING);
-    tokio::join!(hear(socket, &state, sender), keep(receiver, &state));
+    drop(tokio::spawn(keep(receiver, state.clone())));
+    hear(socket, &state, sender).await;
 }
 
 /// Empties the socket, whose own memory is small; what finds no room is lost, as it is with the daemon.
@@ -32,13 +33,10 @@ async fn hear(socket: UdpSocket, state: &State, heard: mpsc::Sender<Heard>) {
     let room = Arc::new(Semaphore::new(ROOM));
     let mut buffer = vec![0; LARGEST];
     loop {
-        let length = match socket.recv_from(&mut buffer).await {
-            Ok((length, _)) => length,
-            // An earlier answer's refusal, or out of memory: neither is the end.
-            Err(_) => {
-                tokio::time::sleep(BREATH).await;
-                continue;
-            }
+        let Ok((length, _)) = socket.recv_from(&mut buffer).await else {
+            // Out of memory, mostly: it comes back.
+            tokio::time::sleep(BREATH).await;
+            continue;
         };
         let share = u32::try_from(length + OVERHEAD).unwrap_or(u32::MAX);
         let waits = room
@@ -51,7 +49,7 @@ async fn hear(socket: UdpSocket, state: &State, heard: mpsc::Sender<Heard>) {
     }
 }
 
-async fn keep(mut heard: mpsc::Receiver<Heard>, state: &Arc<State>) {
+async fn keep(mut heard: mpsc::Receiver<Heard>, state: Arc<State>) {
     let mut batch = Vec::new();
     while heard.recv_many(&mut batch, BATCH).await > 0 {
         let (datagrams, reader) = (std::mem::take(&mut batch), state.clone());
