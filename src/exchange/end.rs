@@ -4,6 +4,8 @@ use std::{
 };
 
 use http::HeaderMap;
+#[cfg(any(feature = "otel", feature = "xray"))]
+use http::StatusCode;
 
 use super::{
     Code,
@@ -52,6 +54,18 @@ trait Told {
     fn as_error(&self) -> Option<&(dyn error::Error + 'static)>;
     fn fault(&self) -> Option<Fault>;
     fn reset(&self) -> Option<Code>;
+}
+
+// ===== impl End =====
+
+#[cfg(any(feature = "otel", feature = "xray"))]
+impl End<'_> {
+    /// The end of a call of gRPC. Where the head has said how it went, by its own status or by one that is not HTTP's 200,
+    /// the call was over then: who drops the rest unread cancels nothing.
+    pub(crate) fn of_call(self, status: Option<StatusCode>, code: Option<Code>) -> Self {
+        let told = code.is_some() || status.is_some_and(|status| status != StatusCode::OK);
+        if told && matches!(self, Self::Canceled) { Self::Complete { trailers: None } } else { self }
+    }
 }
 
 // ===== impl Failure =====

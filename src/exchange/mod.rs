@@ -14,6 +14,8 @@ mod annotations;
 mod end;
 mod forwarded;
 mod headers;
+#[cfg(any(feature = "otel", feature = "xray"))]
+mod hosts;
 mod methods;
 mod names;
 mod network;
@@ -30,11 +32,15 @@ pub use end::{End, Failure};
 pub(crate) use end::{known_name, said};
 pub use forwarded::Hops;
 pub use headers::HeaderNames;
+#[cfg(any(feature = "otel", feature = "xray"))]
+pub(crate) use hosts::Hosts;
 pub use methods::Methods;
 pub use names::Names;
 pub use network::Fault;
 pub use query::Query;
 pub use request::{Host, Peer, host, is_grpc, may_be_grpc, peer, scheme, version};
+#[cfg(any(feature = "otel", feature = "xray"))]
+pub(crate) use request::{default_port, target};
 pub use resends::Resends;
 pub use status::Code;
 pub use tally::Tally;

@@ -1,4 +1,4 @@
-use std::{borrow::Cow, net::SocketAddr};
+use std::{borrow::Cow, fmt, net::SocketAddr};
 
 use http::{Extensions, HeaderMap, Method, Uri, Version, header, request};
 
@@ -66,6 +66,23 @@ pub fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap, hops: Hops) -> Option<Host
     Host::read(written)
 }
 
+/// The scheme and the host that a client's request goes to: its own, or those of `origin`.
+#[cfg(any(feature = "otel", feature = "xray"))]
+pub(crate) fn target<'a>(
+    request: &'a request::Parts,
+    origin: Option<&'a Uri>,
+) -> (&'a str, Option<Host<'a>>) {
+    let scheme = request.uri.scheme_str().or_else(|| origin?.scheme_str());
+    let host = host(&request.uri, &request.headers, Hops::NONE);
+    let host = host.or_else(|| Host::read(origin?.authority()?.as_str()));
+    (scheme.unwrap_or("http"), host)
+}
+
+#[cfg(any(feature = "otel", feature = "xray"))]
+pub(crate) fn default_port(scheme: &str) -> u16 {
+    if scheme == "https" { 443 } else { 80 }
+}
+
 /// The socket address of whoever sent the request, if the server told it.
 pub fn peer(extensions: &Extensions) -> Option<SocketAddr> {
     if let Some(Peer(address)) = extensions.get() {
@@ -91,6 +108,19 @@ impl<'a> Host<'a> {
         let (name, port) =
             text.split_once(':').map_or((text, None), |(name, port)| (name, port.parse().ok()));
         (!name.is_empty()).then_some(Host { name, port })
+    }
+}
+
+/// As it stands in a URL.
+impl fmt::Display for Host<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, port } = self;
+        if name.contains(':') {
+            write!(f, "[{name}]")?
+        } else {
+            f.write_str(name)?
+        }
+        port.map_or(Ok(()), |port| write!(f, ":{port}"))
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn quietly<T>(observer: impl FnOnce() -> T) -> Option<T> {
 }
 
 /// What a panic said; empty where its payload was no string.
-pub(super) fn message(payload: &(dyn std::any::Any + Send)) -> &str {
+pub(crate) fn message(payload: &(dyn std::any::Any + Send)) -> &str {
     if let Some(message) = payload.downcast_ref::<&str>() {
         return message;
     }

@@ -160,10 +160,6 @@ pub(super) fn known_or_other(name: Option<Arc<str>>) -> Value {
 }
 
 /// The port that a scheme stands for.
-pub(super) fn default_port(scheme: &str) -> u16 {
-    if scheme == "https" { 443 } else { 80 }
-}
-
 /// What a stranger may make a method as long as.
 pub(super) const METHOD: usize = 256;
 pub(super) const HOST: usize = 255;

@@ -16,19 +16,17 @@ use opentelemetry::{
 use tower_layer::Layer;
 
 use super::{
-    attributes::{self, Attributes, GRPC, METHOD, cut, default_port, known_or_other},
+    attributes::{self, Attributes, GRPC, METHOD, cut, known_or_other},
     baggage,
     exception::Kind,
-    hosts::Hosts,
     measure::{Ended, Measure},
-    observe::Served,
     options::Options,
-    outcome::{Outcome, Side, end_of_call},
+    outcome::{Outcome, Side},
     span::builder,
 };
 use crate::{
     Error,
-    exchange::{self, Code, End, Hops, Host, Resends, Tally, is_grpc},
+    exchange::{self, Code, End, Host, Hosts, Resends, Tally, default_port, is_grpc},
     observe::{Observation, Observe, Observer},
     trace::{Identity, Propagation, Scope},
 };
@@ -95,9 +93,8 @@ pub struct OtelClientLayer {
     options: Arc<Options>,
 }
 
-/// Tells a server in the same process that the scope is a caller's, and a layer further in whether it is measured and
-/// how often it was sent from here.
-pub(super) struct Called {
+/// Tells a layer further in whether the call is measured and how often it was sent from here.
+struct Called {
     measured: bool,
     sent: AtomicU32,
 }
@@ -179,16 +176,14 @@ impl Observer for OtelClientLayer {
         if self.options.skips(request) {
             return None;
         }
-        // A proxy passes on the scope of the request that it serves, a retry that of the call; each attempt is another
-        // exchange.
         let called = scope.get::<Called>();
         let outer = called.is_some_and(|called| called.measured);
         let resends = resends(&mut request.extensions, called);
-        let proxied = scope.get::<Served>().is_some();
-        if proxied || called.is_some() {
+        if called.is_some() {
+            // Each attempt of a retry is another exchange.
             *scope = scope.child();
         }
-        if proxied {
+        if scope.call() {
             self.options.propagation.clear(&mut request.headers);
         }
         let measured = outer || self.options.instruments.is_some();
@@ -266,7 +261,7 @@ impl Observation for ClientSpan {
 
     fn on_end(mut self, end: End<'_>, tally: &Tally) {
         let measure = self.measure.take();
-        let end = if self.grpc { end_of_call(end, self.status, self.code) } else { end };
+        let end = if self.grpc { end.of_call(self.status, self.code) } else { end };
         let code = if self.grpc { self.record_call(end) } else { None };
         let outcome = if self.grpc {
             Outcome::grpc(Side::Client, code, end)
@@ -347,11 +342,7 @@ fn excluded(options: &Options, request: &request::Parts) -> bool {
 
 /// The scheme and the host that a request goes to.
 fn target<'a>(options: &'a Options, request: &'a request::Parts) -> (&'a str, Option<Host<'a>>) {
-    let origin = options.origin.as_ref();
-    let scheme = request.uri.scheme_str().or_else(|| origin?.scheme_str());
-    let host = exchange::host(&request.uri, &request.headers, Hops::NONE);
-    let host = host.or_else(|| Host::read(origin?.authority()?.as_str()));
-    (scheme.unwrap_or("http"), host)
+    exchange::target(request, options.origin.as_ref())
 }
 
 /// The conventions require a port on this side.

@@ -70,7 +70,6 @@ mod cut;
 mod destination;
 mod exception;
 mod flush;
-mod hosts;
 mod ids;
 mod layer;
 mod links;

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderName, HeaderValue, Method, StatusCode, request, response};
+use http::{Method, StatusCode, request, response};
 use opentelemetry::{
     Context, KeyValue, Value,
     trace::{Link, SpanContext, SpanKind, TraceContextExt as _, TraceFlags, TraceState},
@@ -19,17 +19,16 @@ use super::{
     attributes,
     attributes::{Attributes, GRPC},
     baggage,
-    client::Called,
     exception::Kind,
     measure::{Ended, InnerRoute, Measure, Route},
     options::Options,
-    outcome::{Outcome, Side, end_of_call},
+    outcome::{Outcome, Side},
     span::builder,
 };
 use crate::{
     exchange::{self, Annotations, Code, End, Tally, grpc_timeout, is_grpc, may_be_grpc},
     observe::{Observation, Observer},
-    trace::{Other, Scope, w3c::Traceparent},
+    trace::{AmznAnswer, Other, Scope, w3c::Traceparent},
 };
 
 /// A server's exchange, on its way to becoming a span.
@@ -42,7 +41,7 @@ pub struct ServerSpan {
     named: bool,
     status: Option<StatusCode>,
     code: Option<Code>,
-    answer: Option<(HeaderName, HeaderValue)>,
+    answer: Option<AmznAnswer>,
     trace: Traceparent,
     served: Arc<Served>,
     measure: Option<Box<Measure>>,
@@ -61,7 +60,7 @@ struct Call {
 
 /// Tells a second layer that the exchange has its span, and what that one need not add.
 #[derive(Debug)]
-pub(super) struct Served {
+struct Served {
     named: bool,
     routed: AtomicBool,
     measured: bool,
@@ -80,10 +79,7 @@ impl Observer for OtelLayer {
         if options.skips(request) {
             return None;
         }
-        // A service called in the same process gets its caller's scope, and is another exchange.
-        if scope.get::<Called>().is_some() {
-            *scope = scope.child();
-        }
+        scope.serve();
         if let Some(served) = scope.get::<Served>() {
             contribute(served, options, request, scope);
             return None;
@@ -234,8 +230,8 @@ impl Observation for ServerSpan {
             self.demote(call);
         }
         let grpc = self.grpc.is_some();
-        if let Some((name, value)) = self.answer.take() {
-            response.headers.insert(name, value);
+        if let Some(answer) = self.answer.take() {
+            answer.write(response);
         }
         self.served.answer.write(&self.trace, &mut response.headers);
         let mut attributes = Attributes::none();
@@ -255,7 +251,7 @@ impl Observation for ServerSpan {
 
     fn on_end(mut self, end: End<'_>, tally: &Tally) {
         let measure = self.measure.take();
-        let end = if self.grpc.is_some() { end_of_call(end, self.status, self.code) } else { end };
+        let end = if self.grpc.is_some() { end.of_call(self.status, self.code) } else { end };
         let span = self.context.span();
         let call = self.grpc.as_ref().and_then(|call| Some((call, self.code(call, end, tally)?)));
         let call = call.map(|(call, code)| (self.record_call(call, code), code));

@@ -4,13 +4,13 @@ use http::{Uri, request, response};
 use opentelemetry::KeyValue;
 
 use super::{
-    answer::Answer, exception::Exceptions, hosts::Hosts, metrics::Instruments, old, outcome::Side,
-    rooms::Rooms, span::Spans,
+    answer::Answer, exception::Exceptions, metrics::Instruments, old, outcome::Side, rooms::Rooms,
+    span::Spans,
 };
 #[cfg(feature = "axum")]
 use super::{attributes::cut, rooms::ROUTE};
 use crate::{
-    exchange::{Code, HeaderNames, Hops, Methods, Query},
+    exchange::{Code, HeaderNames, Hops, Hosts, Methods, Query},
     trace::{Propagation, TrustIncoming},
 };
 

@@ -110,13 +110,6 @@ impl Outcome {
     }
 }
 
-/// The end of a call of gRPC. Where the head has said how it went, by its own status or by one that is not HTTP's 200, the
-/// call was over then: who drops the rest unread cancels nothing.
-pub(super) fn end_of_call(end: End<'_>, status: Option<StatusCode>, code: Option<Code>) -> End<'_> {
-    let told = code.is_some() || status.is_some_and(|status| status != StatusCode::OK);
-    if told && matches!(end, End::Canceled) { End::Complete { trailers: None } } else { end }
-}
-
 // ===== impl Side =====
 
 impl Side {

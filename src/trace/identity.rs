@@ -1,4 +1,4 @@
-use http::{HeaderName, HeaderValue};
+use http::{HeaderValue, response};
 use opentelemetry::trace::SpanContext;
 
 use super::{
@@ -16,6 +16,7 @@ pub struct Identity {
     parent_id: Option<SpanId>,
     remote: bool,
     sampled: Option<bool>,
+    segment: Option<bool>,
     debug: bool,
     random: bool,
     state: Option<Tracestate>,
@@ -32,6 +33,17 @@ pub struct Other {
     /// The span in it, if one was named.
     pub span_id: Option<SpanId>,
 }
+
+/// What the header `X-Amzn-Trace-Id` of a response says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AmznAnswer {
+    span_id: SpanId,
+    value: HeaderValue,
+}
+
+/// Tells a layer further out that the response to this exchange has its header.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Answered(SpanId);
 
 // ===== impl Identity =====
 
@@ -118,9 +130,17 @@ impl Identity {
         self.remote
     }
 
-    /// Whether the trace is recorded; `None` while nobody has decided.
+    /// Whether the trace's spans are recorded; `None` while nobody has decided. It goes downstream in `traceparent`.
     pub fn sampled(&self) -> Option<bool> {
         self.sampled
+    }
+
+    /// Whether the trace's X-Ray segments are recorded; `None` while nobody has decided. It goes downstream in
+    /// `X-Amzn-Trace-Id`.
+    ///
+    /// A caller that says only one of the two has decided both.
+    pub fn segment_sampled(&self) -> Option<bool> {
+        self.segment
     }
 
     /// Whether the caller asked by [B3's debug flag](b3::Decision::Debug) that no sampler on the way leaves the trace out.
@@ -152,40 +172,49 @@ impl Identity {
     /// The flags that go downstream.
     pub fn flags(&self) -> Flags {
         let random = if self.random { Flags::RANDOM } else { Flags::default() };
-        random.sampled(self.sampled == Some(true))
+        random.sampled(self.sampled.or(self.segment) == Some(true))
     }
 
-    /// The identity as the header `traceparent` writes it. A decision that is open reads as no.
+    /// The identity as the header `traceparent` writes it. Where nobody has decided about spans, it says what was decided
+    /// about segments; a decision that is open reads as no.
     pub fn traceparent(&self) -> Traceparent {
         Traceparent { trace_id: self.trace_id, parent_id: self.span_id, flags: self.flags() }
     }
 
     /// What a caller that sent `X-Amzn-Trace-Id` is told: the trace, and what was decided if it asked.
-    pub fn amzn_answer(&self) -> Option<(HeaderName, HeaderValue)> {
+    pub fn amzn_answer(&self) -> Option<AmznAnswer> {
         let mut header = self.amzn.clone()?;
         // What was decided here was decided for our trace, which may be another one.
         if header.root.is_some_and(|root| root != self.trace_id) {
             header.sampled = None;
         }
-        Some((amzn::NAME.clone(), header.answer(self.trace_id, self.sampled == Some(true))))
+        let is_sampled = self.segment.or(self.sampled) == Some(true);
+        Some(AmznAnswer { span_id: self.span_id, value: header.answer(self.trace_id, is_sampled) })
     }
 
-    /// Sets the sampling decision. The wish to debug goes with any other than yes.
+    /// Sets the decision about spans. The wish to debug goes with any other than yes.
     #[must_use]
     pub fn sample(self, sampled: Option<bool>) -> Self {
         Self { sampled, debug: self.debug && sampled == Some(true), ..self }
     }
 
+    /// Sets the decision about segments.
+    #[must_use]
+    pub fn sample_segment(self, segment: Option<bool>) -> Self {
+        Self { segment, ..self }
+    }
+
     pub(super) fn of_w3c(traceparent: Traceparent, state: Option<Tracestate>) -> Self {
         let Traceparent { trace_id, parent_id, flags } = traceparent;
         let identity = Self { parent_id: Some(parent_id), remote: true, state, ..Self::in_trace(trace_id) };
-        identity.sample(Some(flags.is_sampled())).random(flags.is_random())
+        identity.sample_all(Some(flags.is_sampled())).random(flags.is_random())
     }
 
     pub(super) fn of_amzn(header: &amzn::Header) -> Option<Self> {
         let amzn::Header { root, parent: parent_id, sampled, .. } = *header;
         let sampled = sampled.and_then(amzn::Decision::is_sampled);
-        Some(Self { parent_id, remote: parent_id.is_some(), sampled, ..Self::in_trace(root?) })
+        let identity = Self { parent_id, remote: parent_id.is_some(), ..Self::in_trace(root?) };
+        Some(identity.sample_all(sampled))
     }
 
     pub(super) fn of_b3(header: &b3::Header) -> Option<Self> {
@@ -195,10 +224,28 @@ impl Identity {
         Some(identity.decide(decision))
     }
 
-    /// Sets the sampling decision as B3 knows it.
+    /// Sets both decisions to a caller's.
+    pub(super) fn sample_all(self, sampled: Option<bool>) -> Self {
+        self.sample(sampled).sample_segment(sampled)
+    }
+
+    /// Adds what `traceparent` and `tracestate` say of the same trace.
+    pub(super) fn and_w3c(&mut self, w3c: Self) {
+        let Self { sampled, random, state, .. } = w3c;
+        (self.sampled, self.random, self.state) = (sampled, random, state);
+    }
+
+    /// Adds what `X-Amzn-Trace-Id` decides about the same trace.
+    pub(super) fn and_amzn_decision(&mut self, decision: Option<amzn::Decision>) {
+        if let Some(decision) = decision {
+            self.segment = decision.is_sampled();
+        }
+    }
+
+    /// Sets the sampling decisions as B3 knows them.
     pub(super) fn decide(self, decision: Option<b3::Decision>) -> Self {
         let sampled = decision.map(b3::Decision::is_sampled);
-        Self { debug: decision == Some(b3::Decision::Debug), ..self.sample(sampled) }
+        Self { debug: decision == Some(b3::Decision::Debug), ..self.sample_all(sampled) }
     }
 
     /// What B3 says of this identity to a callee.
@@ -228,6 +275,7 @@ impl Identity {
             parent_id: None,
             remote: false,
             sampled: None,
+            segment: None,
             debug: false,
             random: false,
             state: None,
@@ -238,5 +286,19 @@ impl Identity {
 
     fn random(self, random: bool) -> Self {
         Self { random, ..self }
+    }
+}
+
+// ===== impl AmznAnswer =====
+
+impl AmznAnswer {
+    /// Writes the header, in place of what was there, unless a layer further in has done so: it knew more.
+    pub fn write(self, response: &mut response::Parts) {
+        let Self { span_id, value } = self;
+        if response.extensions.get() != Some(&Answered(span_id)) {
+            response.extensions.insert(Answered(span_id));
+            // A map that is full refuses; telemetry does without, rather than panic.
+            let _ = response.headers.try_insert(amzn::NAME.clone(), value);
+        }
     }
 }

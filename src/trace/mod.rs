@@ -50,7 +50,7 @@ pub mod w3c;
 
 pub use self::{
     id::{Amzn, SpanId, TraceId},
-    identity::{Identity, Other},
+    identity::{AmznAnswer, Identity, Other},
     in_scope::{InScope, OfCall, OfFuture, OfStream, Scoped},
     propagation::{Propagation, Propagator, TrustIncoming},
     scope::Scope,

@@ -94,9 +94,28 @@ impl Propagation {
             (TrustIncoming::None, None) => begin(),
             (_, None) => begin().and_amzn(amzn),
             (TrustIncoming::None, Some(first)) => begin().and_other(Some(&first)),
-            (TrustIncoming::Ids, Some(first)) => first.sample(None).and_other(second.as_ref()).and_amzn(amzn),
+            (TrustIncoming::Ids, Some(first)) => {
+                first.sample_all(None).and_other(second.as_ref()).and_amzn(amzn)
+            }
             (TrustIncoming::All, Some(first)) => first.and_other(second.as_ref()).and_amzn(amzn),
         }
+    }
+
+    /// Adds what `X-Amzn-Trace-Id` says of the same trace to an identity that was decided without that header.
+    pub(crate) fn join(&self, identity: Identity, headers: &HeaderMap) -> Identity {
+        let unread = identity.amzn().is_none() && self.has(Propagator::XRay);
+        if !unread || self.trust == TrustIncoming::None {
+            return identity;
+        }
+        let Some(header) = amzn::Header::read(headers) else { return identity };
+        if header.root != Some(identity.trace_id()) {
+            return identity;
+        }
+        let mut identity = identity;
+        if self.passes_on() {
+            identity.and_amzn_decision(header.sampled);
+        }
+        identity.and_amzn(Some(header))
     }
 
     /// Writes the identity into a request that leaves, in place of what was there.
@@ -179,7 +198,10 @@ impl Propagator {
 impl Named {
     fn w3c(&mut self, headers: &HeaderMap) {
         let read = w3c::extract(headers);
-        self.note(read.map(|(traceparent, state)| Identity::of_w3c(traceparent, state)));
+        let identity = read.map(|(traceparent, state)| Identity::of_w3c(traceparent, state));
+        if let Some(same) = self.note(identity) {
+            self.first.as_mut().expect("it is the same trace").and_w3c(same);
+        }
     }
 
     fn amzn(&mut self, headers: &HeaderMap) {
@@ -188,7 +210,9 @@ impl Named {
         let (identity, sampled) = (Identity::of_amzn(header), header.sampled);
         let decision = sampled.and_then(amzn::Decision::is_sampled).map(b3::Decision::from);
         self.decision = self.decision.or(decision);
-        self.note(identity);
+        if self.note(identity).is_some() {
+            self.first.as_mut().expect("it is the same trace").and_amzn_decision(sampled);
+        }
     }
 
     fn b3(&mut self, headers: &HeaderMap) {
@@ -197,19 +221,21 @@ impl Named {
         self.note(Identity::of_b3(&header));
     }
 
-    fn note(&mut self, identity: Option<Identity>) {
-        let Some(identity) = identity else { return };
+    /// Takes a trace that a header names, and gives it back if an earlier one named it, too.
+    fn note(&mut self, identity: Option<Identity>) -> Option<Identity> {
+        let identity = identity?;
         match &self.first {
             None => self.first = Some(identity),
-            Some(first) if first.trace_id() == identity.trace_id() => {}
+            Some(first) if first.trace_id() == identity.trace_id() => return Some(identity),
             Some(_) => self.second = self.second.take().or(Some(identity)),
         }
+        None
     }
 }
 
 /// `traceparent` cannot leave the decision open, and "not recorded" would forbid it to everybody downstream.
 fn inject_w3c(identity: &Identity, headers: &mut HeaderMap) {
-    if identity.sampled().is_none() {
+    if identity.sampled().or(identity.segment_sampled()).is_none() {
         return;
     }
     w3c::inject(headers, identity.traceparent(), identity.state());
@@ -219,7 +245,7 @@ fn inject_amzn(identity: &Identity, headers: &mut HeaderMap) {
     let mut header = identity.amzn().cloned().unwrap_or_default();
     header.root = Some(identity.trace_id());
     header.parent = Some(identity.span_id());
-    header.sampled = identity.sampled().map(amzn::Decision::from);
+    header.sampled = identity.segment_sampled().or(identity.sampled()).map(amzn::Decision::from);
     header.inject(headers);
 }
 

@@ -27,7 +27,15 @@ struct Shared {
     surrounding: Option<Identity>,
     identity: Option<Identity>,
     annotations: Option<Annotations>,
+    side: Option<Side>,
     values: Vec<Arc<dyn Any + Send + Sync>>,
+}
+
+/// Which side of an exchange this process is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Side {
+    Server,
+    Client { passes_on: bool },
 }
 
 /// The context of a finished scope, as it lies in the request's extensions.
@@ -42,10 +50,35 @@ impl Scope {
         Self::of(extensions).unwrap_or_else(|| Self::begin(Context::current()))
     }
 
-    /// The scope of another exchange, begun inside of this one.
+    /// Makes this the scope of an exchange that is served here. An observer of a server must call it first.
     ///
-    /// The observer of a client puts it in the place of the one that it gets, where that is still the scope of the
-    /// request being served: a proxy passes requests on with all that is in their extensions.
+    /// A service that is called in its caller's own process gets the caller's scope with the request; it goes on in a
+    /// [child](Self::child) of that.
+    pub fn serve(&mut self) {
+        if matches!(self.shared.side, Some(Side::Client { .. })) {
+            *self = self.child();
+        }
+        self.shared.side = Some(Side::Server);
+    }
+
+    /// Makes this the scope of an exchange that is asked of another service. An observer of a client must call it first.
+    ///
+    /// A proxy passes requests on with all that is in their extensions, the scope of the exchange that it serves among it:
+    /// the call goes on in a [child](Self::child) of that. `true` says so; headers of a trace are then the caller's own.
+    pub fn call(&mut self) -> bool {
+        let passes_on = match self.shared.side {
+            Some(Side::Client { passes_on }) => passes_on,
+            Some(Side::Server) => {
+                *self = self.child();
+                true
+            }
+            None => false,
+        };
+        self.shared.side = Some(Side::Client { passes_on });
+        passes_on
+    }
+
+    /// The scope of another exchange, begun inside of this one, such as each attempt of a retry.
     #[must_use]
     pub fn child(&self) -> Self {
         let current = Context::current();
@@ -173,7 +206,7 @@ impl Shared {
     fn begin(context: &Context) -> Self {
         let (identity, annotations, surrounding) = (None, None, surrounding(context));
         let (started, began) = (SystemTime::now(), Instant::now());
-        Self { started, began, surrounding, identity, annotations, values: Vec::new() }
+        Self { started, began, surrounding, identity, annotations, side: None, values: Vec::new() }
     }
 
     fn value<T: Send + Sync + 'static>(&self) -> Option<&T> {

@@ -279,7 +279,7 @@ fn is_none(count: &u64) -> bool {
 }
 
 /// How many exceptions of a chain are told.
-const MOST: usize = 32;
+pub(super) const MOST: usize = 32;
 
 /// A chain may be a ring.
 const FURTHEST: usize = 1_000;

@@ -126,6 +126,18 @@ impl Entity {
         self.cause = Some(cause);
     }
 
+    /// Adds a reason to those that are there.
+    pub(super) fn add_cause(&mut self, cause: Cause) {
+        match (&mut self.cause, cause) {
+            (Some(Cause::Exceptions(ours)), Cause::Exceptions(more)) => {
+                ours.exceptions.extend(more.exceptions);
+                ours.exceptions.truncate(cause::MOST);
+            }
+            (Some(Cause::Exceptions(_)), Cause::Id(_)) => {}
+            (ours, cause) => *ours = Some(cause),
+        }
+    }
+
     pub(super) fn fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         let Self { id, name, start_time, end_time, status, cause, http, aws, annotations, metadata } = self;
         map.serialize_entry("id", &Spelled(*id))?;

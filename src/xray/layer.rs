@@ -52,6 +52,18 @@ impl XRayLayer {
         self
     }
 
+    /// Whether spans and segments are kept together. Default: no, each backend has its own sampler.
+    ///
+    /// A caller decides for both, as far as its headers say nothing else. Where none has decided: if not, this layer's sampler
+    /// decides about the segments alone, the SDK's about the spans alone, and each decision goes on to whomever is called,
+    /// `X-Amzn-Trace-Id` with the one, `traceparent` with the other. If so, the layer that is further out decides for both.
+    /// [`SpanSampler`](super::sampler::SpanSampler) lets one sampler decide wherever the layers are.
+    #[must_use]
+    pub fn one_decision(mut self, one: bool) -> Self {
+        self.options_mut().one_decision = one;
+        self
+    }
+
     /// Which headers carry the trace. Default: `X-Amzn-Trace-Id`, then `traceparent`.
     #[must_use]
     pub fn propagation(mut self, propagation: Propagation) -> Self {

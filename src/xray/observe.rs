@@ -1,34 +1,45 @@
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue, StatusCode, header, request, response};
+use http::{StatusCode, header, request, response};
 
 use super::{
-    Aws, Cause, Exception, Http, Request, Response, Segment, Status, XRayLayer,
+    Aws, Cause, Exception, Http, Live, Request, Response, Segment, Status, XRayLayer,
     aws::Xray,
     options::Options,
     sampler::{self, Sampling},
+    stem::{Part, Stem},
 };
 use crate::{
     exchange::{self, Annotations, Code, End, Tally, is_grpc, may_be_grpc},
     observe::{Observation, Observer},
-    trace::{Identity, Scope},
+    trace::{AmznAnswer, Identity, Scope},
 };
 
 /// An exchange on its way to becoming a segment.
 #[derive(Debug)]
 pub struct ServedSegment {
-    options: Arc<Options>,
-    /// None if it is not recorded, and only the caller is answered.
-    segment: Option<Box<Segment>>,
-    annotations: Option<Annotations>,
+    /// None if it is not recorded: the decision is passed on, and the caller answered.
+    recorded: Option<Recorded>,
     may_be_grpc: bool,
     status: Option<StatusCode>,
     code: Option<Code>,
-    answer: Option<(HeaderName, HeaderValue)>,
+    answer: Option<AmznAnswer>,
+}
+
+#[derive(Debug)]
+struct Recorded {
+    stem: Arc<Stem>,
+    annotations: Annotations,
+    response: Option<Response>,
 }
 
 /// Tells a second layer that the exchange has its segment.
 struct Served;
+
+/// Whether a layer has seen the exchange, be it recorded or not.
+pub(super) fn is_served(scope: &Scope) -> bool {
+    scope.get::<Served>().is_some()
+}
 
 // ===== impl XRayLayer =====
 
@@ -37,43 +48,88 @@ impl Observer for XRayLayer {
 
     fn observe(&self, request: &mut request::Parts, scope: &mut Scope) -> Option<ServedSegment> {
         let options = self.options();
-        if options.skips(request) || scope.get::<Served>().is_some() {
+        if options.skips(request) {
+            return None;
+        }
+        scope.serve();
+        if is_served(scope) {
             return None;
         }
         scope.insert(Served);
         let (identity, sampling) = decide(options, request, scope);
-        let answer = identity.amzn_answer();
-        if !sampling.sampled && answer.is_none() {
-            return None;
+        let recorded =
+            sampling.sampled.then(|| Recorded::begin(options, request, scope, &identity, sampling));
+        let live = recorded.as_ref().map_or_else(Live::default, |recorded| Live::of(recorded.stem.clone()));
+        if live.is_recorded() || Live::within(scope.context()).is_some() {
+            scope.activate(live.context(scope.context()));
         }
-        let segment =
-            sampling.sampled.then(|| Box::new(segment(options, request, scope, &identity, sampling)));
         Some(ServedSegment {
-            options: options.clone(),
-            annotations: segment.is_some().then(|| scope.annotations().clone()),
-            segment,
+            recorded,
             may_be_grpc: may_be_grpc(request),
             status: None,
             code: None,
-            answer,
+            answer: identity.amzn_answer(),
         })
     }
 }
 
-/// Who the exchange is, and whether it is recorded: as a layer further out, or a caller, has decided it, or else as the
-/// sampler does.
+/// Who the exchange is, and whether it is recorded: as a caller has decided it, or else as the sampler does.
 fn decide(options: &Options, request: &request::Parts, scope: &mut Scope) -> (Identity, Sampling) {
     let surrounding = scope.surrounding().cloned();
     let begin = || options.propagation.identify(&request.headers, surrounding.as_ref());
     let identity = scope.identify(begin).clone();
+    let identity = options.propagation.join(identity, &request.headers);
     let asked = sampler::Request::of(request).service(&options.name);
-    let sampling = options.sampler.decide(identity.sampled(), &asked);
-    if identity.sampled().is_some() {
-        return (identity, sampling);
-    }
-    let identity = identity.sample(Some(sampling.sampled));
+    let of_spans = identity.sampled().filter(|_| options.one_decision);
+    let sampling = options.sampler.decide(identity.segment_sampled().or(of_spans), &asked);
+    let of_spans = of_spans.or_else(|| options.one_decision.then_some(sampling.sampled));
+    let of_spans = of_spans.or(identity.sampled());
+    let identity = identity.sample_segment(Some(sampling.sampled)).sample(of_spans);
     scope.amend(identity.clone());
     (identity, sampling)
+}
+
+// ===== impl Recorded =====
+
+impl Recorded {
+    fn begin(
+        options: &Options,
+        request: &request::Parts,
+        scope: &mut Scope,
+        identity: &Identity,
+        sampling: Sampling,
+    ) -> Self {
+        let segment = segment(options, request, scope, identity, sampling);
+        let header = identity.amzn().cloned().unwrap_or_default();
+        let stem = Stem::segment(segment, header, options.lane.clone(), (scope.started(), scope.began()));
+        Self { stem, annotations: scope.annotations().clone(), response: None }
+    }
+
+    fn end(self, end: End<'_>, status: Status, tally: &Tally) {
+        let Self { stem, annotations, response } = self;
+        match end {
+            End::Failed { error } => stem.fault(Cause::failure(error)),
+            End::Panicked { message } => stem.fault(Cause::panic(message)),
+            End::Canceled => {
+                stem.edit(|part| part.entity_mut().add_cause(Exception::new(CANCELED, LEFT).into()));
+            }
+            End::Complete { .. } => {}
+        }
+        stem.end(Some(tally.duration), |part| {
+            let Part::Segment(segment) = part else { return };
+            segment.entity.status |= status;
+            if let (Some(http), Some(mut response)) = (&mut segment.entity.http, response) {
+                response.content_length.get_or_insert(tally.bytes);
+                http.response = Some(response);
+            }
+            annotations.visit(|key, value| {
+                if key == USER {
+                    segment.user = Some(value.to_string().into());
+                }
+                segment.entity.annotations.insert(key.clone(), value.clone());
+            });
+        });
+    }
 }
 
 /// What is known of the segment when the request arrives.
@@ -98,7 +154,7 @@ fn asked(options: &Options, request: &request::Parts) -> Request {
     let (headers, hops) = (&request.headers, options.hops);
     let scheme = exchange::scheme(request, hops);
     let host = exchange::host(&request.uri, headers, hops);
-    let url = host.map(|host| format!("{scheme}://{}{}", written(host), request.uri.path()));
+    let url = host.map(|host| format!("{scheme}://{host}{}", request.uri.path()));
     let mut asked = Request::new(&request.method, url.unwrap_or_else(|| request.uri.path().to_owned()));
     let forwarded = hops.client(headers).map(|(address, _)| address);
     let address = forwarded.or_else(|| options.peer(request).map(|peer| peer.ip()));
@@ -107,12 +163,6 @@ fn asked(options: &Options, request: &request::Parts) -> Request {
     let agent = headers.get(header::USER_AGENT).filter(|value| !value.is_sensitive());
     asked.user_agent = agent.and_then(|value| Some(value.to_str().ok()?.to_owned().into()));
     asked
-}
-
-/// A host as it stands in a URL.
-fn written(host: exchange::Host<'_>) -> String {
-    let name = if host.name.contains(':') { format!("[{}]", host.name) } else { host.name.to_owned() };
-    host.port.map_or_else(|| name.clone(), |port| format!("{name}:{port}"))
 }
 
 // ===== impl ServedSegment =====
@@ -140,41 +190,21 @@ impl Observation for ServedSegment {
         if !self.may_be_grpc {
             self.code = None;
         }
-        if let Some((name, value)) = self.answer.take() {
-            response.headers.insert(name, value);
+        if let Some(answer) = self.answer.take() {
+            answer.write(response);
         }
-        if let Some(http) = self.segment.as_mut().and_then(|segment| segment.entity.http.as_mut()) {
+        if let Some(recorded) = &mut self.recorded {
             let mut answered = Response::new(response.status);
             let length = response.headers.get(header::CONTENT_LENGTH);
             answered.content_length = length.and_then(|value| value.to_str().ok()?.parse().ok());
-            http.response = Some(answered);
+            recorded.response = Some(answered);
         }
     }
 
     fn on_end(mut self, end: End<'_>, tally: &Tally) {
-        let status = self.status(end);
-        let Some(mut segment) = self.segment.take() else { return };
-        let entity = &mut segment.entity;
-        entity.status = status;
-        entity.cause = match end {
-            End::Failed { error } => Some(Cause::failure(error)),
-            End::Panicked { message } => Some(Cause::panic(message)),
-            End::Canceled => Some(Exception::new(CANCELED, LEFT).into()),
-            End::Complete { .. } => None,
-        };
-        if let Some(answered) = entity.http.as_mut().and_then(|http| http.response.as_mut()) {
-            answered.content_length.get_or_insert(tally.bytes);
+        if let Some(recorded) = self.recorded.take() {
+            recorded.end(end, self.status(end), tally);
         }
-        entity.end(tally.duration);
-        if let Some(annotations) = &self.annotations {
-            annotations.visit(|key, value| {
-                if key == USER {
-                    segment.user = Some(value.to_string().into());
-                }
-                segment.entity.annotations.insert(key.clone(), value.clone());
-            });
-        }
-        self.options.lane.push(*segment);
     }
 }
 

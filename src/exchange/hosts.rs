@@ -1,11 +1,11 @@
 use std::net::IpAddr;
 
-use super::attributes::default_port;
-use crate::{Error, exchange::Host};
+use super::{Host, request::default_port};
+use crate::Error;
 
 /// The hosts that get no trace headers. Empty unless filled.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Hosts(Vec<Pattern>);
+pub(crate) struct Hosts(Vec<Pattern>);
 
 /// One or many hosts, at any port or at one.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ enum Name {
 // ===== impl Hosts =====
 
 impl Hosts {
-    pub(super) fn new<S: AsRef<str>>(patterns: impl IntoIterator<Item = S>) -> Result<Self, Error> {
+    pub(crate) fn new<S: AsRef<str>>(patterns: impl IntoIterator<Item = S>) -> Result<Self, Error> {
         let parse = |pattern: S| {
             let pattern = pattern.as_ref();
             Pattern::parse(pattern.trim()).ok_or_else(|| Error::invalid("an excluded host", pattern, ADVICE))
@@ -34,12 +34,12 @@ impl Hosts {
         patterns.into_iter().map(parse).collect::<Result<_, _>>().map(Self)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Whether a host is one of them; it is asked for by `scheme`.
-    pub(super) fn have(&self, scheme: &str, host: Host<'_>) -> bool {
+    pub(crate) fn have(&self, scheme: &str, host: Host<'_>) -> bool {
         self.0.iter().any(|pattern| pattern.fits(scheme, host))
     }
 }

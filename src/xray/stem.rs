@@ -1,0 +1,277 @@
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use tokio::time::Instant;
+
+use super::{
+    Cause, Document, Exception, Independent, Name, Segment, SegmentLane, Status, Subsegment, Text,
+    entity::{Entity, Node as _},
+};
+use crate::trace::{SpanId, TraceId, amzn};
+
+/// A segment or a subsegment that is not over, and where it goes when it is.
+///
+/// What is over goes into what it is a part of, while that is not over; else, or where too much would wait there, it is
+/// sent by itself. So no order of endings loses anything, and nothing waits for what never ends.
+pub(super) struct Stem {
+    trunk: Arc<Trunk>,
+    id: SpanId,
+    state: Mutex<State>,
+}
+
+/// What all parts of one segment share.
+struct Trunk {
+    trace_id: TraceId,
+    header: amzn::Header,
+    lane: SegmentLane,
+    started: SystemTime,
+    began: Instant,
+    /// About how many bytes of subsegments wait for their segment.
+    held: AtomicUsize,
+    user: Mutex<Option<Text>>,
+}
+
+struct State {
+    /// None once it is over.
+    part: Option<Part>,
+    parent: Option<Arc<Stem>>,
+    began: Instant,
+    /// The last exception that a part of it told of.
+    told: Option<Told>,
+    /// The ids of calls in it that another layer had decided.
+    called: Vec<SpanId>,
+}
+
+/// What it will be.
+pub(super) enum Part {
+    Segment(Box<Segment>),
+    Subsegment(Box<Subsegment>),
+}
+
+/// An exception that a subsegment has told of: whoever passes it on refers to it.
+#[derive(Clone)]
+struct Told {
+    id: SpanId,
+    type_name: Option<Text>,
+    message: Option<Text>,
+}
+
+// ===== impl Stem =====
+
+impl Stem {
+    /// A segment that began at `began`. What the caller sent along in `header` goes on to whomever is called.
+    pub(super) fn segment(
+        segment: Segment,
+        header: amzn::Header,
+        lane: SegmentLane,
+        (started, began): (SystemTime, Instant),
+    ) -> Arc<Self> {
+        let (trace_id, id) = (segment.trace_id, segment.entity.id);
+        let (held, user) = (AtomicUsize::new(0), Mutex::new(None));
+        let trunk = Arc::new(Trunk { trace_id, header, lane, started, began, held, user });
+        Arc::new(Self {
+            trunk,
+            id,
+            state: Mutex::new(State::new(Part::Segment(Box::new(segment)), None, began)),
+        })
+    }
+
+    /// A subsegment of this one that begins now.
+    pub(super) fn begin(self: &Arc<Self>, id: SpanId, name: Name) -> Arc<Self> {
+        let (trunk, began) = (self.trunk.clone(), Instant::now());
+        let subsegment = Box::new(Subsegment::new(id, name, trunk.at(began)));
+        let state = State::new(Part::Subsegment(subsegment), Some(self.clone()), began);
+        Arc::new(Self { trunk, id, state: Mutex::new(state) })
+    }
+
+    pub(super) fn id(&self) -> SpanId {
+        self.id
+    }
+
+    pub(super) fn trace_id(&self) -> TraceId {
+        self.trunk.trace_id
+    }
+
+    /// What tells a service that is called from here about the trace.
+    pub(super) fn header(&self) -> amzn::Header {
+        let mut header = self.trunk.header.clone();
+        header.root = Some(self.trunk.trace_id);
+        header.parent = Some(self.id);
+        header.sampled = Some(amzn::Decision::Yes);
+        header
+    }
+
+    /// Adds to it, unless it is over.
+    pub(super) fn edit(&self, edit: impl FnOnce(&mut Part)) {
+        self.locked(|state| state.part.as_mut().map(edit));
+    }
+
+    /// Says who asks; the segment tells it when it is over.
+    pub(super) fn user(&self, user: Text) {
+        *self.trunk.user.lock().unwrap_or_else(PoisonError::into_inner) = Some(user);
+    }
+
+    /// Makes it a fault. An exception that a part of it has told of is referred to, not told again.
+    pub(super) fn fault(&self, mut cause: Cause) {
+        self.locked(|state| {
+            if let Some(told) = &state.told {
+                told.replace_in(&mut cause);
+            }
+            let Some(part) = &mut state.part else { return };
+            part.entity_mut().status |= Status::FAULT;
+            part.entity_mut().add_cause(cause);
+        });
+    }
+
+    /// Whether another call of this id was begun in it; notes it.
+    pub(super) fn calls(&self, id: SpanId) -> bool {
+        self.locked(|state| {
+            let is_known = state.called.contains(&id);
+            if !is_known && state.called.len() < CALLS {
+                state.called.push(id);
+            }
+            is_known
+        })
+    }
+
+    /// Ends it, `elapsed` after it began; `last` has the last word. Only the first end counts.
+    pub(super) fn end(&self, elapsed: Option<Duration>, last: impl FnOnce(&mut Part)) {
+        let ended = self.locked(|state| {
+            let part = state.part.take()?;
+            Some((part, state.parent.take(), state.told.take(), state.began.elapsed()))
+        });
+        let Some((mut part, parent, told, since)) = ended else { return };
+        part.entity_mut().end(elapsed.unwrap_or(since));
+        last(&mut part);
+        part.refer(told.as_ref());
+        match (part, parent) {
+            (Part::Segment(mut segment), _) => {
+                let user = self.trunk.user.lock().unwrap_or_else(PoisonError::into_inner).take();
+                segment.user = user.or(segment.user);
+                self.trunk.lane.push(Document::Segment(segment));
+            }
+            (Part::Subsegment(subsegment), Some(parent)) => {
+                let told = Told::by(&subsegment, told);
+                parent.take(*subsegment, told);
+            }
+            (Part::Subsegment(_), None) => {}
+        }
+    }
+
+    /// Takes a subsegment that is over in, or lets it go by itself.
+    fn take(&self, subsegment: Subsegment, told: Option<Told>) {
+        let size = subsegment.size();
+        let held = self.trunk.held.fetch_add(size, Ordering::Relaxed) + size;
+        let left = self.locked(|state| {
+            state.told = told.or(state.told.take());
+            let Some(part) = state.part.as_mut().filter(|_| held <= HELD) else { return Some(subsegment) };
+            part.push(subsegment);
+            None
+        });
+        let Some(subsegment) = left else { return };
+        self.trunk.held.fetch_sub(size, Ordering::Relaxed);
+        let independent = Independent { trace_id: self.trunk.trace_id, parent_id: self.id, subsegment };
+        self.trunk.lane.push(Document::from(independent));
+    }
+
+    fn locked<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {
+        with(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl fmt::Debug for Stem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stem")
+            .field("trace_id", &self.trunk.trace_id)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+// ===== impl Trunk =====
+
+impl Trunk {
+    /// A moment of the segment by the clock that it is stamped with, whatever became of that since.
+    fn at(&self, moment: Instant) -> SystemTime {
+        self.started + moment.saturating_duration_since(self.began)
+    }
+}
+
+// ===== impl State =====
+
+impl State {
+    fn new(part: Part, parent: Option<Arc<Stem>>, began: Instant) -> Self {
+        Self { part: Some(part), parent, began, told: None, called: Vec::new() }
+    }
+}
+
+// ===== impl Part =====
+
+impl Part {
+    pub(super) fn entity_mut(&mut self) -> &mut Entity {
+        match self {
+            Self::Segment(segment) => &mut segment.entity,
+            Self::Subsegment(subsegment) => &mut subsegment.entity,
+        }
+    }
+
+    fn push(&mut self, subsegment: Subsegment) {
+        match self {
+            Self::Segment(segment) => segment.subsegments.push(subsegment),
+            Self::Subsegment(outer) => outer.subsegments.push(subsegment),
+        }
+    }
+
+    /// A segment that is a fault and does not say why refers to what a part of it told last.
+    fn refer(&mut self, told: Option<&Told>) {
+        let Self::Segment(segment) = self else { return };
+        let entity = &mut segment.entity;
+        if entity.status.fault && entity.cause.is_none() {
+            entity.cause = told.map(|told| Cause::Id(told.id));
+        }
+    }
+}
+
+// ===== impl Told =====
+
+impl Told {
+    /// What a subsegment tells of: an exception of its own, or the one that a part of it told of.
+    fn by(subsegment: &Subsegment, of_part: Option<Self>) -> Option<Self> {
+        match subsegment.entity.cause.as_ref()? {
+            Cause::Id(id) => of_part.filter(|told| told.id == *id),
+            Cause::Exceptions(cause) => {
+                let Exception { id, type_name, message, .. } = cause.exceptions.first()?.clone();
+                Some(Self { id, type_name, message })
+            }
+        }
+    }
+
+    /// Puts the id of the exception in the place of the same one in a chain, and of all that caused it.
+    fn replace_in(&self, cause: &mut Cause) {
+        let same = cause.exceptions().iter().position(|exception| {
+            exception.message.is_some()
+                && exception.message == self.message
+                && exception.type_name == self.type_name
+        });
+        match (same, cause.exceptions_mut()) {
+            (Some(0), _) => *cause = Cause::Id(self.id),
+            (Some(at), Some(exceptions)) => {
+                exceptions.truncate(at);
+                exceptions[at - 1].cause = Some(self.id);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// How many bytes of subsegments wait for their segment; more than that would be split again when it is sent.
+const HELD: usize = 256 * 1024;
+
+/// How many calls of one segment or subsegment are told apart from their retries.
+const CALLS: usize = 256;
