@@ -2,8 +2,14 @@
 #![cfg(feature = "xray")]
 
 #[cfg(feature = "full")]
+#[path = "xray/bursts.rs"]
+mod bursts;
+#[cfg(feature = "full")]
 #[path = "support/daemon.rs"]
 mod daemon;
+#[cfg(feature = "full")]
+#[path = "support/inputs.rs"]
+mod inputs;
 #[cfg(feature = "full")]
 #[path = "xray/requests.rs"]
 mod requests;
@@ -15,6 +21,9 @@ mod rulebook;
 mod sampling;
 #[cfg(feature = "full")]
 mod support;
+#[cfg(feature = "full")]
+#[path = "xray/untraced.rs"]
+mod untraced;
 
 use std::{
     collections::BTreeSet,

@@ -54,7 +54,8 @@ impl House {
             .header("host", "10.1.2.3:8080")
             .header("user-agent", "kettle/2.1")
             .header("x-amzn-trace-id", "Sampled=?");
-        let answer: Result<_, Infallible> = self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await;
+        let answer: Result<_, Infallible> =
+            self.router.clone().oneshot(request.body(Body::empty()).unwrap()).await;
         let (head, body) = answer.unwrap().into_parts();
         axum::body::to_bytes(body, usize::MAX).await.unwrap();
         let told = head.headers["x-amzn-trace-id"].to_str().unwrap().to_owned();
@@ -158,7 +159,8 @@ async fn of_25_requests_a_central_rule_records_what_its_quota_says_and_reports_i
         let case = format!("{reservoir} {rate} {quota:?} {apart:?}");
         assert_eq!(house.of_25(apart).await, recorded, "{case}");
         sleep(Duration::from_secs(11)).await;
-        let reports: Vec<_> = polled.reports(start).into_iter().skip(known).flat_map(|(_, all)| all).collect();
+        let reports: Vec<_> =
+            polled.reports(start).into_iter().skip(known).flat_map(|(_, all)| all).collect();
         assert_eq!(summed(&reports), (25, recorded as u64, borrowed), "{case}");
         let segments = house.close().await;
         assert!(segments.iter().all(|segment| rule_of(segment) == Some("only")), "{case}");
@@ -182,7 +184,8 @@ async fn of_25_requests_a_lost_daemon_leaves_one_a_second_to_the_fallback() {
 async fn the_rule_of_the_course_records_one_a_second_and_a_tenth_of_the_others_of_its_service() {
     fastrand::seed(7);
     let (source, polled) = course();
-    let house = House::open("backend-flask", |outbox| Sampler::central(source, Sampler::none(), outbox)).await;
+    let house =
+        House::open("backend-flask", |outbox| Sampler::central(source, Sampler::none(), outbox)).await;
     house.serve("/tea").await;
     settle().await;
     let mut recorded = 0_u64;
@@ -212,8 +215,10 @@ async fn the_rule_of_the_course_is_for_no_other_service() {
 }
 
 fn course() -> (Rulebook, Rulebook) {
-    let rules =
-        json!([rule("Cruddur", 9_000, 0.1, 5, "backend-flask", "*"), rule("Default", 10_000, 0.05, 1, "*", "*")]);
+    let rules = json!([
+        rule("Cruddur", 9_000, 0.1, 5, "backend-flask", "*"),
+        rule("Default", 10_000, 0.05, 1, "*", "*")
+    ]);
     let source = Rulebook::new(move |call| match call {
         Call::Rules(_) => Reply::Json(json!({ "SamplingRuleRecords": rules })),
         Call::Targets(_) => Reply::Json(json!({})),
@@ -287,10 +292,9 @@ pub(crate) async fn what_was_recorded_with_central_rules_is_decided_and_sent_ali
     }
     let address = proxy.base().strip_prefix("http://").unwrap().parse().unwrap();
     let source = DaemonProxy::new(&address).unwrap();
-    let house = House::open("tea-house", |outbox| {
-        Sampler::central(source, Sampler::reservoir(1, 0.05), outbox)
-    })
-    .await;
+    let house =
+        House::open("tea-house", |outbox| Sampler::central(source, Sampler::reservoir(1, 0.05), outbox))
+            .await;
     let warm = async |second: &[bool]| {
         for expected in second {
             assert_eq!(house.serve("/warm").await, *expected);
@@ -325,8 +329,10 @@ pub(crate) async fn what_was_recorded_with_central_rules_is_decided_and_sent_ali
     assert_eq!(of(&reports[0], "five"), Some((6, 2, 2)));
     assert_eq!((of(&reports[1], "tea-all"), of(&reports[1], "five")), (None, Some((8, 7, 0))));
 
-    let recorded =
-        ["70-central-first", "71-central-rule"].into_iter().chain(["72-central-borrow"; 2]).chain(["73-central-quota"; 7]);
+    let recorded = ["70-central-first", "71-central-rule"]
+        .into_iter()
+        .chain(["72-central-borrow"; 2])
+        .chain(["73-central-quota"; 7]);
     let segments = house.close().await;
     assert_eq!(segments.len(), 11);
     for (name, ours) in recorded.zip(segments) {
