@@ -235,7 +235,7 @@ impl Named {
 
 /// `traceparent` cannot leave the decision open, and "not recorded" would forbid it to everybody downstream.
 fn inject_w3c(identity: &Identity, headers: &mut HeaderMap) {
-    if identity.sampled().or(identity.segment_sampled()).is_none() {
+    if identity.sampled().is_none() && identity.segment_sampled().is_none() {
         return;
     }
     w3c::inject(headers, identity.traceparent(), identity.state());
@@ -245,7 +245,7 @@ fn inject_amzn(identity: &Identity, headers: &mut HeaderMap) {
     let mut header = identity.amzn().cloned().unwrap_or_default();
     header.root = Some(identity.trace_id());
     header.parent = Some(identity.span_id());
-    header.sampled = identity.segment_sampled().or(identity.sampled()).map(amzn::Decision::from);
+    header.sampled = identity.segment_sampled().or_else(|| identity.sampled()).map(amzn::Decision::from);
     header.inject(headers);
 }
 
