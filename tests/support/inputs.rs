@@ -28,7 +28,7 @@ pub(crate) fn amzn(bytes: &[u8]) {
         assert_eq!(header.root, None);
     }
 
-    let mut sent = headers.clone();
+    let mut sent = headers;
     header.inject(&mut sent);
     assert_eq!(amzn::Header::read(&sent), read);
     assert!(sent.get_all(&amzn::NAME).iter().count() <= 1);

@@ -324,7 +324,7 @@ fn tests() -> impl Iterator<Item = (&'static str, Proof)> {
     let central: &[fn()] = &[what_was_recorded_with_central_rules_is_decided_and_sent_alike];
     let daemon: &[fn()] = &[each_recorded_request_makes_the_same_document_but_for_named_differences];
     let bursts: &[fn()] = &[two_thousand_segments_at_once_all_arrive_at_the_smallest_daemon];
-    let named = RECORDINGS.into_iter().filter_map(move |name| {
+    RECORDINGS.into_iter().filter_map(move |name| {
         let tests = match name.split('-').next()? {
             "36" => big,
             "37" => bigger,
@@ -334,8 +334,7 @@ fn tests() -> impl Iterator<Item = (&'static str, Proof)> {
             _ => return None,
         };
         Some((name, Proof::Tests(tests)))
-    });
-    named
+    })
 }
 
 const CALLER_SAMPLED: &str = "Root=1-6b004e00-0123456789abcdef01234567;Sampled=1";
