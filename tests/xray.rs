@@ -1,6 +1,30 @@
 //! X-Ray's documents beside those of AWS's own SDKs, and at the edges of what X-Ray takes.
 #![cfg(feature = "xray")]
 
+#[cfg(feature = "full")]
+#[path = "xray/bursts.rs"]
+mod bursts;
+#[cfg(feature = "full")]
+#[path = "support/daemon.rs"]
+mod daemon;
+#[cfg(feature = "full")]
+#[path = "support/inputs.rs"]
+mod inputs;
+#[cfg(feature = "full")]
+#[path = "xray/requests.rs"]
+mod requests;
+#[cfg(feature = "full")]
+#[path = "support/rulebook.rs"]
+mod rulebook;
+#[cfg(feature = "full")]
+#[path = "xray/sampling.rs"]
+mod sampling;
+#[cfg(feature = "full")]
+mod support;
+#[cfg(feature = "full")]
+#[path = "xray/untraced.rs"]
+mod untraced;
+
 use std::{
     collections::BTreeSet,
     fs,

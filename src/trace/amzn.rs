@@ -450,6 +450,47 @@ mod tests {
         }
 
         #[test]
+        fn nothing_between_the_fields_and_no_repetition_costs_context(
+            fields in fields(),
+            strangers in prop::collection::btree_map("[A-QT-Z][a-z]{0,5}x", "[!-:<-~]{0,12}", 0..6),
+            order in Just((0..9).collect::<Vec<_>>()).prop_shuffle(),
+            junk in prop::collection::vec(
+                prop_oneof![
+                    "[a-z ]{0,4}",
+                    "=[a-z]{0,4}",
+                    "Self=.{0,9}",
+                    prop::sample::select(vec!["Root=?", "parent=0", "SAMPLED=yes"]).prop_map(str::to_owned),
+                ],
+                10,
+            ),
+            flips: u32,
+            spaces in prop::array::uniform4("[ \t]{0,2}"),
+            again: bool,
+        ) {
+            let known = &fields[..3];
+            let strangers: Vec<_> = strangers.into_iter().collect();
+            let mut all: Vec<_> = known.iter().map(|field| disguise(field, flips, &spaces)).collect();
+            let spaced = |(name, value): &(String, String)| format!("{}{name}={value}{}", spaces[1], spaces[2]);
+            all.extend(strangers.iter().map(spaced));
+            let mut parts: Vec<_> = order.iter().filter_map(|at| all.get(*at).cloned()).collect();
+            if again {
+                // Whoever repeats a field says another thing.
+                let other = "Root=1-ffffffff-ffffffffffffffffffffffff;Parent=ffffffffffffffff;Sampled=?";
+                parts.extend(other.split(';').map(str::to_owned));
+            }
+            let pairs = parts.iter().zip(junk.iter().cycle());
+            let text: String = pairs.map(|(part, junk)| format!("{junk};{part};")).collect();
+            let Ok(value) = HeaderValue::from_bytes(text.as_bytes()) else { return Ok(()) };
+            let header = Header::read(&HeaderMap::from_iter([(NAME.clone(), value)])).unwrap();
+            let mut found: Vec<_> = header.others().collect();
+            found.sort_unstable();
+            let strangers: Vec<_> = strangers.iter().map(|(name, value)| (&**name, &**value)).collect();
+            prop_assert_eq!(found, strangers, "{}", text);
+            let written = Header { others: String::new(), ..header }.to_value();
+            prop_assert_eq!(written, join(known), "{}", text);
+        }
+
+        #[test]
         fn no_bytes_make_it_panic(
             bytes in prop::collection::vec(prop_oneof![
                 Just(b"Root=".to_vec()), Just(b"Parent=".to_vec()), Just(b"Sampled=".to_vec()),

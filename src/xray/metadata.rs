@@ -77,10 +77,11 @@ impl Metadata {
         let share = share(&lens, most.saturating_sub(fixed)).max(LEAST);
         for value in self.namespaces.values_mut().flat_map(BTreeMap::values_mut) {
             if value.len() > share {
+                // What was cut when it was added is counted.
+                losses.shortened += u64::from(!value.is_cut());
                 self.len -= value.len();
                 value.shorten(share);
                 self.len += value.len();
-                losses.shortened += 1;
             }
         }
         while self.len > most && self.drop_last() {
@@ -236,6 +237,15 @@ mod tests {
         assert_eq!((losses.shortened, losses.dropped), (1, 0));
         assert_eq!(metadata.get("a", "short").unwrap().len(), 502);
         assert!(metadata.size() > 1_100 && metadata.size() <= 1_200);
+    }
+
+    #[test]
+    fn a_value_that_is_cut_again_and_again_counts_once() {
+        let mut metadata = Metadata::default();
+        metadata.insert("a", "long", "x".repeat(70_000));
+        let added = metadata.losses();
+        let losses = added + metadata.shrink(60_000) + metadata.shrink(50_000);
+        assert_eq!((added.shortened, losses.shortened), (1, 1));
     }
 
     #[test]

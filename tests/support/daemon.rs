@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::{
+    collections::VecDeque,
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
@@ -16,7 +17,10 @@ use tokio::{
 /// Takes datagrams as the daemon does: two receivers that each hold a buffer before they read, one buffer for each
 /// document until its batch is sent, batches of 50 or of as many as there are buffers, or of what there is after a
 /// second. A receiver that found no buffer drops what it reads next. Who puts batches together is slower than the
-/// receivers, so of 120 datagrams at once the smallest daemon takes 48. It lives as long as the runtime of the test.
+/// receivers, so of 120 datagrams at once the smallest daemon takes 48.
+///
+/// Batches are uploaded, eight at a time, and take a while for it. Twenty wait; for one more the oldest is given up. The
+/// socket has room for what Linux gives it unless told otherwise. It lives as long as the runtime of the test.
 #[derive(Clone, Debug)]
 pub(crate) struct Daemon {
     pub(crate) address: SocketAddr,
@@ -35,6 +39,17 @@ struct State {
     datagrams: Vec<Vec<u8>>,
     dropped: usize,
     due: Instant,
+    uploads: Uploads,
+}
+
+/// Batches on their way to X-Ray.
+#[derive(Debug)]
+struct Uploads {
+    latency: Duration,
+    /// When each of those that are being sent is over.
+    running: Vec<Instant>,
+    waiting: VecDeque<usize>,
+    spilled: usize,
 }
 
 // ===== impl Daemon =====
@@ -51,7 +66,7 @@ impl Daemon {
     }
 
     pub(crate) async fn at(address: SocketAddr, buffers: usize) -> Self {
-        let socket = UdpSocket::bind(address).await.unwrap();
+        let socket = bound(address);
         let state = State {
             free: buffers - 2,
             batch_size: buffers.min(50),
@@ -62,10 +77,17 @@ impl Daemon {
             datagrams: Vec::new(),
             dropped: 0,
             due: Instant::now() + IDLE,
+            uploads: Uploads { latency: LONGEST, running: Vec::new(), waiting: VecDeque::new(), spilled: 0 },
         };
         let daemon = Self { address: socket.local_addr().unwrap(), state: Arc::new(Mutex::new(state)) };
         tokio::spawn(daemon.clone().run(socket));
         daemon
+    }
+
+    /// With uploads that take so long, and not as long as they may.
+    pub(crate) fn latency(self, latency: Duration) -> Self {
+        self.state.lock().unwrap().uploads.latency = latency;
+        self
     }
 
     /// All that it did not drop.
@@ -95,6 +117,11 @@ impl Daemon {
 
     pub(crate) fn dropped(&self) -> usize {
         self.state.lock().unwrap().dropped
+    }
+
+    /// How many documents it gave up because uploads took too long.
+    pub(crate) fn spilled(&self) -> usize {
+        self.state.lock().unwrap().uploads.spilled
     }
 
     /// How large the batches were that it sent on.
@@ -147,10 +174,49 @@ impl State {
     fn flush(&mut self) {
         if self.batch > 0 {
             self.batches.push(self.batch);
+            self.uploads.add(self.batch);
         }
         self.free += std::mem::take(&mut self.batch);
         self.due = Instant::now() + IDLE;
     }
 }
 
+// ===== impl Uploads =====
+
+impl Uploads {
+    fn add(&mut self, batch: usize) {
+        let now = Instant::now();
+        while let Some(at) = self.running.iter().position(|over| *over <= now) {
+            let over = self.running.swap_remove(at);
+            if self.waiting.pop_front().is_some() {
+                self.running.push(over + self.latency);
+            }
+        }
+        if self.running.len() < CONCURRENCY {
+            return self.running.push(now + self.latency);
+        }
+        if self.waiting.len() == WAITING {
+            self.spilled += self.waiting.pop_front().unwrap_or_default();
+        }
+        self.waiting.push_back(batch);
+    }
+}
+
+/// With the receive buffer of a socket on Linux, whatever this machine gives one.
+fn bound(address: SocketAddr) -> UdpSocket {
+    let socket =
+        socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::DGRAM, None).unwrap();
+    // Linux doubles what it is asked for.
+    socket.set_recv_buffer_size(RECEIVE_BUFFER / 2).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    socket.bind(&address.into()).unwrap();
+    UdpSocket::from_std(socket.into()).unwrap()
+}
+
 const IDLE: Duration = Duration::from_secs(1);
+const CONCURRENCY: usize = 8;
+const WAITING: usize = 20;
+const RECEIVE_BUFFER: usize = 212_992;
+
+/// What an upload takes at most: a daemon gives it up after 2 s.
+const LONGEST: Duration = Duration::from_millis(1_900);

@@ -1,5 +1,7 @@
 //! A source of sampling rules that answers as it is told, and keeps what it was asked and when.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+
 use std::{
     future::pending,
     sync::{Arc, Mutex},

@@ -59,14 +59,31 @@ async fn without_a_pace_the_smallest_daemon_loses_most() {
 
 #[tokio::test(start_paused = true)]
 async fn a_larger_pace_takes_less_time_at_a_larger_daemon() {
-    let daemon = double::Daemon::large().await;
-    let start = Instant::now();
-    let (outbox, lane) = open(to(&daemon).pace(500, 2000));
-    (0..2000).for_each(|number| lane.push(segment(number)));
-    assert!(outbox.flush(Duration::from_secs(600)).await);
-    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
-    settle().await;
-    assert_eq!((daemon.dropped(), daemon.documents().len()), (0, 2000));
+    for (buffers, burst, per_second, latency, took) in
+        [(160, 100, 400, 1_900, 4..6), (1_024, 500, 2_000, 250, 0..2)]
+    {
+        let daemon = double::Daemon::at("127.0.0.1:0".parse().unwrap(), buffers).await;
+        let daemon = daemon.latency(Duration::from_millis(latency));
+        let start = Instant::now();
+        let (outbox, lane) = open(to(&daemon).pace(burst, per_second));
+        (0..2000).for_each(|number| lane.push(segment(number)));
+        assert!(outbox.flush(Duration::from_secs(600)).await);
+        assert!(took.contains(&start.elapsed().as_secs()), "{buffers}: {:?}", start.elapsed());
+        settle().await;
+        assert_eq!((daemon.dropped(), daemon.spilled(), daemon.documents().len()), (0, 0, 2000), "{buffers}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_gives_up_what_it_cannot_upload_in_time_unless_it_comes_slowly() {
+    for (burst, per_second, spills) in [(40, 36, false), (500, 2_000, true)] {
+        let daemon = double::Daemon::large().await.latency(Duration::from_millis(1_900));
+        let (outbox, lane) = open(to(&daemon).pace(burst, per_second));
+        (0..2000).for_each(|number| lane.push(segment(number)));
+        assert!(outbox.flush(Duration::from_secs(600)).await);
+        settle().await;
+        assert_eq!(daemon.spilled() > 0, spills, "{burst} {per_second}: {}", daemon.spilled());
+    }
 }
 
 #[tokio::test(start_paused = true)]

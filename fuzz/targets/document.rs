@@ -1,0 +1,7 @@
+//! A segment document, read and split.
+#![no_main]
+
+#[path = "../../tests/support/inputs.rs"]
+mod inputs;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| inputs::document(bytes));

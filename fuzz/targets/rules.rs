@@ -1,0 +1,7 @@
+//! AWS's sampling rules file.
+#![no_main]
+
+#[path = "../../tests/support/inputs.rs"]
+mod inputs;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| inputs::rules(bytes));

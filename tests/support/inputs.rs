@@ -1,0 +1,228 @@
+//! What must hold for any bytes that come from outside: the bodies of the fuzz targets, which are properties in tests
+//! as well.
+
+#![allow(dead_code, reason = "each fuzz target uses one")]
+
+use belvedere::{
+    trace::{
+        SpanId, TraceId,
+        amzn::{self, Decision},
+        w3c::{self, Flags, Traceparent},
+    },
+    xray::{DaemonAddress, Document, Sampler, Subsegment, sampler},
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+
+/// `X-Amzn-Trace-Id`, one header a line: what it says is what a reader says that knows nothing of ours, and what is sent
+/// on says it again.
+pub(crate) fn amzn(bytes: &[u8]) {
+    let Some(headers) = headers(&amzn::NAME, bytes) else { return };
+    let read = amzn::Header::read(&headers);
+    let header = read.clone().unwrap_or_default();
+    let said: Vec<_> = headers.get_all(&amzn::NAME).iter().map(|value| Said::by(value.as_bytes())).collect();
+    let best = said.iter().find(|said| said.root.is_some());
+    if let Some(Said { root, parent, sampled }) = best {
+        assert_eq!((header.root, header.parent, header.sampled), (*root, *parent, *sampled));
+    } else {
+        assert_eq!(header.root, None);
+    }
+
+    let mut sent = headers;
+    header.inject(&mut sent);
+    assert_eq!(amzn::Header::read(&sent), read);
+    assert!(sent.get_all(&amzn::NAME).iter().count() <= 1);
+    assert!(sent.get(&amzn::NAME).is_none_or(|value| value.len() <= LONGEST_SENT));
+    assert!(header.others().all(|(name, _)| !name.eq_ignore_ascii_case("self") && !name.is_empty()));
+
+    let own = TraceId::generate();
+    let answer = amzn::Header::read(&HeaderMap::from_iter([(amzn::NAME.clone(), header.answer(own, true))]));
+    let answer = answer.expect("an answer has a root");
+    assert_eq!((answer.root, answer.parent), (header.root.or(Some(own)), None));
+    assert_eq!(answer.sampled, (header.sampled == Some(Decision::Ask)).then_some(Decision::Yes));
+}
+
+/// `traceparent` in the first line, `tracestate` in the others: what is sent on reads the same.
+pub(crate) fn w3c(bytes: &[u8]) {
+    let (first, others) = bytes.split_at(bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len()));
+    let Some(mut incoming) = headers(&HeaderName::from_static("traceparent"), first) else { return };
+    let states = headers(&HeaderName::from_static("tracestate"), others.get(1..).unwrap_or_default());
+    incoming.extend(states.unwrap_or_default());
+    let Some((traceparent, state)) = w3c::extract(&incoming) else { return };
+
+    let mut outgoing = HeaderMap::new();
+    w3c::inject(&mut outgoing, traceparent, state.as_ref());
+    assert_eq!(w3c::extract(&outgoing), Some((traceparent, state.clone())));
+    let Traceparent { trace_id, parent_id, flags } = traceparent;
+    let written = format!("00-{trace_id}-{parent_id}-{:02x}", flags.to_u8());
+    assert_eq!(outgoing["traceparent"], written);
+    assert_eq!(Flags::new(flags.to_u8()), flags);
+    if let Some(state) = state {
+        let members: Vec<_> = state.members().collect();
+        assert!((1..=32).contains(&members.len()));
+        assert!(members.iter().all(|(key, value)| !key.is_empty() && !value.contains(',')));
+        let joined =
+            members.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",");
+        assert_eq!(joined, state.as_str());
+    }
+}
+
+/// An address that is taken is written as it is read, in both forms, and has a host and a port for both protocols.
+pub(crate) fn address(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let read = text.parse::<DaemonAddress>();
+    let looked_up = DaemonAddress::lookup(|_| Some(text.to_owned()));
+    let Ok(address) = read else {
+        assert!(
+            looked_up.is_err() != text.trim().is_empty(),
+            "what is no address is an error, and nothing none"
+        );
+        return;
+    };
+    assert_eq!(looked_up.ok().flatten().as_ref(), Some(&address));
+    assert_eq!(address.to_string().parse::<DaemonAddress>().ok().as_ref(), Some(&address));
+    let apart = format!("udp:{}\ttcp:{}", address.udp(), address.tcp());
+    assert_eq!(apart.parse::<DaemonAddress>().ok().as_ref(), Some(&address));
+    for part in [address.tcp(), address.udp()] {
+        let (host, port) = part.rsplit_once(':').expect("a host and a port");
+        assert!(!host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0), "{part}");
+        assert!(format!("http://{part}/").parse::<http::Uri>().is_ok(), "{part}");
+    }
+}
+
+/// A rules file is taken or refused with a message that is not too long; one that is taken decides about any request.
+pub(crate) fn rules(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match Sampler::rules(text) {
+        Ok(sampler) => {
+            let known = sampler::Request::default().host("h:1").method("GET").path("/a/b").service("s");
+            let _ = (sampler.sample(&sampler::Request::default()), sampler.sample(&known));
+            assert!(sampler.decide(Some(true), &known).sampled);
+        }
+        Err(error) => assert!(error.is_invalid() && error.to_string().len() < 1_000, "{error}"),
+    }
+}
+
+/// A document that is read is written as one that reads the same, and its parts fit, and have every id where it was.
+pub(crate) fn document(bytes: &[u8]) {
+    let Ok(document) = serde_json::from_slice::<Document>(bytes) else { return };
+    let written = serde_json::to_string(&document).expect("a document can be written");
+    let again: Document = serde_json::from_str(&written).expect("what is written can be read");
+    let again = serde_json::to_string(&again).expect("a document can be written");
+    assert!(are_alike(&value(&written), &value(&again)), "{written}\n{again}");
+    for most in [1_000, 65_477] {
+        let split = document.split(most);
+        let mut found = Vec::new();
+        for bytes in &split.documents {
+            assert!(bytes.len() <= most, "{} bytes of {most}", bytes.len());
+            let part: Document = serde_json::from_slice(bytes).expect("a part can be read");
+            assert_eq!(part.trace_id(), document.trace_id());
+            found.extend(places(&part));
+        }
+        let mut expected = places(&document);
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(found, expected);
+    }
+}
+
+fn value(json: &str) -> Value {
+    serde_json::from_str(json).expect("what is written can be read")
+}
+
+/// Whether two values are the same, but for the last bits of numbers: serde_json's reader may be off by one of them.
+fn are_alike(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| are_alike(one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            let mut both = one.iter().zip(other);
+            one.len() == other.len()
+                && both.all(|((key, one), (known, other))| key == known && are_alike(one, other))
+        }
+        (Value::Number(one), Value::Number(other)) => match (one.as_f64(), other.as_f64()) {
+            (Some(one), Some(other)) => (one - other).abs() <= one.abs() * 1e-14,
+            _ => one == other,
+        },
+        _ => one == other,
+    }
+}
+
+/// Each segment and subsegment, and what it hangs on.
+pub(crate) fn places(document: &Document) -> Vec<(u64, Option<u64>)> {
+    let (id, parent, inner) = match document {
+        Document::Segment(segment) => (segment.entity.id, segment.parent_id, &segment.subsegments[..]),
+        Document::Subsegment(own) => {
+            (own.subsegment.entity.id, Some(own.parent_id), &own.subsegment.subsegments[..])
+        }
+    };
+    let mut found = vec![(id.to_u64(), parent.map(SpanId::to_u64))];
+    let mut rest: Vec<(&Subsegment, u64)> = inner.iter().map(|inner| (inner, id.to_u64())).collect();
+    while let Some((next, parent)) = rest.pop() {
+        let id = next.entity.id.to_u64();
+        found.push((id, Some(parent)));
+        rest.extend(next.subsegments.iter().map(|inner| (inner, id)));
+    }
+    found
+}
+
+/// What a simple reader finds in the header: one that makes a text of it, and takes that apart.
+struct Said {
+    root: Option<TraceId>,
+    parent: Option<SpanId>,
+    sampled: Option<Decision>,
+}
+
+// ===== impl Said =====
+
+impl Said {
+    fn by(value: &[u8]) -> Self {
+        let text: String = value.iter().copied().map(char::from).collect();
+        let fields: Vec<_> = text.split(';').filter_map(|field| field.split_once('=')).collect();
+        let values = |name: &'static str| {
+            let of = move |(key, _): &&(&str, &str)| trimmed(key).eq_ignore_ascii_case(name);
+            fields.iter().filter(of).map(|(_, value)| trimmed(value))
+        };
+        Self {
+            root: values("root").find_map(root),
+            parent: values("parent").find_map(parent),
+            sampled: values("sampled").find_map(|value| match value {
+                "0" => Some(Decision::No),
+                "1" => Some(Decision::Yes),
+                "?" => Some(Decision::Ask),
+                _ => None,
+            }),
+        }
+    }
+}
+
+fn trimmed(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\x0c'])
+}
+
+fn root(value: &str) -> Option<TraceId> {
+    let [version, seconds, rest] = value.split('-').collect::<Vec<_>>().try_into().ok()?;
+    (version == "1" && seconds.len() == 8 && rest.len() == 24).then_some(())?;
+    is_hex(seconds).then_some(())?;
+    is_hex(rest).then_some(())?;
+    TraceId::new(u128::from_str_radix(&format!("{seconds}{rest}"), 16).ok()?)
+}
+
+fn parent(value: &str) -> Option<SpanId> {
+    (value.len() == 16 && is_hex(value)).then_some(())?;
+    SpanId::new(u64::from_str_radix(value, 16).ok()?)
+}
+
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The lines as headers of one name; `None` if one can be none.
+fn headers(name: &HeaderName, bytes: &[u8]) -> Option<HeaderMap> {
+    let lines = bytes.split(|byte| *byte == b'\n').take(100);
+    lines.map(|line| Some((name.clone(), HeaderValue::from_bytes(line).ok()?))).collect()
+}
+
+/// Root, parent, decision, and 256 bytes of others.
+const LONGEST_SENT: usize = 350;
