@@ -29,6 +29,7 @@ mod open;
 mod options;
 mod origin;
 mod pace;
+mod pattern;
 pub mod sampler;
 mod segment;
 mod service;
