@@ -24,6 +24,7 @@ mod losses;
 mod metadata;
 mod missing;
 mod name;
+mod naming;
 mod observe;
 mod open;
 mod options;

@@ -1,8 +1,8 @@
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{borrow::Cow, fmt, net::SocketAddr, sync::Arc};
 
 use http::request;
 
-use super::{Name, Sampler, SegmentLane};
+use super::{Name, Sampler, SegmentLane, naming::Naming};
 use crate::{
     exchange::{self, Hops},
     trace::{Propagation, Propagator},
@@ -11,7 +11,7 @@ use crate::{
 /// What a user has set. Shared by a layer and all the services it made.
 #[derive(Clone)]
 pub(super) struct Options {
-    pub(super) name: Name,
+    pub(super) naming: Naming,
     pub(super) lane: SegmentLane,
     pub(super) sampler: Sampler,
     pub(super) one_decision: bool,
@@ -28,7 +28,7 @@ pub(super) type OfRequest<T> = Arc<dyn Fn(&request::Parts) -> T + Send + Sync>;
 impl Options {
     pub(super) fn new(name: Name, lane: SegmentLane) -> Self {
         Self {
-            name,
+            naming: Naming::new(name),
             lane,
             sampler: Sampler::default(),
             one_decision: false,
@@ -37,6 +37,11 @@ impl Options {
             skip: None,
             peer: None,
         }
+    }
+
+    /// What the segment of a request is called.
+    pub(super) fn name(&self, request: &request::Parts) -> Cow<'_, Name> {
+        self.naming.name(|| exchange::host(&request.uri, &request.headers, self.hops))
     }
 
     pub(super) fn skips(&self, request: &request::Parts) -> bool {
@@ -51,9 +56,9 @@ impl Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, lane, sampler, propagation, hops, .. } = self;
+        let Self { naming, lane, sampler, propagation, hops, .. } = self;
         f.debug_struct("Options")
-            .field("name", name)
+            .field("naming", naming)
             .field("lane", lane)
             .field("sampler", sampler)
             .field("propagation", propagation)
