@@ -73,7 +73,7 @@ fn get(host: &str) -> http::request::Builder {
     Request::get("/ok").header("host", host)
 }
 
-/// A segment of the Python SDK, with the pattern `*.example.org` and the fallback `from-env`.
+/// A segment of the Python SDK, with the pattern `*.example.org` and the fallback `by-variable`.
 fn golden(file: &str) -> Value {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/xray/");
     serde_json::from_str(&std::fs::read_to_string(format!("{folder}{file}")).unwrap()).unwrap()
@@ -85,7 +85,7 @@ fn golden(file: &str) -> Value {
 async fn names_are_those_of_the_sdk_for_the_same_hosts_and_pattern() {
     for file in ["60-dynamic-match.json", "61-dynamic-fallback.json"] {
         let (golden, segments) = (golden(file), Segments::collect().await);
-        let layer = segments.layer("from-env").hosts("*.example.org");
+        let layer = segments.layer("by-variable").hosts("*.example.org");
         let server = Server::axum(shop::router().layer(layer)).await;
         let url: http::Uri = golden["http"]["request"]["url"].as_str().unwrap().parse().unwrap();
         ask1(server.address, url.host().unwrap(), url.path()).await;

@@ -48,6 +48,12 @@ pub use self::{
     service::Service,
     service_error::ServiceError,
 };
+#[cfg(feature = "xray")]
+pub(crate) use self::{
+    imds::{Imds, ImdsError},
+    service::url,
+    variables::Variables,
+};
 
 /// A path below a URL, which may have one of its own.
 fn below(base: &Uri, path: &str) -> Result<Uri, InvalidUri> {

@@ -53,7 +53,7 @@ impl Service {
 }
 
 /// A whole URL, with nothing after its path.
-pub(super) fn url(name: &str, text: &str) -> Result<Uri, Error> {
+pub(crate) fn url(name: &str, text: &str) -> Result<Uri, Error> {
     let uri = text.parse::<Uri>().ok();
     let is_http = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https"));
     uri.filter(|uri| is_http(uri) && uri.query().is_none())

@@ -3,7 +3,10 @@ use std::{net::SocketAddr, sync::Arc};
 use http::request;
 use tower_layer::Layer;
 
-use super::{Daemon, DaemonAddress, Name, Sampler, SegmentLane, options::Options, pattern::Pattern};
+use super::{
+    CloudWatchLogs, Daemon, DaemonAddress, Name, Sampler, SegmentLane, Text, options::Options,
+    pattern::Pattern, plugins::Plugins,
+};
 use crate::{
     exchange::Hops,
     observe::Observe,
@@ -67,6 +70,30 @@ impl XRayLayer {
     #[must_use]
     pub fn hosts(mut self, pattern: impl Into<Box<str>>) -> Self {
         self.options_mut().naming.add(Pattern::new(pattern));
+        self
+    }
+
+    /// The version of the service, such as `env!("CARGO_PKG_VERSION")`. Default: none.
+    #[must_use]
+    pub fn version(mut self, version: impl Into<Text>) -> Self {
+        self.options_mut().service.version = Some(version.into());
+        self
+    }
+
+    /// A log group of CloudWatch that the service's lines are in, by its name or its ARN: the console shows them beside the
+    /// trace. May be called again, for one more. Default: those that the [plugins](Self::plugins) find.
+    ///
+    /// A line is found by the trace's id as X-Ray writes it, [`TraceId::amzn`](crate::trace::TraceId::amzn).
+    #[must_use]
+    pub fn log_group(mut self, logs: impl Into<CloudWatchLogs>) -> Self {
+        self.options_mut().log_groups.push(logs.into());
+        self
+    }
+
+    /// What finds out where the service runs: its origin, and the `aws` block of its segments. Default: nobody is asked.
+    #[must_use]
+    pub fn plugins(mut self, plugins: Plugins) -> Self {
+        self.options_mut().plugins = plugins;
         self
     }
 

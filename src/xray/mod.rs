@@ -31,6 +31,7 @@ mod options;
 mod origin;
 mod pace;
 mod pattern;
+pub mod plugins;
 pub mod sampler;
 mod segment;
 mod service;

@@ -3,7 +3,7 @@ use std::{borrow::Cow, sync::Arc};
 use http::{StatusCode, header, request, response};
 
 use super::{
-    Aws, Cause, Exception, Http, Live, Name, Request, Response, Segment, Status, XRayLayer,
+    Cause, Exception, Http, Live, Name, Request, Response, Segment, Status, XRayLayer,
     aws::Xray,
     options::Options,
     sampler::{self, Sampling},
@@ -86,6 +86,7 @@ fn decide(
     let identity = scope.identify(begin).clone();
     let identity = options.propagation.join(identity, &request.headers);
     let asked = sampler::Request::of(request).service(name);
+    let asked = options.origin().map_or(asked, |origin| asked.service_type(origin.as_str()));
     let of_spans = identity.sampled().filter(|_| options.one_decision);
     let sampling = options.sampler.decide(identity.segment_sampled().or(of_spans), &asked);
     let of_spans = of_spans.or_else(|| options.one_decision.then_some(sampling.sampled));
@@ -154,7 +155,8 @@ fn segment(
     segment.entity.http = Some(Http { request: Some(asked(options, request)), ..Http::default() });
     let xray =
         Xray { sampling_rule_name: sampling.rule.map(|rule| rule.to_string().into()), ..Xray::belvedere() };
-    segment.entity.aws = Some(Box::new(Aws { xray: Some(xray), ..Aws::default() }));
+    options.describe(&mut segment);
+    segment.entity.aws.get_or_insert_default().xray = Some(xray);
     segment
 }
 

@@ -2,7 +2,9 @@ use std::{borrow::Cow, fmt, net::SocketAddr, sync::Arc};
 
 use http::request;
 
-use super::{Name, Sampler, SegmentLane, naming::Naming};
+use super::{
+    CloudWatchLogs, Name, Origin, Sampler, Segment, SegmentLane, Service, naming::Naming, plugins::Plugins,
+};
 use crate::{
     exchange::{self, Hops},
     trace::{Propagation, Propagator},
@@ -12,6 +14,9 @@ use crate::{
 #[derive(Clone)]
 pub(super) struct Options {
     pub(super) naming: Naming,
+    pub(super) service: Service,
+    pub(super) log_groups: Vec<CloudWatchLogs>,
+    pub(super) plugins: Plugins,
     pub(super) lane: SegmentLane,
     pub(super) sampler: Sampler,
     pub(super) one_decision: bool,
@@ -29,6 +34,9 @@ impl Options {
     pub(super) fn new(name: Name, lane: SegmentLane) -> Self {
         Self {
             naming: Naming::new(name),
+            service: Service::rust(),
+            log_groups: Vec::new(),
+            plugins: Plugins::default(),
             lane,
             sampler: Sampler::default(),
             one_decision: false,
@@ -42,6 +50,25 @@ impl Options {
     /// What the segment of a request is called.
     pub(super) fn name(&self, request: &request::Parts) -> Cow<'_, Name> {
         self.naming.name(|| exchange::host(&request.uri, &request.headers, self.hops))
+    }
+
+    /// The kind of resource that the service runs on.
+    pub(super) fn origin(&self) -> Option<&Origin> {
+        self.plugins.origin()
+    }
+
+    /// Adds what is the same for all segments of now.
+    pub(super) fn describe(&self, segment: &mut Segment) {
+        segment.service = Some(Box::new(self.service.clone()));
+        let aws = segment.entity.aws.get_or_insert_default();
+        if let Some(facts) = self.plugins.facts() {
+            segment.origin = facts.origin.clone();
+            **aws = facts.aws.clone();
+        }
+        let of_plugins = std::mem::replace(&mut aws.cloudwatch_logs, self.log_groups.clone());
+        let is_new =
+            |logs: &CloudWatchLogs| !self.log_groups.iter().any(|own| own.log_group == logs.log_group);
+        aws.cloudwatch_logs.extend(of_plugins.into_iter().filter(is_new));
     }
 
     pub(super) fn skips(&self, request: &request::Parts) -> bool {
