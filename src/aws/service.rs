@@ -34,6 +34,12 @@ impl Service {
         self.name
     }
 
+    /// The id in variables and profiles.
+    #[cfg(feature = "aws-config")]
+    pub(super) fn id(self) -> &'static str {
+        self.id
+    }
+
     /// Where it is in a region.
     pub(super) fn endpoint(self, region: &Region) -> Uri {
         let uri = format!("https://{}.{region}.{}", self.name, region.domain());

@@ -1,12 +1,6 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{
-    Facts, Plugin, Plugins, beanstalk,
-    ec2::{self},
-    ecs::Ecs,
-    eks::Eks,
-    machine::Machine,
-};
+use super::{Plugin, Plugins, beanstalk, ec2, ecs::Ecs, eks::Eks, facts::Facts, machine::Machine};
 use crate::{
     Error,
     aws::{Imds, Variables},
