@@ -10,7 +10,7 @@
 //! use axum::{Router, routing::get};
 //! use std::time::Duration;
 //!
-//! let belvedere = belvedere::from_env()?; // OTEL_*, HONEYCOMB_API_KEY
+//! let belvedere = belvedere::from_env()?; // OTEL_*, HONEYCOMB_API_KEY, AWS_XRAY_*
 //! let app: Router = Router::new().route("/", get(|| async { "hello" })).layer(belvedere.layer());
 //!
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
@@ -40,10 +40,10 @@
 //!
 //! | feature | |
 //! |---|---|
-//! | `otel` | spans and metrics by OTLP over HTTP, and `from_env` |
+//! | `otel` | spans and metrics by OTLP over HTTP |
 //! | `axum` | routes from `MatchedPath`, addresses from `ConnectInfo`, extractors |
 //! | `reqwest` | the client layers on a reqwest client |
-//! | `xray` | AWS X-Ray segments, and its samplers |
+//! | `xray` | AWS X-Ray segments, and its samplers; `from_env` comes with either |
 //! | `aws` | requests signed for AWS; part of `xray` |
 //! | `transport` | the HTTPS client and datagrams alone; part of `otel` and `aws` |
 //! | `full` | all of the above |
@@ -73,7 +73,7 @@ pub mod observe;
 #[cfg(feature = "otel")]
 pub mod otel;
 pub mod outbox;
-#[cfg(feature = "otel")]
+#[cfg(any(feature = "otel", feature = "xray"))]
 pub mod setup;
 pub mod trace;
 #[cfg(feature = "transport")]
@@ -82,7 +82,7 @@ pub mod transport;
 pub mod xray;
 
 pub use error::Error;
-#[cfg(feature = "otel")]
+#[cfg(any(feature = "otel", feature = "xray"))]
 pub use setup::{Belvedere, BelvedereClientLayer, BelvedereLayer, Setup, from_env};
 
 #[cfg(all(doctest, feature = "full", feature = "console"))]

@@ -9,11 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use belvedere::console::Console;
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
-use http::{HeaderMap, Method, Request, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
+use http::{Method, StatusCode};
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
@@ -24,8 +20,12 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 use tokio::time::Instant;
 
+#[path = "support/console.rs"]
+mod page;
 #[path = "support/webdriver.rs"]
 mod webdriver;
+
+use page::{Answer, Events, any, get, get_head, send, start};
 
 const PROTOBUF: (&str, &str) = ("content-type", "application/x-protobuf");
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -653,107 +653,8 @@ struct Status {
     message: String,
 }
 
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Vec<u8>,
-}
-
-/// A page that listens.
-struct Events {
-    body: Incoming,
-    text: String,
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().expect("a text"))
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.body.clone()).expect("a text")
-    }
-}
-
-impl Events {
-    async fn listen(console: &Console, path: &str, headers: &[(&str, &str)]) -> Self {
-        let response = request(console, Method::GET, path, headers, Bytes::new()).await;
-        assert_eq!(response.status(), StatusCode::OK);
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        let mut events = Self { body: response.into_body(), text: String::new() };
-        while !events.text.contains("retry:") {
-            events.read().await;
-        }
-        events
-    }
-
-    /// The next event of a name, in full.
-    async fn next(&mut self, name: &str) -> String {
-        loop {
-            if let Some((event, rest)) = self.text.split_once("\n\n") {
-                let (event, rest) = (event.to_owned(), rest.to_owned());
-                self.text = rest;
-                if event.contains(&format!("event: {name}\n")) {
-                    return event;
-                }
-            } else {
-                self.read().await;
-            }
-        }
-    }
-
-    async fn read(&mut self) {
-        let frame =
-            tokio::time::timeout(Duration::from_secs(5), self.body.frame()).await.expect("an event in time");
-        let data = frame.expect("more events").expect("a connection").into_data().expect("data");
-        self.text.push_str(std::str::from_utf8(&data).expect("a text"));
-    }
-}
-
-fn start() -> Console {
-    Console::builder().address(any()).start().expect("a console")
-}
-
-fn any() -> std::net::SocketAddr {
-    "127.0.0.1:0".parse().expect("an address")
-}
-
-async fn get(console: &Console, path: &str) -> Answer {
-    send(console, Method::GET, path, &[], "").await
-}
-
-async fn get_head(console: &Console, path: &str) -> StatusCode {
-    request(console, Method::GET, path, &[], Bytes::new()).await.status()
-}
-
 async fn post(console: &Console, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
     send(console, Method::POST, "/v1/traces", headers, body).await
-}
-
-async fn send(
-    console: &Console,
-    method: Method,
-    path: &str,
-    headers: &[(&str, &str)],
-    body: impl Into<Bytes>,
-) -> Answer {
-    let (head, body) = request(console, method, path, headers, body.into()).await.into_parts();
-    let body = body.collect().await.expect("a body").to_bytes().to_vec();
-    Answer { status: head.status, headers: head.headers, body }
-}
-
-async fn request(
-    console: &Console,
-    method: Method,
-    path: &str,
-    headers: &[(&str, &str)],
-    body: Bytes,
-) -> http::Response<Incoming> {
-    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
-    let uri = format!("http://{}{path}", console.address());
-    let request = Request::builder().method(method).uri(uri);
-    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-    client.request(request.body(Full::new(body)).expect("a request")).await.expect("an answer")
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {

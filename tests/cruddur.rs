@@ -22,6 +22,9 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+#[path = "cruddur/compose.rs"]
+mod compose;
+mod support;
 #[path = "support/webdriver.rs"]
 mod webdriver;
 
@@ -445,6 +448,118 @@ async fn no_console_is_started_where_nothing_is_sent() {
     }
 }
 
+// ===== segments =====
+
+#[tokio::test]
+async fn a_route_has_the_subsegments_of_the_course() {
+    let backend = Backend::start().await;
+    let console = backend.console().await;
+    for (path, names) in [
+        ("/api/activities/home", json!(["activities_home", ["timeline"]])),
+        ("/api/activities/notifications", json!(["timeline"])),
+        ("/api/activities/@andrewbrown", json!(["activities_users", ["mock-data"]])),
+        (&*format!("/api/activities/{CRUD_UUID}"), json!(["activities_show"])),
+        ("/api/activities/nowhere", json!(["activities_show"])),
+        ("/api/message_groups", json!([])),
+    ] {
+        let answer = backend.send("GET", path, &[("x-user", "londo")], "").await;
+        let segment = console.segment(&answer.trace_id(), "backend-flask").await;
+        assert_eq!(names_in(&segment), names, "{path}");
+        assert_eq!(segment["user"], "londo", "{path}");
+        assert_eq!(segment["annotations"]["app_user_id"], "londo", "{path}");
+        assert_eq!(segment["http"]["response"]["status"], answer.status.as_u16(), "{path}");
+        assert_eq!(segment["error"] == true, answer.status == 404, "{path}");
+        assert_eq!(segment["fault"], Value::Null, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_data_of_a_user_s_page_is_described() {
+    let backend = Backend::start().await;
+    let answer = backend.get("/api/activities/@worf").await;
+    let segment = backend.console().await.segment(&answer.trace_id(), "backend-flask").await;
+    let mock = &segment["subsegments"][0]["subsegments"][0];
+    assert_eq!(mock["annotations"], json!({"handle": "worf"}));
+    let key = &mock["metadata"]["namespace"]["key"];
+    assert_eq!(keys(key), ["now", "results-size"]);
+    assert_eq!(key["results-size"], answer.json().as_array().unwrap().len());
+    assert!(is_time(&key["now"]), "{key}");
+}
+
+#[tokio::test]
+async fn the_other_service_is_a_node_of_its_own() {
+    let backend = Backend::start().await;
+    let console = backend.console().await;
+    let answer = backend.get("/api/activities/home").await;
+    let trace = answer.trace_id();
+    let here = console.segment(&trace, "backend-flask").await;
+    let there = console.segment(&trace, "timeline").await;
+    let call = &here["subsegments"][0]["subsegments"][0];
+    assert_eq!((&call["name"], &call["namespace"]), (&json!("timeline"), &json!("remote")));
+    assert_eq!(call["traced"], true);
+    assert_eq!(there["parent_id"], call["id"]);
+    assert_eq!(there["trace_id"], here["trace_id"]);
+
+    let spans = console.spans(&trace, 5).await;
+    assert_eq!(Span::find(&spans, "GET /api/activities/home").id, text(&here["id"]));
+    assert_eq!(Span::find(&spans, "POST").id, text(&call["id"]));
+    assert_eq!(Span::find(&spans, "POST /timelines/{timeline}").id, text(&there["id"]));
+}
+
+#[tokio::test]
+async fn errors_and_panics_are_faults_with_their_cause() {
+    let backend = Backend::start().await;
+    let console = backend.console().await;
+    for (path, said) in [
+        ("/rollbar/error", &["the feed cannot be read", "the database does not answer"][..]),
+        ("/rollbar/panic", &["somebody pressed the button"]),
+    ] {
+        let answer = backend.get(path).await;
+        let segment = console.segment(&answer.trace_id(), "backend-flask").await;
+        assert_eq!(segment["fault"], true, "{path}");
+        let exceptions = list(&segment["cause"]["exceptions"]);
+        let messages: Vec<_> = exceptions.iter().map(|exception| text(&exception["message"])).collect();
+        assert_eq!(messages, said, "{path}");
+    }
+    let answer = backend.post("/api/activities", json!({})).await;
+    let segment = console.segment(&answer.trace_id(), "backend-flask").await;
+    assert_eq!((&segment["error"], &segment["fault"]), (&json!(true), &Value::Null), "a 422 is the caller's");
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_answers_is_a_fault_of_the_call_alone() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let backend = Backend::with(&[("TIMELINE_URL", &format!("http://{free}"))], &[]).await;
+    let answer = backend.get("/api/activities/home").await;
+    let segment = backend.console().await.segment(&answer.trace_id(), "backend-flask").await;
+    let call = &segment["subsegments"][0]["subsegments"][0];
+    assert_eq!((&call["name"], &call["fault"]), (&json!("timeline"), &json!(true)));
+    assert_ne!(call["cause"], Value::Null);
+    assert_eq!((answer.status.as_u16(), &segment["fault"]), (200, &Value::Null));
+}
+
+#[tokio::test]
+async fn segments_go_to_the_daemon_that_the_environment_names_as_well() {
+    let place = console();
+    let daemon = place.xray_daemon().unwrap();
+    let vars = [("AWS_XRAY_DAEMON_ADDRESS", daemon), ("AWS_XRAY_TRACING_NAME", "mine")];
+    let backend = Backend::with(&vars, &[]).await;
+    let trace = backend.get("/api/activities/home").await.trace_id();
+    for console in [Console(place.url()), backend.console().await] {
+        console.segment(&trace, "mine").await;
+        console.segment(&trace, "timeline").await;
+    }
+}
+
+#[tokio::test]
+async fn without_x_ray_there_are_no_segments() {
+    let backend = Backend::with(&[("AWS_XRAY_SDK_ENABLED", "false")], &[]).await;
+    let console = backend.console().await;
+    let trace = backend.get("/api/activities/home").await.trace_id();
+    console.spans(&trace, 5).await;
+    assert_eq!(console.documents(&trace).await, [Value::Null; 0]);
+}
+
 // ===== in a browser =====
 
 #[tokio::test]
@@ -531,6 +646,9 @@ async fn what_is_not_understood_is_told() {
     for (vars, args, words) in [
         ([("PORT", "high")], &[][..], "PORT is \"high\""),
         ([("CONSOLE", "yes")], &[], "CONSOLE is \"yes\""),
+        ([("TIMELINE_URL", "there")], &[], "TIMELINE_URL is \"there\""),
+        ([("PORT", "high")], &["timeline"], "PORT is \"high\""),
+        ([("PORT", "high")], &["healthy"], "PORT is \"high\""),
         ([("OTEL_EXPORTER_OTLP_ENDPOINT", "nonsense")], &[], "OTEL_EXPORTER_OTLP_ENDPOINT is \"nonsense\""),
         ([("HOST", "")], &["--trafic"], "\"--trafic\" means nothing here"),
         ([("HOST", "")], &["--traffic", "1000000"], "at most 200"),
@@ -652,14 +770,13 @@ async fn the_other_process_does_not_outlive_a_killed_backend() {
 async fn a_backend_whose_other_process_is_gone_answers_all_the_same() {
     let mut backend = Backend::start().await;
     backend.get("/api/activities/home").await;
-    let id = backend.process.id().unwrap();
-    let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
-    for child in children.split_whitespace() {
+    let children = backend.children();
+    for child in &children {
         assert!(Command::new("kill").args(["-s", "KILL", child]).status().await.unwrap().success());
     }
     sleep(Duration::from_millis(200)).await;
     let reaped = async {
-        while children.split_whitespace().any(|child| Path::new("/proc").join(child).exists()) {
+        while children.iter().any(|child| Path::new("/proc").join(child).exists()) {
             sleep(Duration::from_millis(50)).await;
         }
     };
@@ -702,12 +819,69 @@ async fn a_backend_that_cannot_start_the_other_process_says_so_and_serves() {
 
 #[tokio::test]
 async fn the_other_service_ends_with_its_standard_input() {
-    let mut process = command(&[], &["timeline"]).spawn().unwrap();
+    let mut process = command(&[], &["timeline", "--child"]).spawn().unwrap();
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
     let address = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
     assert!(TcpStream::connect(&address).await.is_ok());
     drop(process.stdin.take());
     assert!(timeout(PATIENCE, process.wait()).await.expect("it ends").unwrap().success());
+}
+
+// ===== as two services =====
+
+#[tokio::test]
+async fn a_backend_that_is_told_where_the_other_service_is_starts_none() {
+    let place = Backend::start().await;
+    let there = place.console().await;
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", there.0.trim_end_matches('/'));
+    let timeline = Backend::of_service("Listening on ", command(&[endpoint], &["timeline"])).await;
+    let backend = Backend::with(&[endpoint, ("TIMELINE_URL", &timeline.url)], &[]).await;
+
+    let answer = backend.get("/api/activities/home").await;
+    let spans = there.spans(&answer.trace_id(), 5).await;
+    let (client, server) = (Span::find(&spans, "POST"), Span::find(&spans, "POST /timelines/{timeline}"));
+    assert_eq!((&*server.service, &server.parent), ("timeline", &client.id));
+    let port = timeline.url.trim_end_matches('/').rsplit(':').next().unwrap();
+    assert_eq!(client.attribute("server.port"), json!({"intValue": port}));
+    if cfg!(target_os = "linux") {
+        assert_eq!(backend.children(), [""; 0]);
+        assert_ne!(place.children(), [""; 0], "it would be seen");
+    }
+}
+
+#[tokio::test]
+async fn a_backend_whose_other_service_is_nowhere_answers_all_the_same() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let backend = Backend::with(&[("TIMELINE_URL", &format!("http://{free}"))], &[]).await;
+    assert_eq!(backend.get("/api/activities/home").await.json().as_array().map(Vec::len), Some(3));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_other_service_alone_ends_with_a_supervisor_s_signal() {
+    let mut timeline = Backend::of_service("Listening on ", command(&[], &["timeline"])).await;
+    drop(timeline._stdin);
+    assert_eq!(get(&timeline.url).await.status, 404, "its standard input does not matter");
+    let id = timeline.process.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-s", "TERM", &id]).status().await.unwrap().success());
+    let status = timeout(PATIENCE, timeline.process.wait()).await.expect("it ends").unwrap();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_service_that_takes_connections_is_healthy_and_one_that_is_gone_is_not() {
+    let mut backend = Backend::start().await;
+    let port = backend.url.trim_end_matches('/').rsplit(':').next().unwrap().to_owned();
+    for (host, healthy) in [("", true), ("0.0.0.0", true), ("127.0.0.1", true)] {
+        assert_eq!(is_healthy(host, &port).await, healthy, "{host}");
+    }
+    backend.process.kill().await.unwrap();
+    assert!(!is_healthy("", &port).await);
+}
+
+async fn is_healthy(host: &str, port: &str) -> bool {
+    let mut asked = command(&[("HOST", host), ("PORT", port)], &["healthy"]);
+    timeout(PATIENCE, asked.status()).await.expect("it says so").unwrap().success()
 }
 
 // ===== the program =====
@@ -749,13 +923,18 @@ impl Backend {
         Self::of(command(vars, args)).await
     }
 
-    async fn of(mut command: Command) -> Self {
+    async fn of(command: Command) -> Self {
+        Self::of_service("Open ", command).await
+    }
+
+    /// What prints one line: these words, and its link.
+    async fn of_service(words: &str, mut command: Command) -> Self {
         let mut process = command.spawn().unwrap();
         let stdin = process.stdin.take().unwrap();
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
         timeout(PATIENCE, stdout.read_line(&mut line)).await.expect("it prints its link").unwrap();
-        let url = line.strip_prefix("Open ").expect("the line is the link").trim().to_owned();
+        let url = line.strip_prefix(words).expect("the line is the link").trim().to_owned();
         Self { process, stdout, _stdin: stdin, url }
     }
 
@@ -807,6 +986,13 @@ impl Backend {
         Console(self.console_url().await)
     }
 
+    /// The processes that it started, on Linux.
+    fn children(&self) -> Vec<String> {
+        let id = self.process.id().unwrap();
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+        children.split_whitespace().map(str::to_owned).collect()
+    }
+
     #[cfg(unix)]
     async fn signal(&self, name: &str) {
         let id = self.process.id().unwrap().to_string();
@@ -831,6 +1017,29 @@ impl Console {
         let names: Vec<_> = spans.iter().map(|span| &span.json["name"]).collect();
         assert!(in_time && spans.len() == count, "{count} spans of {url}: {names:?}");
         spans
+    }
+}
+
+// ===== impl Console, of X-Ray =====
+
+impl Console {
+    /// The segment of a service, once it is here.
+    async fn segment(&self, trace_id: &str, service: &str) -> Value {
+        let arrived = async {
+            loop {
+                let documents = self.documents(trace_id).await;
+                if let Some(segment) = documents.into_iter().find(|segment| segment["name"] == service) {
+                    return segment;
+                }
+                sleep(Duration::from_millis(50)).await;
+            }
+        };
+        timeout(PATIENCE, arrived).await.unwrap_or_else(|_| panic!("no segment of {service} in {trace_id}"))
+    }
+
+    async fn documents(&self, trace_id: &str) -> Vec<Value> {
+        let answer = get(&format!("{}r/{trace_id}.xray.json", self.0)).await;
+        if answer.status == 200 { list(&answer.json()).to_vec() } else { Vec::new() }
     }
 }
 
@@ -918,6 +1127,12 @@ async fn complaints(browser: &webdriver::Browser) -> Vec<String> {
     browser.complaints().await.into_iter().filter(|complaint| !is_meant(complaint)).collect()
 }
 
+/// A console that is not the example's own.
+fn console() -> belvedere::console::Console {
+    let free = "127.0.0.1:0".parse().unwrap();
+    belvedere::console::Console::builder().address(free).xray(free).xray_sampling(1, 1.0).start().unwrap()
+}
+
 async fn get(url: &str) -> Answer {
     Answer::to(Request::get(url).body(Full::default()).unwrap()).await
 }
@@ -948,8 +1163,18 @@ fn command_of(program: &Path, vars: &[(&str, &str)], args: &[&str]) -> Command {
 }
 
 fn is_read(name: &str) -> bool {
-    let names = ["HOST", "PORT", "FRONTEND_URL", "BACKEND_URL", "CONSOLE", "HONEYCOMB_API_KEY", "RUST_LOG"];
-    names.contains(&name) || name.starts_with("OTEL_") || name == "RUST_BACKTRACE"
+    const NAMES: [&str; 8] = [
+        "HOST",
+        "PORT",
+        "FRONTEND_URL",
+        "BACKEND_URL",
+        "TIMELINE_URL",
+        "CONSOLE",
+        "RUST_LOG",
+        "RUST_BACKTRACE",
+    ];
+    const PREFIXES: [&str; 5] = ["OTEL_", "HONEYCOMB_", "AWS_", "BELVEDERE_", "ECS_"];
+    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// The example beside this test, built as it is now. Not every command that builds tests also builds examples.
@@ -1017,6 +1242,16 @@ fn list(value: &Value) -> &[Value] {
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
+}
+
+/// The names of a segment's subsegments, each before those of its own.
+fn names_in(segment: &Value) -> Value {
+    let mut names = Vec::new();
+    for subsegment in list(&segment["subsegments"]) {
+        names.push(subsegment["name"].clone());
+        names.extend(Some(names_in(subsegment)).filter(|within| *within != json!([])));
+    }
+    names.into()
 }
 
 /// ISO 8601 with an offset.

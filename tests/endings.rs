@@ -345,6 +345,24 @@ async fn an_observer_that_panics_changes_nothing_for_anybody_else() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_observer_that_is_not_there_leaves_the_others_alone_and_none_at_all_the_exchange() {
+    let service = || {
+        service_fn(|_: Request<()>| async {
+            let scope = belvedere::trace::Scope::current();
+            let body = Script::new().data(if scope.is_some() { "watched" } else { "unwatched" }).last();
+            Ok::<_, Infallible>(Response::new(body))
+        })
+    };
+    let (recorder, none) = (Recorder::new(), None::<Recorder>);
+    let layer = ObserveLayer::new((none.clone(), Some(recorder.clone()), none.clone()));
+    let response = layer.layer(service()).oneshot(get()).await.unwrap();
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "watched");
+    assert_eq!(recorder.only().end, "complete");
+    let response = ObserveLayer::new((none.clone(), none)).layer(service()).oneshot(get()).await.unwrap();
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "unwatched");
+}
+
+#[tokio::test(start_paused = true)]
 async fn stacked_layers_and_one_pass_give_the_same_records() {
     async fn run(stacked: bool) -> Vec<Ended> {
         let outer = Recorder::named("outer");

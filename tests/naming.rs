@@ -16,7 +16,7 @@ use std::{
 use belvedere::{
     outbox::Reason,
     xray::{
-        Sampler, XRayLayer,
+        Document, Sampler, Segment, XRayLayer,
         sampler::{
             GetSamplingRulesOutput, GetSamplingTargetsOutput, SamplingSource, SamplingStatisticsDocument,
         },
@@ -24,7 +24,7 @@ use belvedere::{
 };
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
-use segments::Segments;
+use segments::Traced;
 use serde_json::{Value, json};
 use support::{
     Script, Server,
@@ -55,11 +55,23 @@ async fn ask2(address: SocketAddr, method: &str, authority: &str, path: &str) {
 
 /// The name of the segment of one request, which goes by no socket.
 async fn name(set: impl FnOnce(XRayLayer) -> XRayLayer, request: http::request::Builder) -> String {
-    let segments = Segments::collect().await;
-    serve(&set(segments.layer("shops")), request).await;
-    let names = segments.names().await;
+    let traced = Traced::new("shops").await;
+    serve(&set(traced.layer.clone()), request).await;
+    let names = names(traced).await;
     assert_eq!(names.len(), 1, "{names:?}");
     names.into_iter().next().unwrap()
+}
+
+async fn all(traced: Traced) -> Vec<Segment> {
+    let segment = |document| match document {
+        Document::Segment(segment) => *segment,
+        Document::Subsegment(subsegment) => panic!("{subsegment:#?}"),
+    };
+    traced.documents().await.into_iter().map(segment).collect()
+}
+
+async fn names(traced: Traced) -> Vec<String> {
+    all(traced).await.into_iter().map(|segment| segment.entity.name.to_string()).collect()
 }
 
 async fn serve(layer: &XRayLayer, request: http::request::Builder) {
@@ -84,12 +96,12 @@ fn golden(file: &str) -> Value {
 #[tokio::test]
 async fn names_are_those_of_the_sdk_for_the_same_hosts_and_pattern() {
     for file in ["60-dynamic-match.json", "61-dynamic-fallback.json"] {
-        let (golden, segments) = (golden(file), Segments::collect().await);
-        let layer = segments.layer("by-variable").hosts("*.example.org");
+        let (golden, traced) = (golden(file), Traced::new("by-variable").await);
+        let layer = traced.layer.clone().hosts("*.example.org");
         let server = Server::axum(shop::router().layer(layer)).await;
         let url: http::Uri = golden["http"]["request"]["url"].as_str().unwrap().parse().unwrap();
         ask1(server.address, url.host().unwrap(), url.path()).await;
-        let segment = serde_json::to_value(&segments.all().await[0]).unwrap();
+        let segment = segments::json(&traced.segment().await);
         assert_eq!(segment["name"], golden["name"]);
         assert_eq!(segment["http"]["request"]["url"], golden["http"]["request"]["url"]);
     }
@@ -97,20 +109,20 @@ async fn names_are_those_of_the_sdk_for_the_same_hosts_and_pattern() {
 
 #[tokio::test]
 async fn the_authority_of_http2_is_the_host() {
-    let segments = Segments::collect().await;
-    let layer = ServiceBuilder::new().layer(segments.layer("shops").hosts("*.example.com"));
+    let traced = Traced::new("shops").await;
+    let layer = ServiceBuilder::new().layer(traced.layer.clone().hosts("*.example.com"));
     let server = Server::hyper2(layer.service_fn(shop::shop)).await;
     ask2(server.address, "GET", "Tea.example.com:8443", "/ok").await;
     ask2(server.address, "GET", "elsewhere.test", "/ok").await;
-    assert_eq!(segments.names().await, ["tea.example.com", "shops"]);
+    assert_eq!(names(traced).await, ["tea.example.com", "shops"]);
 }
 
 #[tokio::test]
 async fn a_call_of_grpc_is_named_by_its_authority() {
-    let segments = Segments::collect().await;
-    let server = Server::tonic(segments.layer("shops").hosts("*.example.com")).await;
+    let traced = Traced::new("shops").await;
+    let server = Server::tonic(traced.layer.clone().hosts("*.example.com")).await;
     ask2(server.address, "POST", "tea.example.com", "/shop.Greeter/SayHello").await;
-    assert_eq!(segments.names().await, ["tea.example.com"]);
+    assert_eq!(names(traced).await, ["tea.example.com"]);
 }
 
 // ===== which host, and how =====
@@ -159,13 +171,13 @@ async fn what_is_no_whole_name_is_no_name() {
 
 #[tokio::test]
 async fn after_two_hundred_hosts_no_other_becomes_a_name() {
-    let segments = Segments::collect().await;
-    let layer = segments.layer("shops").hosts("*");
+    let traced = Traced::new("shops").await;
+    let layer = traced.layer.clone().hosts("*");
     for n in 0..250 {
         serve(&layer, get(&format!("h{n}.test"))).await;
     }
     serve(&layer, get("h7.test")).await;
-    let names = segments.names().await;
+    let names = names(traced).await;
     assert_eq!(names.iter().filter(|name| *name == "shops").count(), 50);
     assert_eq!(names.iter().filter(|name| *name == "h7.test").count(), 2);
 }
@@ -196,15 +208,15 @@ impl SamplingSource for Rules {
 
 #[tokio::test]
 async fn rules_are_asked_about_the_name_that_the_segment_gets() {
-    let segments = Segments::collect().await;
-    let sampler = Sampler::central(Rules(Arc::default()), Sampler::none(), &segments.outbox);
-    let layer = segments.layer("shops").hosts("*.example.com").sample(sampler);
+    let traced = Traced::new("shops").await;
+    let sampler = Sampler::central(Rules(Arc::default()), Sampler::none(), &traced.outbox);
+    let layer = traced.layer.clone().hosts("*.example.com").sample(sampler);
     for _ in 0..100 {
         serve(&layer, get("tea.example.com:8080")).await;
         serve(&layer, get("coffee.example.com")).await;
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
-    let all = segments.all().await;
+    let all = all(traced).await;
     assert!(!all.is_empty());
     for segment in all {
         assert_eq!(segment.entity.name.as_str(), "tea.example.com");

@@ -24,7 +24,7 @@ use belvedere::{
     Error,
     outbox::{Outbox, OutboxEvent},
     xray::{
-        Origin, Sampler, XRayLayer,
+        Sampler, XRayLayer,
         plugins::{Plugin, Plugins, PluginsBuilder},
         sampler::DaemonProxy,
     },
@@ -33,7 +33,7 @@ use folder::Folder;
 use http::{Request, Response};
 use http_backend::{Backend, Reply};
 use http_body_util::BodyExt as _;
-use segments::Segments;
+use segments::Traced;
 use serde_json::{Value, json};
 use support::Script;
 use tokio::time::{Instant, sleep};
@@ -49,15 +49,15 @@ fn lookup(plugins: &[Plugin], variables: Pairs<'_>) -> Result<PluginsBuilder, Er
 
 /// The segment of a service that has these plugins, once they are done.
 async fn segment(plugins: &[Plugin], variables: Pairs<'_>, root: &Folder) -> Value {
-    let segments = Segments::collect().await;
-    let plugins = lookup(plugins, variables).unwrap().root(root.path()).start(&segments.outbox);
+    let traced = Traced::new("shop").await;
+    let plugins = lookup(plugins, variables).unwrap().root(root.path()).start(&traced.outbox);
     done(&plugins).await;
-    serve(&segments.layer("shop").plugins(plugins)).await;
-    last(segments).await
+    serve(&traced.layer.clone().plugins(plugins)).await;
+    last(traced).await
 }
 
-async fn last(segments: Segments) -> Value {
-    serde_json::to_value(segments.all().await.last().unwrap()).unwrap()
+async fn last(traced: Traced) -> Value {
+    segments::json(traced.documents().await.last().unwrap())
 }
 
 async fn done(plugins: &Plugins) {
@@ -359,10 +359,10 @@ async fn who_does_not_answer_delays_neither_the_start_nor_a_request_and_is_asked
     let url = format!("http://{}", silent.address);
     let variables: Pairs<'_> =
         &[("AWS_EC2_METADATA_SERVICE_ENDPOINT", &url), ("ECS_CONTAINER_METADATA_URI_V4", &url)];
-    let (segments, root, begun) = (Segments::collect().await, container(), Instant::now());
+    let (traced, root, begun) = (Traced::new("shop").await, container(), Instant::now());
     let builder = lookup(&[Plugin::Ec2, Plugin::Ecs], variables).unwrap().root(root.path());
-    let plugins = builder.start(&segments.outbox);
-    let layer = segments.layer("shop").plugins(plugins.clone());
+    let plugins = builder.start(&traced.outbox);
+    let layer = traced.layer.clone().plugins(plugins.clone());
     serve(&layer).await;
     assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
     assert!(!plugins.is_done() && plugins.origin().is_none());
@@ -371,8 +371,8 @@ async fn who_does_not_answer_delays_neither_the_start_nor_a_request_and_is_asked
     serve(&layer).await;
     sleep(Duration::from_millis(100)).await;
     assert_eq!(silent.requests().len(), 2);
-    let all = segments.all().await;
-    assert_eq!((all[0].origin.clone(), all[1].origin.clone()), (None, Some(Origin::EcsContainer)));
+    let origins = traced.documents().await.into_iter().map(|one| segments::json(&one)["origin"].clone());
+    assert_eq!(origins.collect::<Vec<_>>(), [Value::Null, "AWS::ECS::Container".into()]);
 }
 
 #[tokio::test]
@@ -428,10 +428,10 @@ fn a_variable_that_cannot_be_used_is_named() {
 
 #[tokio::test]
 async fn log_groups_and_a_version_are_said_without_any_plugin() {
-    let segments = Segments::collect().await;
-    let layer = segments.layer("shop").version("1.2.3").log_group("/shop/web");
+    let traced = Traced::new("shop").await;
+    let layer = traced.layer.clone().version("1.2.3").log_group("/shop/web");
     serve(&layer.log_group("arn:aws:logs:eu-west-1:111122223333:log-group:/shop/db:*")).await;
-    let segment = last(segments).await;
+    let segment = last(traced).await;
     assert_eq!(segment["service"], json!({ "version": "1.2.3", "compiler": "rustc" }));
     assert_eq!(
         segment["aws"]["cloudwatch_logs"],
@@ -445,12 +445,12 @@ async fn log_groups_and_a_version_are_said_without_any_plugin() {
 #[tokio::test]
 async fn a_log_group_that_is_known_twice_is_said_once() {
     let endpoint = Endpoint::start(|_| answer(200, CONTAINER)).await;
-    let (segments, root) = (Segments::collect().await, container());
+    let (traced, root) = (Traced::new("shop").await, container());
     let builder = lookup(&[Plugin::Ecs], &[("ECS_CONTAINER_METADATA_URI_V4", &endpoint.url())]).unwrap();
-    let plugins = builder.root(root.path()).start(&segments.outbox);
+    let plugins = builder.root(root.path()).start(&traced.outbox);
     done(&plugins).await;
-    serve(&segments.layer("shop").plugins(plugins).log_group("/shop/web").log_group("/ecs/metadata")).await;
-    let logs = last(segments).await["aws"]["cloudwatch_logs"].clone();
+    serve(&traced.layer.clone().plugins(plugins).log_group("/shop/web").log_group("/ecs/metadata")).await;
+    let logs = last(traced).await["aws"]["cloudwatch_logs"].clone();
     assert_eq!(logs, json!([{ "log_group": "/shop/web" }, { "log_group": "/ecs/metadata" }]));
 }
 
@@ -468,19 +468,20 @@ async fn rules_are_asked_about_the_origin() {
     let endpoint =
         Endpoint::start(|asked| answer(200, if asked.path == "/GetSamplingRules" { RULES } else { "{}" }))
             .await;
-    let (segments, root) = (Segments::collect().await, container());
+    let (traced, root) = (Traced::new("shop").await, container());
     let proxy = DaemonProxy::new(&endpoint.address.to_string().parse().unwrap()).unwrap();
-    let sampler = Sampler::central(proxy, Sampler::none(), &segments.outbox);
-    let plugins = lookup(&[Plugin::Ecs], &[]).unwrap().root(root.path()).start(&segments.outbox);
+    let sampler = Sampler::central(proxy, Sampler::none(), &traced.outbox);
+    let plugins = lookup(&[Plugin::Ecs], &[]).unwrap().root(root.path()).start(&traced.outbox);
     done(&plugins).await;
     // What is not known matches every rule.
-    let unknown = segments.layer("unknown").sample(sampler.clone());
-    let container = segments.layer("container").sample(sampler).plugins(plugins);
+    let unknown = traced.layer.clone().sample(sampler.clone()).version("unknown");
+    let container = traced.layer.clone().sample(sampler).version("container").plugins(plugins);
     for _ in 0..100 {
         serve(&unknown).await;
         serve(&container).await;
         sleep(Duration::from_millis(5)).await;
     }
-    let names = segments.names().await;
-    assert!(!names.is_empty() && names.iter().all(|name| name == "unknown"), "{names:?}");
+    let versions = traced.documents().await;
+    let mut versions = versions.iter().map(|document| segments::json(document)["service"]["version"].clone());
+    assert!(versions.len() > 0 && versions.all(|version| version == "unknown"));
 }

@@ -293,7 +293,7 @@ async fn a_segment_and_a_span_have_the_same_ids_whichever_is_outside() {
 }
 
 #[tokio::test]
-async fn what_one_layer_does_not_record_the_other_does_not_either() {
+async fn with_one_decision_what_one_layer_does_not_record_the_other_does_not_either() {
     for spans_outside in [true, false] {
         let shop = Shop::open().await;
         let (spans, sampler) = if spans_outside {
@@ -301,13 +301,61 @@ async fn what_one_layer_does_not_record_the_other_does_not_either() {
         } else {
             (Spans::new(), Sampler::none())
         };
-        let (otel, xray) = (spans.layer(), shop.layer.clone().sample(sampler));
+        let (otel, xray) = (spans.layer(), shop.layer.clone().one_decision(true).sample(sampler));
         if spans_outside {
             serve(&ObserveLayer::new((otel, xray)), get("/"), answer(200)).await;
         } else {
             serve(&ObserveLayer::new((xray, otel)), get("/"), answer(200)).await;
         }
         assert_eq!((shop.close().await.len(), spans.all().len()), (0, 0), "{spans_outside}");
+    }
+}
+
+#[tokio::test]
+async fn the_other_trace_that_a_request_names_is_a_link_or_at_least_noted() {
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    for (parent, noted) in [(";Parent=53995c3f42cd8ad8", false), ("", true)] {
+        let mut request = with(&format!("Root=1-5759e988-bd862e3fe1be46a994272793{parent};Sampled=1"));
+        request.headers_mut().insert("traceparent", traceparent.parse().unwrap());
+        let propagation = Propagation::new([Propagator::TraceContext, Propagator::XRay]);
+        let set = |layer: XRayLayer| layer.propagation(propagation);
+        let segment = Shop::open().await.segment_of(set, request, answer(200)).await;
+        let json = serde_json::to_value(&segment).unwrap();
+        assert_eq!(json["trace_id"], "1-4bf92f35-77b34da6a3ce929d0e0e4736");
+        let other = "1-5759e988-bd862e3fe1be46a994272793";
+        if noted {
+            assert_eq!(json["metadata"]["belvedere"]["other_trace"], other);
+        } else {
+            let link = serde_json::json!([{ "trace_id": other, "id": "53995c3f42cd8ad8" }]);
+            assert_eq!(json["links"], link);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_header_of_the_same_trace_is_joined_although_a_layer_further_out_does_not_read_it() {
+    let (shop, spans) = (Shop::open().await, Spans::new());
+    let mut request = with("Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Parent=00f067aa0ba902b7;Sampled=?");
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+    request.headers_mut().insert("traceparent", traceparent.parse().unwrap());
+    let headers = serve(&Stack::new(shop.layer.clone(), spans.layer()), request, answer(200)).await;
+    assert_eq!(headers["x-amzn-trace-id"], "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Sampled=1");
+    assert_eq!((shop.close().await.len(), spans.all().len()), (1, 0), "each header decides for its own");
+}
+
+#[tokio::test]
+async fn the_answer_to_a_caller_that_asks_is_that_of_the_segments_in_any_order_of_layers() {
+    for spans_outside in [true, false] {
+        let (shop, spans) = (Shop::open().await, Spans::new());
+        let otel = spans.layer().propagation(Propagation::new([Propagator::XRay]));
+        let xray = shop.layer.clone().sample(Sampler::none());
+        let request = with("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=?");
+        let headers = if spans_outside {
+            serve(&Stack::new(xray, otel), request, answer(200)).await
+        } else {
+            serve(&Stack::new(otel, xray), request, answer(200)).await
+        };
+        assert!(headers["x-amzn-trace-id"].to_str().unwrap().ends_with("Sampled=0"), "{headers:?}");
     }
 }
 

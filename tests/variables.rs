@@ -1,8 +1,12 @@
 //! Each row of README's table of variables: what a good value does and what a bad one says, over real sockets.
 //!
 //! The tests of a row stand in a module that is named after its first variable.
-#![cfg(feature = "otel")]
+#![cfg(all(feature = "otel", feature = "xray"))]
 
+#[path = "support/aws.rs"]
+mod aws;
+#[path = "support/daemon.rs"]
+mod daemon;
 #[path = "support/log.rs"]
 mod log;
 mod support;
@@ -13,7 +17,9 @@ use std::{
     time::Duration,
 };
 
+use aws::Endpoint;
 use belvedere::Belvedere;
+use daemon::Daemon;
 use http::{Request, Response};
 use opentelemetry::trace::{
     Link, SpanContext, SpanId, TraceFlags, TraceId, TraceState, Tracer as _, TracerProvider as _,
@@ -72,8 +78,9 @@ fn rows() -> Vec<Row> {
 
 fn row(line: &str) -> Option<Row> {
     let cells: Vec<_> = line.trim_matches('|').split(" | ").map(str::trim).collect();
-    let is_variable =
-        |name: &&str| ["OTEL_", "HONEYCOMB_", "BELVEDERE_"].iter().any(|start| name.starts_with(start));
+    let is_variable = |name: &&str| {
+        ["OTEL_", "HONEYCOMB_", "BELVEDERE_", "AWS_"].iter().any(|start| name.starts_with(start))
+    };
     let variables: Vec<_> = cells[0].split('`').filter(is_variable).map(str::to_owned).collect();
     let tests = cells.last()?.parse().ok()?;
     (!variables.is_empty()).then_some(Row { variables, tests })
@@ -212,6 +219,26 @@ mod otel_propagators {
             belvedere.shutdown(PATIENCE).await;
             let id: String = sink.spans()[0].trace_id.iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(id, W3C, "{propagators}");
+        }
+    }
+
+    #[tokio::test]
+    async fn x_ray_s_is_among_them_where_x_ray_is_on_unless_they_are_said() {
+        for (variables, expected) in [
+            (&[][..], None),
+            (&[("AWS_XRAY_TRACING_NAME", "checkout")], Some(AMZN)),
+            (&[("AWS_XRAY_TRACING_NAME", "checkout"), ("OTEL_PROPAGATORS", "tracecontext")], None),
+        ] {
+            let sink = Sink::start();
+            let belvedere = towards(&sink, variables);
+            let request = Request::get("/").header(
+                "x-amzn-trace-id",
+                "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
+            );
+            serve(&belvedere, request.body(()).unwrap()).await;
+            belvedere.shutdown(PATIENCE).await;
+            let id: String = sink.spans()[0].trace_id.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(Some(&*id).filter(|id| *id == AMZN), expected, "{variables:?}");
         }
     }
 
@@ -470,6 +497,27 @@ mod otel_traces_sampler {
         }
     }
 
+    #[tokio::test]
+    async fn x_ray_s_rules_may_decide_alone_or_with_a_parent_which_is_the_same() {
+        let rules = Rules::keep(0.0);
+        for word in ["xray", "parentbased_xray", "XRay"] {
+            for (flags, expected) in [(None, 0), (Some("01"), 1), (Some("00"), 0)] {
+                let sink = Sink::start();
+                let (path, name) = (rules.path(), "BELVEDERE_XRAY_SAMPLING_RULES");
+                let belvedere = towards(&sink, &[("OTEL_TRACES_SAMPLER", word), (name, &path)]);
+                assert_eq!(belvedere.warnings(), [""; 0]);
+                let traceparent =
+                    |flags| format!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-{flags}");
+                let request = flags.into_iter().fold(Request::get("/"), |request, flags| {
+                    request.header("traceparent", traceparent(flags))
+                });
+                serve(&belvedere, request.body(()).unwrap()).await;
+                belvedere.shutdown(PATIENCE).await;
+                assert_eq!(sink.spans().len(), expected, "{word} {flags:?}");
+            }
+        }
+    }
+
     #[test]
     fn a_bad_one_is_the_default_one() {
         warns("OTEL_TRACES_SAMPLER", "sometimes", "parentbased_always_on");
@@ -499,6 +547,19 @@ mod otel_traces_sampler_arg {
             let expected = expected.map(|rate| if rate == "1" { "" } else { rate });
             assert_eq!(rate.as_deref(), expected, "{share}");
         }
+    }
+
+    #[test]
+    fn x_ray_s_rules_have_none_which_is_told() {
+        let warnings = warnings(&[
+            ("OTEL_TRACES_SAMPLER", "xray"),
+            ("OTEL_TRACES_SAMPLER_ARG", "endpoint=http://localhost:2000,polling_interval=360"),
+        ]);
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(
+            warnings[0].contains("OTEL_TRACES_SAMPLER_ARG")
+                && warnings[0].contains("AWS_XRAY_DAEMON_ADDRESS")
+        );
     }
 
     #[test]
@@ -1500,3 +1561,407 @@ const LOGS: (&str, &str) = ("OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN", "logs");
 const NO_PEM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 const INGEST: &str = "hcaik_0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a";
 const CLASSIC: &str = "0123456789abcdef0123456789abcdef";
+
+/// A file of sampling rules, as long as it is kept.
+struct Rules(std::path::PathBuf);
+
+// ===== impl Rules =====
+
+impl Rules {
+    /// One rule for all requests, which keeps this share of them.
+    fn keep(rate: f64) -> Self {
+        Self::of(&format!(r#"{{"version": 2, "default": {{"fixed_target": 0, "rate": {rate}}}}}"#))
+    }
+
+    fn of(json: &str) -> Self {
+        let name = format!("belvedere-{}.json", uuid::Uuid::new_v4());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, json).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> String {
+        self.0.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Rules {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Everything about segments, and no spans.
+fn only_segments(variables: Pairs<'_>) -> Result<Belvedere, belvedere::Error> {
+    start(&[&[("OTEL_TRACES_EXPORTER", "none")], variables].concat())
+}
+
+/// Where segments go.
+#[track_caller]
+fn ways(variables: Pairs<'_>) -> Vec<String> {
+    let report = only_segments(variables).unwrap().outbox().report();
+    report.lanes.iter().map(|lane| lane.name.to_string()).collect()
+}
+
+/// The line that says what becomes of segments.
+#[track_caller]
+fn told(variables: Pairs<'_>) -> String {
+    let log = log::Log::default();
+    let belvedere = tracing::subscriber::with_default(log.subscriber(), || only_segments(variables));
+    drop(belvedere.unwrap());
+    let lines = log.lines().into_iter().filter(|line| line.contains("segments: "));
+    let lines: Vec<_> = lines.collect();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    lines.concat()
+}
+
+/// The names of the segments of one request.
+async fn names(variables: Pairs<'_>, by_code: Option<&str>) -> Vec<String> {
+    let daemon = Daemon::large().await;
+    let address = daemon.address.to_string();
+    let set = [("OTEL_TRACES_EXPORTER", "none"), ("AWS_XRAY_DAEMON_ADDRESS", &*address)];
+    let setup = setup(&[&set, variables].concat());
+    let belvedere = match by_code {
+        Some(name) => setup.service_name(name).start(),
+        None => setup.start(),
+    };
+    let belvedere = belvedere.unwrap();
+    serve(&belvedere, Request::new(())).await;
+    assert_eq!(belvedere.shutdown(PATIENCE).await.lost(), 0);
+    let name = |document: &String| {
+        let segment: belvedere::xray::Segment = serde_json::from_str(document).unwrap();
+        segment.entity.name.as_str().to_owned()
+    };
+    daemon.arrived(1).await.iter().map(name).collect()
+}
+
+/// Whether each of some requests is recorded, when nobody has decided about it.
+async fn recorded(variables: Pairs<'_>, requests: usize) -> usize {
+    let belvedere = only_segments(variables).unwrap();
+    let mut recorded = 0;
+    for _ in 0..requests {
+        let request = Request::get("/").header("x-amzn-trace-id", "Sampled=?").body(()).unwrap();
+        let answer = serve(&belvedere, request).await.headers()["x-amzn-trace-id"].clone();
+        recorded += usize::from(answer.to_str().unwrap().contains("Sampled=1"));
+    }
+    belvedere.shutdown(Duration::ZERO).await;
+    recorded
+}
+
+mod aws_xray_sdk_enabled {
+    use super::*;
+
+    const NAME: &str = "AWS_XRAY_SDK_ENABLED";
+
+    #[test]
+    fn turns_segments_on_and_off_before_anything_else_in_these_words() {
+        for word in ["y", "Yes", "t", "TRUE", "on", "1"] {
+            assert_eq!(ways(&[(NAME, word)]), ["xray 127.0.0.1:2000"], "{word}");
+        }
+        for word in ["n", "No", "f", "FALSE", "off", "0"] {
+            assert_eq!(ways(&[(NAME, word), ("AWS_XRAY_TRACING_NAME", "checkout")]), [""; 0], "{word}");
+        }
+    }
+
+    #[test]
+    fn empty_or_not_set_it_leaves_that_to_what_else_is_said() {
+        for (variables, expected) in [
+            (&[][..], 0),
+            (&[(NAME, "")], 0),
+            (&[(NAME, " "), ("AWS_XRAY_TRACING_NAME", "checkout")], 1),
+            (&[("AWS_XRAY_DAEMON_ADDRESS", "localhost:2000")], 1),
+            (&[("AWS_XRAY_DAEMON_ADDRESS", ""), ("AWS_XRAY_TRACING_NAME", " ")], 0),
+        ] {
+            assert_eq!(ways(variables).len(), expected, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn one_line_says_whether_they_are_on_or_what_is_missing() {
+        let on = told(&[(NAME, "true"), ("AWS_XRAY_TRACING_NAME", "checkout")]);
+        assert!(on.contains("to=xray 127.0.0.1:2000") && on.contains("checkout"), "{on}");
+        let off = told(&[(NAME, "f"), ("AWS_XRAY_TRACING_NAME", "checkout")]);
+        assert!(off.contains("off, because AWS_XRAY_SDK_ENABLED is false"), "{off}");
+        let unsaid = told(&[]);
+        assert!(unsaid.contains("off; AWS_XRAY_DAEMON_ADDRESS or AWS_XRAY_TRACING_NAME"), "{unsaid}");
+    }
+
+    #[test]
+    fn where_it_is_off_nothing_else_is_read() {
+        let bad = [("AWS_XRAY_DAEMON_ADDRESS", "nowhere"), ("BELVEDERE_XRAY_EXPORTER", "pigeon")];
+        drop(start(&[&bad[..], &[(NAME, "no")]].concat()).unwrap());
+    }
+
+    #[test]
+    fn a_bad_one_is_an_error_that_names_it_and_says_what_to_do() {
+        let message = refusal(&[(NAME, "perhaps")]);
+        assert_eq!(message, r#"AWS_XRAY_SDK_ENABLED is "perhaps": write true or false"#);
+    }
+}
+
+mod aws_xray_sdk_disabled {
+    use super::*;
+
+    const NAME: &str = "AWS_XRAY_SDK_DISABLED";
+
+    #[test]
+    fn turns_segments_off_and_never_on() {
+        let named = ("AWS_XRAY_TRACING_NAME", "checkout");
+        for (variables, expected) in [
+            (&[(NAME, "TRUE"), named][..], 0),
+            (&[(NAME, "true"), ("AWS_XRAY_SDK_ENABLED", "true")], 0),
+            (&[(NAME, "false"), named], 1),
+            (&[(NAME, ""), named], 1),
+            (&[(NAME, "false")], 0),
+        ] {
+            assert_eq!(ways(variables).len(), expected, "{variables:?}");
+        }
+        assert!(told(&[(NAME, "true")]).contains("off, because AWS_XRAY_SDK_DISABLED is true"));
+    }
+
+    #[test]
+    fn a_bad_one_is_an_error_that_names_it() {
+        assert!(refusal(&[(NAME, "perhaps")]).starts_with(NAME));
+    }
+}
+
+mod aws_xray_daemon_address {
+    use super::*;
+
+    const NAME: &str = "AWS_XRAY_DAEMON_ADDRESS";
+
+    #[tokio::test]
+    async fn is_where_segments_go_and_turns_them_on() {
+        assert_eq!(names(&[("OTEL_SERVICE_NAME", "checkout")], None).await, ["checkout"]);
+        for (value, expected) in [
+            ("xray-daemon:3000", "xray xray-daemon:3000"),
+            ("tcp:127.0.0.1:2000 udp:[::1]:3000", "xray [::1]:3000"),
+        ] {
+            assert_eq!(ways(&[(NAME, value)]), [expected]);
+        }
+    }
+
+    #[tokio::test]
+    async fn is_where_samplers_ask() {
+        let proxy = Endpoint::start(|_| aws::answer(200, "{}")).await;
+        let address = format!("tcp:{} udp:127.0.0.1:9", proxy.address);
+        let belvedere = only_segments(&[(NAME, &address)]).unwrap();
+        serve(&belvedere, Request::new(())).await;
+        for _ in 0..1000 {
+            if !proxy.received().is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(proxy.received()[0].path, "/GetSamplingRules");
+        belvedere.shutdown(Duration::ZERO).await;
+    }
+
+    #[test]
+    fn is_the_usual_one_where_segments_are_on_and_it_is_not_set_or_empty() {
+        let on = ("AWS_XRAY_SDK_ENABLED", "true");
+        assert_eq!(ways(&[on]), ["xray 127.0.0.1:2000"]);
+        assert_eq!(ways(&[on, (NAME, " ")]), ["xray 127.0.0.1:2000"]);
+    }
+
+    #[test]
+    fn a_bad_one_is_an_error_that_names_it_and_says_what_to_do() {
+        let message = refusal(&[(NAME, "127.0.0.1")]);
+        assert!(message.contains(NAME) && message.contains("write it as host:port"), "{message}");
+    }
+}
+
+mod aws_xray_tracing_name {
+    use super::*;
+
+    #[tokio::test]
+    async fn comes_before_every_other_name_that_the_service_has() {
+        let (own, name) = (("AWS_XRAY_TRACING_NAME", "by X-Ray"), ("OTEL_SERVICE_NAME", "by OpenTelemetry"));
+        let attribute = ("OTEL_RESOURCE_ATTRIBUTES", "service.name=by%20attribute");
+        for (variables, expected) in [
+            (&[own, name, attribute][..], "by X-Ray"),
+            (&[("AWS_XRAY_TRACING_NAME", " "), name, attribute], "by OpenTelemetry"),
+            (&[attribute], "by attribute"),
+            (&[], "by code"),
+        ] {
+            assert_eq!(names(variables, Some("by code")).await, [expected]);
+        }
+        let program = names(&[], None).await.remove(0);
+        assert!(program.starts_with("unknown_service:variables"), "{program}");
+    }
+
+    #[test]
+    fn turns_segments_on() {
+        assert_eq!(ways(&[("AWS_XRAY_TRACING_NAME", "checkout")]), ["xray 127.0.0.1:2000"]);
+    }
+
+    #[tokio::test]
+    async fn one_that_x_ray_does_not_take_is_made_such() {
+        assert_eq!(names(&[("AWS_XRAY_TRACING_NAME", "shop (west)?")], None).await, ["shop west"]);
+    }
+}
+
+mod aws_xray_context_missing {
+    use super::*;
+
+    const NAME: &str = "AWS_XRAY_CONTEXT_MISSING";
+
+    /// How many lines there are of two facts that have no segment. What happens to them holds for the whole process, so that
+    /// this is asked in one test alone.
+    fn lines(variables: Pairs<'_>, global: bool) -> usize {
+        let log = log::Log::default();
+        tracing::subscriber::with_default(log.subscriber(), || {
+            let set = [("OTEL_SDK_DISABLED", "true"), ("AWS_XRAY_SDK_ENABLED", "true")];
+            let belvedere = bare(&[&set, variables].concat()).global(global).start().unwrap();
+            (0..2).for_each(|_| belvedere::xray::annotate("lost", true));
+            drop(belvedere);
+        });
+        log.lines().iter().filter(|line| line.contains("no segment here")).count()
+    }
+
+    #[test]
+    fn says_whether_what_has_no_segment_is_logged_unless_the_setup_leaves_the_process_alone() {
+        assert_eq!(lines(&[], true), 0);
+        assert_eq!(lines(&[(NAME, "LOG_ERROR")], false), 0);
+        assert!(lines(&[(NAME, "log_error")], true) > 0);
+        assert_eq!(lines(&[(NAME, "IGNORE_ERROR")], true), 0);
+        assert_eq!(lines(&[(NAME, "")], true), 0);
+    }
+
+    #[test]
+    fn a_bad_one_is_an_error_that_names_it() {
+        assert!(refusal(&[(NAME, "PANIC"), ("AWS_XRAY_SDK_ENABLED", "true")]).starts_with(NAME));
+    }
+}
+
+mod belvedere_xray_exporter {
+    use super::*;
+
+    const NAME: &str = "BELVEDERE_XRAY_EXPORTER";
+    const ON: (&str, &str) = ("AWS_XRAY_SDK_ENABLED", "true");
+
+    #[test]
+    fn sends_to_a_daemon_to_x_ray_itself_or_nowhere() {
+        let region = ("AWS_REGION", "eu-west-1");
+        for (variables, expected) in [
+            (&[ON, (NAME, "daemon")][..], &["xray 127.0.0.1:2000"][..]),
+            (&[ON, (NAME, "")], &["xray 127.0.0.1:2000"]),
+            (&[ON, (NAME, "API"), region], &["xray xray.eu-west-1.amazonaws.com"]),
+            (&[ON, (NAME, "none")], &[]),
+        ] {
+            assert_eq!(ways(variables), expected, "{variables:?}");
+        }
+        assert!(told(&[ON, (NAME, "none")]).contains("to=nowhere"));
+    }
+
+    #[tokio::test]
+    async fn none_still_decides_and_answers() {
+        assert_eq!(recorded(&[ON, (NAME, "none")], 1).await, 1);
+    }
+
+    #[test]
+    fn where_segments_are_off_it_is_told_that_it_does_nothing() {
+        let warnings = warnings(&[(NAME, "api")]);
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].contains(NAME) && warnings[0].contains("AWS_XRAY_SDK_ENABLED=true"));
+    }
+
+    #[test]
+    fn a_bad_one_is_an_error_that_names_it() {
+        let message = refusal(&[ON, (NAME, "pigeon")]);
+        assert_eq!(message, r#"BELVEDERE_XRAY_EXPORTER is "pigeon": write daemon, api or none"#);
+    }
+}
+
+mod belvedere_xray_sampling_rules {
+    use super::*;
+
+    const NAME: &str = "BELVEDERE_XRAY_SAMPLING_RULES";
+    const ON: (&str, &str) = ("AWS_XRAY_SDK_ENABLED", "true");
+
+    #[tokio::test]
+    async fn decide_in_place_of_the_account_s() {
+        for (rate, expected) in [(0.0, 0), (1.0, 20)] {
+            let rules = Rules::keep(rate);
+            assert_eq!(recorded(&[ON, (NAME, &rules.path())], 20).await, expected);
+            assert!(told(&[ON, (NAME, &rules.path())]).contains("local rules"));
+        }
+    }
+
+    #[tokio::test]
+    async fn without_them_the_account_s_count_and_until_they_are_had_one_in_a_second() {
+        assert!((1..20).contains(&recorded(&[ON, (NAME, "")], 20).await));
+        assert!(told(&[ON]).contains("the account's rules"));
+    }
+
+    #[test]
+    fn bad_ones_are_an_error_that_names_the_variable_the_file_and_the_place() {
+        let (no_json, no_rate) =
+            (Rules::of("{"), Rules::of(r#"{"version": 2, "default": {"fixed_target": 1}}"#));
+        for (path, why) in [
+            ("/nowhere/rules.json".to_owned(), "cannot be read"),
+            (no_json.path(), "it is not JSON"),
+            (no_rate.path(), "default in the sampling rules file"),
+        ] {
+            let message = refusal(&[ON, (NAME, &path)]);
+            assert!(message.contains(NAME) && message.contains(&path) && message.contains(why), "{message}");
+        }
+    }
+}
+
+mod aws_region {
+    use super::*;
+
+    const API: [(&str, &str); 2] = [("AWS_XRAY_SDK_ENABLED", "true"), ("BELVEDERE_XRAY_EXPORTER", "api")];
+
+    #[test]
+    fn is_where_x_ray_is() {
+        for (variables, expected) in [
+            (&[("AWS_REGION", "eu-west-1"), ("AWS_DEFAULT_REGION", "us-east-1")][..], "eu-west-1"),
+            (&[("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "us-east-1")], "us-east-1"),
+        ] {
+            let expected = format!("xray xray.{expected}.amazonaws.com");
+            assert_eq!(ways(&[&API, variables].concat()), [expected]);
+        }
+    }
+
+    #[test]
+    fn without_one_or_with_a_bad_one_there_is_an_error_that_names_it() {
+        assert!(refusal(&API).starts_with("AWS_REGION"));
+        assert!(refusal(&[&API[..], &[("AWS_REGION", "eu west")]].concat()).starts_with("AWS_REGION"));
+        let bad = ("AWS_DEFAULT_REGION", "eu west");
+        assert!(refusal(&[&API[..], &[bad]].concat()).starts_with("AWS_DEFAULT_REGION"));
+    }
+
+    #[test]
+    fn a_daemon_needs_none() {
+        assert_eq!(ways(&API[..1]), ["xray 127.0.0.1:2000"]);
+    }
+}
+
+mod aws_endpoint_url_xray {
+    use super::*;
+
+    const API: [(&str, &str); 3] =
+        [("AWS_XRAY_SDK_ENABLED", "true"), ("BELVEDERE_XRAY_EXPORTER", "api"), ("AWS_REGION", "eu-west-1")];
+
+    #[test]
+    fn is_where_x_ray_is_and_comes_before_the_one_for_all_services() {
+        let (own, all) =
+            (("AWS_ENDPOINT_URL_XRAY", "http://own.example"), ("AWS_ENDPOINT_URL", "http://all.example"));
+        for (variables, expected) in [
+            (&[own, all][..], "xray own.example"),
+            (&[("AWS_ENDPOINT_URL_XRAY", ""), all], "xray all.example"),
+            (&[], "xray xray.eu-west-1.amazonaws.com"),
+        ] {
+            assert_eq!(ways(&[&API, variables].concat()), [expected]);
+        }
+    }
+
+    #[test]
+    fn a_bad_one_is_an_error_that_names_it() {
+        for name in ["AWS_ENDPOINT_URL_XRAY", "AWS_ENDPOINT_URL"] {
+            assert!(refusal(&[&API[..], &[(name, "/nowhere")]].concat()).starts_with(name));
+        }
+    }
+}

@@ -6,7 +6,7 @@ use axum::{
     http::{Method, request},
     middleware::from_fn,
 };
-use belvedere::otel::OtelLayer;
+use belvedere::BelvedereLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{error, routes, routes::page, routes::page::Page, store::Store, timeline::Client, trace_headers};
@@ -21,19 +21,19 @@ pub(crate) struct App {
 
 /// All routes, and what is around them.
 ///
-/// Panics are caught inside of the layer that makes spans, so that it sees the 500 that they become.
+/// Panics are caught inside of the layer that makes spans and segments, so that it sees the 500 that they become.
 ///
 /// ```text
-///  otel ──► trace headers ──► catch panic ──► user ──► route
+///  belvedere ──► trace headers ──► catch panic ──► user ──► route
 /// ```
-pub(crate) fn router(app: Arc<App>, otel: OtelLayer) -> Router {
+pub(crate) fn router(app: Arc<App>, belvedere: BelvedereLayer) -> Router {
     routes::all()
         .fallback(error::no_such_route)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(from_fn(trace_headers::add))
-        .layer(otel.skip(is_noise))
+        .layer(belvedere.otel(|otel| otel.skip(is_noise)).xray(|xray| xray.skip(is_noise)))
         .with_state(app)
 }
 

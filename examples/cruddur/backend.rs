@@ -1,8 +1,6 @@
 use std::{env, sync::Arc, time::Duration};
 
-use axum::{BoxError, Router};
-use futures_util::FutureExt as _;
-use tokio::net::TcpListener;
+use axum::BoxError;
 
 use crate::{
     app::{self, App},
@@ -20,37 +18,29 @@ use crate::{
 pub(crate) async fn run(traffic: u32) -> Result<(), BoxError> {
     let settings = Settings::read(|name| env::var(name).ok())?;
     let signals = Signals::listen();
-    let listener = serve::listen(&settings.host, settings.port).await?;
+    let listener = serve::listen(&settings.bind).await?;
     let url = serve::url(listener.local_addr()?);
     let telemetry = Telemetry::start(SERVICE, &settings)?;
-    let child = start_timeline(&telemetry).await;
+    let child = if settings.timeline.is_none() { start_timeline(&telemetry).await } else { None };
     let router = {
-        let client =
-            child.as_ref().map(|child| Client::new(child.address(), &telemetry.belvedere.client_layer()));
+        let timeline = settings.timeline.or_else(|| child.as_ref().map(Child::authority));
+        let client = timeline.map(|at| Client::new(at, telemetry.belvedere.client_layer()));
         let page = Page::new(telemetry.console_url().as_deref());
         let app = Arc::new(App { store: Store::default(), timeline: client, page });
-        app::router(app, telemetry.belvedere.otel_layer()).layer(cors::layer(settings.origins))
+        app::router(app, telemetry.belvedere.layer()).layer(cors::layer(settings.origins))
     };
 
     println!("Open {url}");
     let traffic = Traffic::start(&url, traffic);
-    let served = serve_until(&signals, listener, router).await;
+    let served = serve::serve_until(&signals, listener, router).await;
     drop(traffic);
     stop(child, telemetry, signals).await;
     served
 }
 
-async fn serve_until(signals: &Signals, listener: TcpListener, router: Router) -> Result<(), BoxError> {
-    let asked = signals.clone().asked().shared();
-    tokio::select! {
-        served = serve::serve(listener, router, asked) => Ok(served?),
-        () = signals.clone().insisted() => Ok(()),
-    }
-}
-
 /// A backend without its timeline sorts by itself.
 async fn start_timeline(telemetry: &Telemetry) -> Option<Child> {
-    let child = Child::start(telemetry.also().as_deref()).await;
+    let child = Child::start(&telemetry.also()).await;
     child
         .inspect_err(|error| {
             eprintln!("cruddur: no timeline service, so its part of the traces is missing: {error}")
@@ -72,5 +62,8 @@ async fn stop(child: Option<Child>, telemetry: Telemetry, signals: Signals) {
 }
 
 const SERVICE: &str = "backend-flask";
+
+/// Where it listens if it is not told where.
+pub(crate) const PORT: u16 = 4567;
 
 const LIMIT: Duration = Duration::from_secs(5);

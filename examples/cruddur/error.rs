@@ -1,4 +1,4 @@
-use std::{any::Any, error, iter::successors};
+use std::{any::Any, error, fmt, iter::successors};
 
 use axum::{
     BoxError, Json,
@@ -6,7 +6,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use belvedere::trace::Scope;
+use belvedere::{trace::Scope, xray};
 use opentelemetry::{KeyValue, trace::get_active_span};
 use serde::Serialize;
 
@@ -27,6 +27,10 @@ struct Told<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     trace_id: Option<String>,
 }
+
+/// What a panic said.
+#[derive(Debug)]
+struct Panicked(String);
 
 // ===== impl Error =====
 
@@ -51,6 +55,7 @@ impl IntoResponse for Error {
             Self::Refused(status, why) => tell(status, &why),
             Self::Failed(kind, error) => {
                 record(kind, &error.to_string(), Some(&chain(&*error)));
+                xray::record_error(&error);
                 tell(StatusCode::INTERNAL_SERVER_ERROR, OURS)
             }
         }
@@ -80,6 +85,16 @@ impl From<QueryRejection> for Error {
     }
 }
 
+// ===== impl Panicked =====
+
+impl fmt::Display for Panicked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl error::Error for Panicked {}
+
 pub(crate) async fn no_such_route() -> Error {
     Error::not_found("route")
 }
@@ -88,11 +103,13 @@ pub(crate) async fn no_such_method() -> Error {
     Error::Refused(StatusCode::METHOD_NOT_ALLOWED, "this route has no such method".to_owned())
 }
 
-/// What a panic becomes for the caller. Its message stays in the house: it goes onto the span.
+/// What a panic becomes for the caller. Its message stays in the house: it goes onto the span and the segment.
 pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Response {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-    record("panic", &text.unwrap_or_default(), None);
+    let panicked = Panicked(text.unwrap_or_default());
+    record("panic", &panicked.0, None);
+    xray::record_error(&panicked);
     tell(StatusCode::INTERNAL_SERVER_ERROR, OURS)
 }
 

@@ -11,7 +11,7 @@
 //! ```text
 //!  browser ──► backend-flask ──────► timeline          a second process, so that a trace has a border to cross
 //!                    │                  │
-//!                    └────── OTLP ──────┴──► the local console, or whatever the environment names
+//!                    └─ OTLP, segments ─┴──► the local console, or whatever the environment names
 //! ```
 //!
 //! # Variables
@@ -20,19 +20,37 @@
 //! |---|---|---|
 //! | `HOST`, `PORT` | `127.0.0.1`, `4567` | port 0 is any free one |
 //! | `FRONTEND_URL`, `BACKEND_URL` | none | the only origins that may call from another page |
+//! | `TIMELINE_URL` | none: it is started | where `cruddur timeline` runs, such as `http://timeline:4568` |
 //! | `HONEYCOMB_API_KEY`, `OTEL_*` | none | traces go there, see `belvedere::setup` |
-//! | `CONSOLE` | only without the above | `both`: traces go there and to the local console |
+//! | `AWS_XRAY_*`, `AWS_*` | none | segments go there, see `belvedere::setup` |
+//! | `CONSOLE` | only without `HONEYCOMB_API_KEY` and `OTEL_*` | `both`: traces go there and to the local console |
 //! | `RUST_LOG` | `warn` | what is logged, to standard error |
 //!
 //! `--traffic 5` makes five requests in a second, so that there is something to look at.
+//!
+//! # As two containers
+//!
+//! ```text
+//! docker compose -f examples/cruddur/compose.yaml up
+//! ```
+//!
+//! `cruddur timeline` is the second service alone, on port 4568 unless `PORT` says otherwise. `compose.yaml` runs both,
+//! and the X-Ray daemon; `Dockerfile.dev` builds and runs what is mounted, `Dockerfile.prod` makes an image of its own.
+//! What the map shows for them are the names that `AWS_XRAY_TRACING_NAME` gives. The course's sampling rule is
+//!
+//! ```text
+//! aws xray create-sampling-rule --cli-input-json file://examples/cruddur/aws/json/xray.json
+//! ```
 
 mod activity;
 mod app;
 mod args;
 mod backend;
+mod bind;
 mod cors;
 mod error;
 mod extract;
+mod healthy;
 mod routes;
 mod seed;
 mod serve;
@@ -66,7 +84,9 @@ fn main() -> ExitCode {
 async fn run() -> ExitCode {
     let done = match Args::parse(std::env::args().skip(1)) {
         Ok(Args::Backend { traffic }) => backend::run(traffic).await,
-        Ok(Args::Timeline { otlp }) => timeline::run(otlp).await,
+        Ok(Args::Timeline) => timeline::run().await,
+        Ok(Args::TimelineChild { also }) => timeline::run_as_child(also).await,
+        Ok(Args::Healthy) => healthy::run().await,
         Ok(Args::Help) => {
             print!("{}", args::HELP);
             Ok(())

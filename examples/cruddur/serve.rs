@@ -1,12 +1,10 @@
-use std::{
-    io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, time::Duration};
 
-use axum::Router;
+use axum::{BoxError, Router};
 use futures_util::FutureExt as _;
 use tokio::{net::TcpListener, sync::watch, time::sleep};
+
+use crate::bind::{Bind, reachable};
 
 /// The signals that end this program: the first asks, the second insists.
 #[derive(Clone, Debug)]
@@ -15,8 +13,8 @@ pub(crate) struct Signals {
 }
 
 /// Listens, or says what to do about it.
-pub(crate) async fn listen(host: &str, port: u16) -> Result<TcpListener, String> {
-    TcpListener::bind((host, port)).await.map_err(|error| match error.kind() {
+pub(crate) async fn listen(Bind { host, port }: &Bind) -> Result<TcpListener, String> {
+    TcpListener::bind((&**host, *port)).await.map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => format!(
             "port {port} of {host} is taken: stop what listens there, or choose another with PORT, for example \
              PORT={}, or any free one with PORT=0",
@@ -28,12 +26,20 @@ pub(crate) async fn listen(host: &str, port: u16) -> Result<TcpListener, String>
 
 /// Where a browser of this machine finds what listens on `address`.
 pub(crate) fn url(address: SocketAddr) -> String {
-    let reachable = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    format!("http://{}/", SocketAddr::new(reachable, address.port()))
+    format!("http://{}/", SocketAddr::new(reachable(address.ip()), address.port()))
+}
+
+/// Serves until a signal asks for the end, or insists on it.
+pub(crate) async fn serve_until(
+    signals: &Signals,
+    listener: TcpListener,
+    router: Router,
+) -> Result<(), BoxError> {
+    let asked = signals.clone().asked().shared();
+    tokio::select! {
+        served = serve(listener, router, asked) => Ok(served?),
+        () = signals.clone().insisted() => Ok(()),
+    }
 }
 
 /// Serves until `stop`, and then for a moment longer what has begun.

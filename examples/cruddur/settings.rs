@@ -1,11 +1,14 @@
-use axum::http::{HeaderValue, Uri};
+use axum::http::{HeaderValue, Uri, uri::Authority};
+
+use crate::{backend, bind::Bind};
 
 /// What the environment says about the backend itself.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    pub(crate) host: String,
-    pub(crate) port: u16,
+    pub(crate) bind: Bind,
     pub(crate) origins: Vec<HeaderValue>,
+    /// Where the second service is, if it is not for us to start.
+    pub(crate) timeline: Option<Authority>,
     /// Whether the local console gets the traces even if the environment names another place.
     pub(crate) both: bool,
     /// Whether any spans are sent. Where none are, a console would wait for ever.
@@ -19,12 +22,12 @@ impl Settings {
         let text =
             |name: &str| lookup(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         Ok(Self {
-            host: text("HOST").unwrap_or_else(|| "127.0.0.1".to_owned()),
-            port: text("PORT").map_or(Ok(4567), port)?,
+            bind: Bind::read(&lookup, backend::PORT)?,
             origins: ["FRONTEND_URL", "BACKEND_URL"]
                 .into_iter()
                 .filter_map(|name| origin(name, &text(name)?))
                 .collect(),
+            timeline: text("TIMELINE_URL").map(timeline).transpose()?,
             both: text("CONSOLE").map_or(Ok(false), both)?,
             sends: text("OTEL_TRACES_EXPORTER").is_none_or(|exporters| sends(&exporters))
                 && !text("OTEL_SDK_DISABLED").is_some_and(|flag| flag.eq_ignore_ascii_case("true")),
@@ -32,8 +35,15 @@ impl Settings {
     }
 }
 
-fn port(text: String) -> Result<u16, String> {
-    text.parse().map_err(|_| format!("PORT is {text:?}: give a number from 0 to 65535, such as 4567"))
+/// The service has its paths from the root on, and no TLS: it is called within a private network.
+fn timeline(text: String) -> Result<Authority, String> {
+    let authority = text.parse().ok().and_then(|uri: Uri| {
+        let is_base = uri.scheme_str() == Some("http") && uri.path() == "/" && uri.query().is_none();
+        uri.authority().filter(|_| is_base).cloned()
+    });
+    authority.ok_or_else(|| {
+        format!("TIMELINE_URL is {text:?}: give a scheme, a host and a port, such as http://timeline:4568")
+    })
 }
 
 fn both(text: String) -> Result<bool, String> {
@@ -72,8 +82,10 @@ mod tests {
 
     #[test]
     fn nothing_set_is_this_machine_and_no_other_origin() {
-        let Settings { host, port, origins, both, sends } = read(&[("PORT", " "), ("CONSOLE", "")]).unwrap();
+        let empty = [("PORT", " "), ("CONSOLE", ""), ("TIMELINE_URL", " ")];
+        let Settings { bind: Bind { host, port }, origins, timeline, both, sends } = read(&empty).unwrap();
         assert_eq!((&*host, port, origins.len(), both, sends), ("127.0.0.1", 4567, 0, false, true));
+        assert_eq!(timeline, None);
     }
 
     #[test]
@@ -86,6 +98,23 @@ mod tests {
             ("None", &[]),
         ] {
             assert_eq!(read(&[("FRONTEND_URL", url)]).unwrap().origins, origins, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_timeline_is_at_a_host_and_has_nothing_before_its_paths() {
+        for (url, found) in [
+            ("http://timeline:4568", Some("timeline:4568")),
+            ("http://[::1]:4568/", Some("[::1]:4568")),
+            ("http://timeline", Some("timeline")),
+            ("https://timeline:4568", None),
+            ("http://timeline:4568/api", None),
+            ("http://timeline:4568/?a=b", None),
+            ("timeline:4568", None),
+            ("/timeline", None),
+        ] {
+            let timeline = read(&[("TIMELINE_URL", url)]).map(|settings| settings.timeline.unwrap());
+            assert_eq!(timeline.as_ref().ok().map(Authority::as_str), found, "{url}");
         }
     }
 
@@ -106,5 +135,6 @@ mod tests {
     fn what_is_not_understood_is_an_error_that_names_the_variable() {
         assert!(read(&[("PORT", "99999")]).unwrap_err().starts_with("PORT"));
         assert!(read(&[("CONSOLE", "off")]).unwrap_err().starts_with("CONSOLE"));
+        assert!(read(&[("TIMELINE_URL", "no")]).unwrap_err().starts_with("TIMELINE_URL"));
     }
 }

@@ -1,7 +1,7 @@
 use std::{env, time::Duration};
 
 use axum::BoxError;
-use belvedere::{Belvedere, Setup, console::Console};
+use belvedere::{Belvedere, Setup, console::Console, xray::DaemonAddress};
 
 use crate::settings::Settings;
 
@@ -11,18 +11,23 @@ pub(crate) struct Telemetry {
     pub(crate) console: Option<Console>,
 }
 
+/// Where telemetry goes beside what the environment says: to the console of another process.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Also {
+    pub(crate) otlp: Option<String>,
+    pub(crate) xray_daemon: Option<DaemonAddress>,
+}
+
 // ===== impl Telemetry =====
 
 impl Telemetry {
     /// Sends to where the environment says; to a console of its own if it says nothing, or if it is to get `both`.
     pub(crate) fn start(service: &'static str, settings: &Settings) -> Result<Self, BoxError> {
-        let mut setup = Setup::from_env().service_name(service);
+        let setup = Setup::from_env().service_name(service);
         let wanted = settings.sends && (settings.both || !setup.names_endpoint());
         let console = wanted.then(console).flatten();
-        if let Some(console) = &console {
-            setup = setup.otlp(console.otlp_endpoint());
-        }
-        Ok(Self { belvedere: setup.start()?, console })
+        let also = console.as_ref().map(Also::console).unwrap_or_default();
+        Ok(Self { belvedere: also.onto(setup).start()?, console })
     }
 
     /// The page of the console.
@@ -31,8 +36,31 @@ impl Telemetry {
     }
 
     /// What a child process cannot find in its environment.
-    pub(crate) fn also(&self) -> Option<String> {
-        self.console.as_ref().map(Console::otlp_endpoint)
+    pub(crate) fn also(&self) -> Also {
+        self.console.as_ref().map(Also::console).unwrap_or_default()
+    }
+}
+
+// ===== impl Also =====
+
+impl Also {
+    fn console(console: &Console) -> Self {
+        let daemon = console.xray_daemon().map(|daemon| daemon.parse().expect("it is where it listens"));
+        Self { otlp: Some(console.otlp_endpoint()), xray_daemon: daemon }
+    }
+
+    /// For the command line of another process.
+    pub(crate) fn args(&self) -> Vec<String> {
+        let Self { otlp, xray_daemon } = self;
+        let daemon = xray_daemon.as_ref().map(ToString::to_string);
+        let args = [("--otlp", otlp.clone()), ("--xray-daemon", daemon)].into_iter();
+        args.filter_map(|(name, value)| Some([name.to_owned(), value?])).flatten().collect()
+    }
+
+    pub(crate) fn onto(self, setup: Setup) -> Setup {
+        let Self { otlp, xray_daemon } = self;
+        let setup = otlp.into_iter().fold(setup, Setup::otlp);
+        xray_daemon.into_iter().fold(setup, Setup::xray_daemon)
     }
 }
 
@@ -58,9 +86,10 @@ pub(crate) async fn shutdown(
     }
 }
 
-/// A service starts without its console, too.
+/// A service starts without its console, too. Who looks at it wants to see every request that he makes.
 fn console() -> Option<Console> {
     Console::builder()
+        .xray_sampling(1, 1.0)
         .start()
         .inspect_err(|error| tracing::warn!("no console: {}", crate::error::chain(error)))
         .ok()

@@ -4,7 +4,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use belvedere::exchange::Annotations;
+use belvedere::{exchange::Annotations, xray};
 use serde::Deserialize;
 
 use crate::{error::Error, extract::Query};
@@ -36,7 +36,7 @@ impl User {
     }
 }
 
-/// Finds out who asks, and says so on the span: `app.user_id`.
+/// Finds out who asks, and says so on the span and on the segment: `app.user_id`, and X-Ray's `user`.
 pub(crate) async fn recognize(
     annotations: Annotations,
     Query(Asked { user }): Query<Asked>,
@@ -45,6 +45,7 @@ pub(crate) async fn recognize(
 ) -> Result<Response, Error> {
     let user = User::asked(request.headers(), user.as_deref())?;
     annotations.insert("app.user_id", user.handle);
+    xray::user(user.handle);
     request.extensions_mut().insert(user);
     Ok(next.run(request).await)
 }

@@ -25,10 +25,16 @@ pub(super) enum Origin {
 // ===== impl Guard =====
 
 impl Guard {
-    pub(super) fn new(hosts: Vec<String>, address: SocketAddr, beyond_loopback: bool) -> Self {
-        let own = [LOCALHOST.to_owned(), "127.0.0.1".to_owned(), "[::1]".to_owned(), literal(address.ip())];
+    pub(super) fn new(
+        hosts: Vec<String>,
+        addresses: impl IntoIterator<Item = SocketAddr>,
+        beyond_loopback: bool,
+    ) -> Self {
+        let own = [LOCALHOST.to_owned(), "127.0.0.1".to_owned(), "[::1]".to_owned()];
+        let listened_on = addresses.into_iter().map(|address| literal(address.ip()));
         let given = hosts.iter().map(|host| normal(host));
-        Self { names: own.into_iter().chain(given).collect(), any_address: beyond_loopback }
+        let names = own.into_iter().chain(listened_on).chain(given).collect();
+        Self { names, any_address: beyond_loopback }
     }
 
     /// Whether the request is meant for this console, and not for a name that was rebound to its address.
@@ -94,7 +100,7 @@ mod tests {
     fn guard(beyond_loopback: bool) -> Guard {
         Guard::new(
             vec!["My-Laptop.local".to_owned()],
-            "127.0.0.1:7676".parse().expect("an address"),
+            ["127.0.0.1:7676".parse().expect("an address")],
             beyond_loopback,
         )
     }

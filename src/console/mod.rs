@@ -1,4 +1,4 @@
-//! The local console: a page on your own machine that shows the traces an exporter sends to it.
+//! The local console: a page on your own machine that shows the traces that are sent to it, as spans and as segments.
 //!
 //! It is for development. It keeps what it got in memory, within a bound, and forgets it when it stops.
 //!
@@ -8,7 +8,8 @@
 //!
 //! let console = Console::builder().start()?;
 //! println!("{}", console.url());
-//! // point an exporter at `console.otlp_endpoint()`, or set OTEL_EXPORTER_OTLP_ENDPOINT to it
+//! // point an exporter at `console.otlp_endpoint()`, or set OTEL_EXPORTER_OTLP_ENDPOINT to it;
+//! // segments go to `console.xray_daemon()`, or to what AWS_XRAY_DAEMON_ADDRESS says
 //! # Ok(())
 //! # }
 //! ```
@@ -18,28 +19,46 @@
 //! ```text
 //!  exporter ──► POST /v1/traces ──► receive ──► store ──► page ──► GET /           the list, live
 //!                 protobuf, JSON     limits,     oldest     │       GET /r/<id>     one request, as a waterfall
-//!                 plain or gzip      masks       goes first └─────► GET /events     what changed
+//!                 plain or gzip      masks    ▲  goes first └─────► GET /events     what changed
+//!                                             │
+//!  X-Ray SDK ──► UDP 2000 ───────► receive ───┤
+//!  sampler ────► TCP 2000 ───────► rules      │
+//!  API client ─► POST /TraceSegments ─────────┘
 //! ```
 //!
 //! OTLP over HTTP, with bodies of at most 16 MiB as sent, 64 MiB unpacked, and 64 MiB of spans and attributes
 //! in memory; JSON of at most half a million objects. What is more is answered with 413. `/v1/logs` and `/v1/metrics` are
 //! answered with success and not kept, so that an exporter of all three does not fail. gRPC is not spoken.
 //!
+//! What the X-Ray daemon hears it hears too, at [`Console::xray_daemon`]: datagrams of a segment or a subsegment each, from
+//! any SDK, and the calls of samplers, who get the one rule of a fresh account and are answered with a quota. The calls
+//! `PutTraceSegments` (at most 50 documents, of 64 kB each), `GetSamplingRules`, `GetSamplingTargets` and
+//! `PutTelemetryRecords` are answered there and at [`Console::address`], signed or not; nobody's signature is looked at.
+//! So `AWS_ENDPOINT_URL_XRAY` may be [`Console::otlp_endpoint`]. A datagram that is no document is counted and dropped, as
+//! are those of a burst that finds no room.
+//!
 //! # What it shows
 //!
 //! [`Console::url`] is the list of requests, newest on top. `r/` and a trace id after it is the page of one request; the
 //! id may be spelled as 32 hex digits, as X-Ray's `1-8-24`, or as a `traceparent`. Such a link may be given out before
-//! the spans have left: the page waits for them. With `.json` at the end it is the trace as OTLP, to be posted again.
+//! the spans have left: the page waits for them. With `.json` at the end it is the trace as OTLP, to be posted again; with `.xray.json` it is
+//! the list of X-Ray's documents.
+//!
+//! Segments stand below the spans of the same trace, on the same axis of time. Subsegments that came by themselves are where
+//! they belong, and a document that came while it was in progress is replaced by the complete one. A request of which
+//! X-Ray alone knows has a row like any other.
 //!
 //! A request is `failed` where it ended with 5xx or its span says error, `client error` with 4xx, `canceled` where the
 //! `error.type` says so, and otherwise `ok`, be it that a span within has failed.
 //!
 //! # What is kept, and for how long
 //!
-//! Spans, by trace, until the bound of [`Builder::memory`] or 100,000 spans is reached; then the oldest trace goes.
-//! Spans may arrive in any order and late; one whose parent never comes is shown all the same. Texts longer than
-//! 8 KiB are cut, and the values of headers that carry credentials (`authorization`, `cookie`, `x-honeycomb-team`
-//! and their like) are replaced before they are kept. The headers of the exporter's own request are not kept at all.
+//! Spans and segments, by trace, until the bound of [`Builder::memory`] or 100,000 spans is reached; then the oldest trace
+//! goes. A trace has room for a mebibyte of X-Ray's documents, which is twice what X-Ray keeps. All of them may arrive in
+//! any order and late; one whose parent never comes is shown all the same. Texts longer than 8 KiB are cut, and the
+//! values of headers that carry credentials (`authorization`, `cookie`, `x-honeycomb-team` and their like) are replaced
+//! before they are kept; in a segment, that is whatever is called so. The headers of the exporter's own request are not
+//! kept at all.
 //!
 //! # Who may reach it
 //!
@@ -60,10 +79,14 @@ mod guard;
 mod id;
 mod live;
 mod page;
+mod part;
 mod receive;
 mod reply;
 mod route;
 mod row;
+mod sampling;
+mod segment;
+mod segments;
 mod server;
 mod stall;
 mod state;

@@ -12,9 +12,24 @@ use crate::console::receive;
 use crate::console::reply::{self, Body, Reply};
 use crate::console::state::State;
 
-pub(super) async fn route(state: Arc<State>, request: Request<Incoming>) -> Reply {
+/// Which of the console's ports was asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Door {
+    /// Everything is here.
+    Page,
+    /// What samplers ask, and nothing else.
+    Daemon,
+}
+
+pub(super) async fn route(state: Arc<State>, door: Door, request: Request<Incoming>) -> Reply {
     if !state.guard.expects(request.uri(), request.headers()) {
         return reply::text(StatusCode::MISDIRECTED_REQUEST, MISDIRECTED);
+    }
+    if let Some(call) = receive::Call::of(request.uri().path()) {
+        return receive::call(&state, call, request).await;
+    }
+    if door == Door::Daemon {
+        return receive::unknown();
     }
     if let Some(signal) = receive::Signal::of(request.uri().path()) {
         return receive::receive(&state, signal, request).await;
@@ -51,20 +66,47 @@ fn list(state: &State, query: &Query) -> Reply {
     }
 }
 
+/// As what a trace is asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Form {
+    Page,
+    Spans,
+    Segments,
+}
+
 fn one(state: &State, rest: &str, request: &Request<Incoming>) -> Reply {
-    let (spelling, json) = rest.strip_suffix(".json").map_or((rest, false), |spelling| (spelling, true));
+    let (spelling, form) = Form::of(rest);
     let Some(id) = TraceId::from_any_spelling(spelling) else {
         return page::missing::page(request.headers());
     };
     if spelling != id.to_string() {
-        return reply::redirect(&format!("/r/{id}{}", if json { ".json" } else { "" }));
+        return reply::redirect(&format!("/r/{id}{}", form.ending()));
     }
     let store = state.store();
-    match store.trace(id) {
-        Some(trace) if json => page::raw::page(trace),
-        Some(trace) => page::trace::page(state, &store, trace),
-        None if json => page::missing::json(),
-        None => page::waiting::page(state, &store, id),
+    match (store.trace(id), form) {
+        (Some(trace), Form::Page) => page::trace::page(state, &store, trace),
+        (Some(trace), Form::Spans) => page::raw::spans(trace),
+        (Some(trace), Form::Segments) => page::raw::segments(trace),
+        (None, Form::Page) => page::waiting::page(state, &store, id),
+        (None, Form::Spans | Form::Segments) => page::missing::json(),
+    }
+}
+
+// ===== impl Form =====
+
+impl Form {
+    fn of(path: &str) -> (&str, Self) {
+        let forms = [Self::Segments, Self::Spans];
+        let form = forms.into_iter().find_map(|form| Some((path.strip_suffix(form.ending())?, form)));
+        form.unwrap_or((path, Self::Page))
+    }
+
+    fn ending(self) -> &'static str {
+        match self {
+            Self::Page => "",
+            Self::Spans => ".json",
+            Self::Segments => ".xray.json",
+        }
     }
 }
 

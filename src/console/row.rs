@@ -3,6 +3,7 @@
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 
 use crate::console::attribute;
+use crate::console::segment::{Document, Head};
 use crate::console::trace::{Span, Trace};
 
 /// One line of the list, as the root says it, or what arrived nearest to the root.
@@ -19,6 +20,8 @@ pub(super) struct Row {
     pub(super) status: Option<String>,
     pub(super) health: Health,
     pub(super) spans: usize,
+    /// How many of them X-Ray got.
+    pub(super) segments: usize,
     /// Everyone involved, the one who answered first.
     pub(super) services: Vec<String>,
     /// Whether the first span of the trace is still missing.
@@ -42,7 +45,7 @@ pub(super) enum Health {
 
 impl Row {
     pub(super) fn of(trace: &Trace) -> Self {
-        let Some(root) = trace.root() else { return Self::default() };
+        let Some(root) = trace.root() else { return Self::of_segments(trace) };
         let told = teller(trace, root);
         let status = attribute::number(&told.data.attributes, STATUS);
         let error = attribute::text(&told.data.attributes, &["error.type"]);
@@ -54,8 +57,31 @@ impl Row {
             status: status.map(|status| status.to_string()).or_else(|| error.map(|error| clip(error, WORD))),
             health: Health::of(trace, told, status, error),
             spans: trace.spans().len(),
+            segments: trace.segments().count(),
             services: services(trace, root),
             rootless: !root.data.parent_span_id.is_empty(),
+        }
+    }
+
+    /// Where X-Ray alone knows of the request.
+    fn of_segments(trace: &Trace) -> Self {
+        let Some(root) = trace.segments().root() else { return Self::default() };
+        let head = &root.head;
+        let path = head.path().map(str::to_owned);
+        let status = head.status.map(|status| status.to_string());
+        let flag = || head.flags.words().next().map(str::to_owned);
+        let progress = || head.end.is_none().then(|| "in progress".to_owned());
+        Self {
+            start: head.start,
+            duration: head.duration(),
+            method: head.method.clone(),
+            title: path.unwrap_or_else(|| named(&head.name).to_owned()),
+            status: status.or_else(flag).or_else(progress),
+            health: Health::of_segments(trace.segments().documents(), head),
+            spans: 0,
+            segments: trace.segments().count(),
+            services: segment_names(trace, root),
+            rootless: head.parent.is_some(),
         }
     }
 
@@ -88,6 +114,17 @@ impl Health {
             _ => Self::Fine,
         }
     }
+
+    fn of_segments(documents: &[Document], root: &Head) -> Self {
+        match root.status {
+            _ if root.flags.fault => Self::Failed,
+            Some(500..) => Self::Failed,
+            Some(400..) => Self::Refused,
+            _ if root.flags.error || root.flags.throttle => Self::Refused,
+            _ if documents.iter().any(|document| document.has_fault_within) => Self::Recovered,
+            _ => Self::Fine,
+        }
+    }
 }
 
 /// Whose method, path and status the row has: the root's, or those of the first server, if the root knows none.
@@ -104,8 +141,7 @@ fn title(span: &Span) -> String {
     let path = attribute::text(attributes, &["url.path", "http.target"]);
     let url = || attribute::text(attributes, &["url.full", "http.url"]).and_then(path_of);
     let path = path.or_else(url).map(|path| path.split(['?', '#']).next().unwrap_or(path));
-    let name = if span.data.name.is_empty() { "(no name)" } else { &span.data.name };
-    clip(path.unwrap_or(name), LINE)
+    clip(path.unwrap_or_else(|| named(&span.data.name)), LINE)
 }
 
 fn path_of(url: &str) -> Option<&str> {
@@ -121,6 +157,21 @@ fn services(trace: &Trace, root: &Span) -> Vec<String> {
         }
     }
     services
+}
+
+fn segment_names(trace: &Trace, root: &Document) -> Vec<String> {
+    let mut names = vec![named(&root.head.name).to_owned()];
+    let segments = trace.segments().documents().iter().map(|document| &document.head);
+    for head in segments.filter(|head| head.is_segment) {
+        if names.len() < SERVICES && !names.contains(&head.name) {
+            names.push(head.name.clone());
+        }
+    }
+    names
+}
+
+fn named(name: &str) -> &str {
+    if name.is_empty() { "(no name)" } else { name }
 }
 
 /// A row stays a line.

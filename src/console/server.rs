@@ -10,28 +10,28 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::console::route::route;
+use crate::console::route::{Door, route};
 use crate::console::stall::Stall;
 use crate::console::state::State;
 
 /// Serves until it is dropped.
-pub(super) async fn serve(listener: TcpListener, state: Arc<State>) {
+pub(super) async fn serve(listener: TcpListener, state: Arc<State>, door: Door) {
     let free = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let permit = free.clone().acquire_owned().await.expect("the semaphore is never closed");
         match listener.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(connection(stream, state.clone(), permit))),
+            Ok((stream, _)) => drop(tokio::spawn(connection(stream, state.clone(), door, permit))),
             // Out of file descriptors, mostly: they come back.
             Err(_) => tokio::time::sleep(BREATH).await,
         }
     }
 }
 
-async fn connection(stream: TcpStream, state: Arc<State>, _permit: OwnedSemaphorePermit) {
+async fn connection(stream: TcpStream, state: Arc<State>, door: Door, _permit: OwnedSemaphorePermit) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let state = state.clone();
-        async move { Ok::<_, Infallible>(route(state, request).await) }
+        async move { Ok::<_, Infallible>(route(state, door, request).await) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

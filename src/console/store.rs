@@ -2,12 +2,13 @@
 //!
 //! 1. `traces` is ordered by the arrival of a trace's first record, so its first entry is the oldest trace.
 //! 2. `arrivals` has one entry for each of `traces`, and so has `changes`, under the trace's current version.
-//! 3. After `receive`, the weight and the number of spans are within the bounds.
+//! 3. After `receive` and `receive_documents`, the weight and the number of spans are within the bounds.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
 use crate::console::id::TraceId;
+use crate::console::segment::Document;
 use crate::console::trace::{Span, Trace};
 
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(super) struct Store {
     spans: usize,
     limit: usize,
     palette: HashMap<String, usize>,
+    /// Whether X-Ray has ever got anything.
+    has_segments: bool,
     /// What happened at the door, for the page that has nothing else to show.
     pub(super) door: Door,
 }
@@ -31,6 +34,8 @@ pub(super) struct Door {
     pub(super) empty: u64,
     pub(super) ignored: u64,
     pub(super) refused: u64,
+    /// Datagrams and documents of X-Ray that say nothing, or found no room.
+    pub(super) garbage: u64,
     pub(super) reason: Option<String>,
 }
 
@@ -48,23 +53,30 @@ impl Store {
             spans: 0,
             limit,
             palette: HashMap::new(),
+            has_segments: false,
             door: Door::default(),
         }
     }
 
     /// Adds what came in one post. Returns how many spans found their trace full.
     pub(super) fn receive(&mut self, spans: Vec<(TraceId, Span)>) -> usize {
-        let mut refused = 0;
-        let mut touched = Vec::new();
-        for (id, span) in spans {
-            let order = self.order(id);
-            if self.insert(order, span) { touched.push(order) } else { refused += 1 }
-        }
-        touched.sort_unstable();
-        touched.dedup();
-        touched.into_iter().for_each(|order| self.touch(order));
-        self.shrink();
-        refused
+        let insert = |store: &mut Self, order, span: Span| {
+            store.remember(span.service());
+            store.change(order, |trace, limit| trace.insert(span, limit))
+        };
+        self.receive_all(spans, insert).len()
+    }
+
+    /// Adds documents of X-Ray. Returns the places of those that found their trace full.
+    pub(super) fn receive_documents(&mut self, documents: Vec<(TraceId, Document)>) -> Vec<usize> {
+        self.has_segments |= !documents.is_empty();
+        let insert = |store: &mut Self, order, document: Document| {
+            if document.head.is_segment {
+                store.remember(&document.head.name);
+            }
+            store.change(order, |trace, limit| trace.insert_document(document, limit))
+        };
+        self.receive_all(documents, insert)
     }
 
     pub(super) fn trace(&self, id: TraceId) -> Option<&Trace> {
@@ -88,6 +100,10 @@ impl Store {
 
     pub(super) fn is_empty(&self) -> bool {
         self.traces.is_empty()
+    }
+
+    pub(super) fn has_segments(&self) -> bool {
+        self.has_segments
     }
 
     #[cfg(test)]
@@ -118,21 +134,42 @@ impl Store {
         order
     }
 
-    fn insert(&mut self, order: u64, span: Span) -> bool {
-        let places = self.palette.len();
-        if places < REMEMBERED && !self.palette.contains_key(span.service()) {
-            self.palette.insert(span.service().to_owned(), places);
+    /// Returns the places of those that were not taken.
+    fn receive_all<T>(
+        &mut self,
+        records: Vec<(TraceId, T)>,
+        insert: impl Fn(&mut Self, u64, T) -> bool,
+    ) -> Vec<usize> {
+        let (mut refused, mut touched) = (Vec::new(), Vec::new());
+        for (place, (id, record)) in records.into_iter().enumerate() {
+            let order = self.order(id);
+            if insert(self, order, record) { touched.push(order) } else { refused.push(place) }
         }
+        touched.sort_unstable();
+        touched.dedup();
+        touched.into_iter().for_each(|order| self.touch(order));
+        self.shrink();
+        refused
+    }
+
+    fn remember(&mut self, service: &str) {
+        let places = self.palette.len();
+        if places < REMEMBERED && !self.palette.contains_key(service) {
+            self.palette.insert(service.to_owned(), places);
+        }
+    }
+
+    fn change(&mut self, order: u64, change: impl FnOnce(&mut Trace, usize) -> bool) -> bool {
         let Some(trace) = self.traces.get_mut(&order) else { return false };
         self.weight -= trace.weight();
         self.spans -= trace.spans().len();
-        let inserted = trace.insert(span, self.limit / 2);
+        let changed = change(trace, self.limit / 2);
         self.weight += trace.weight();
         self.spans += trace.spans().len();
-        if trace.spans().is_empty() {
+        if trace.is_empty() {
             self.forget(order);
         }
-        inserted
+        changed
     }
 
     fn touch(&mut self, order: u64) {
@@ -156,6 +193,15 @@ impl Store {
         self.changes.remove(&trace.version());
         self.weight -= trace.weight();
         self.spans -= trace.spans().len();
+    }
+}
+
+// ===== impl Door =====
+
+impl Door {
+    pub(super) fn refuse(&mut self, reason: &impl ToString) {
+        self.refused += 1;
+        self.reason = Some(reason.to_string());
     }
 }
 
@@ -210,6 +256,44 @@ mod tests {
         store.receive(vec![span(1, 1, "again")]);
         assert_eq!(store.weight(), weight);
         assert_eq!(store.trace(span(1, 1, "").0).map(|trace| trace.spans().len()), Some(1));
+    }
+
+    fn document(trace: u128, id: u64, more: &str) -> (TraceId, Document) {
+        let id = format!(r#"{{"id":"{id:016x}","name":"shop","start_time":1,"end_time":2,"more":"{more}"}}"#);
+        let document = Document::new(serde_json::from_str(&id).expect("an object")).expect("a document");
+        (span(trace, 1, "").0, document)
+    }
+
+    #[test]
+    fn documents_are_bounded_as_spans_are() {
+        let mut store = Store::new(100_000);
+        for trace in 1..=500 {
+            store.receive_documents(vec![document(trace, 1, &"n".repeat(900))]);
+            assert!(store.weight() <= 100_000);
+        }
+        assert!(store.trace(span(1, 1, "").0).is_none());
+        assert!(store.trace(span(500, 1, "").0).is_some());
+        assert_eq!((store.arrivals.len(), store.changes.len()), (store.len(), store.len()));
+        let refused =
+            store.receive_documents((1..=500).map(|id| document(500, id, &"n".repeat(900))).collect());
+        assert!(refused.len() > 400, "{}", refused.len());
+        let mut large = Store::new(100 << 20);
+        let refused =
+            large.receive_documents((1..=30).map(|id| document(1, id, &"n".repeat(60_000))).collect());
+        assert_eq!(refused.first(), Some(&17), "no more than a mebibyte of a trace");
+    }
+
+    #[test]
+    fn a_document_that_is_sent_twice_is_one_document() {
+        let mut store = Store::new(100_000);
+        store.receive_documents(vec![document(1, 1, "first, and longer"), document(1, 1, "again")]);
+        let weight = store.weight();
+        store.receive_documents(vec![document(1, 1, "again")]);
+        assert_eq!(store.weight(), weight);
+        let count = |store: &Store| store.trace(span(1, 1, "").0).map(|trace| trace.segments().count());
+        assert_eq!(count(&store), Some(1));
+        store.receive(vec![span(1, 1, "beside it")]);
+        assert_eq!((count(&store), store.len()), (Some(1), 1));
     }
 
     #[test]

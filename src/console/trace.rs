@@ -1,4 +1,4 @@
-//! One trace: the spans that arrived for it, in whatever order.
+//! One trace: the spans and the segments that arrived for it, in whatever order.
 
 use std::collections::HashMap;
 use std::mem::size_of;
@@ -11,6 +11,8 @@ use opentelemetry_proto::tonic::trace::v1::{self as otlp, span::SpanKind};
 use crate::console::attribute;
 use crate::console::id::TraceId;
 use crate::console::row::Row;
+use crate::console::segment::Document;
+use crate::console::segments::Segments;
 
 #[derive(Debug)]
 pub(super) struct Trace {
@@ -23,6 +25,7 @@ pub(super) struct Trace {
     /// Where each source is, by its fingerprint.
     origins: HashMap<u64, usize>,
     places: HashMap<Vec<u8>, usize>,
+    segments: Segments,
     weight: usize,
     row: Row,
 }
@@ -60,6 +63,7 @@ impl Trace {
             sources: Vec::new(),
             origins: HashMap::new(),
             places: HashMap::new(),
+            segments: Segments::default(),
             weight,
             row: Row::default(),
         }
@@ -92,6 +96,18 @@ impl Trace {
         true
     }
 
+    /// Adds a document of X-Ray, in place of an earlier one of the same id. `false` where the trace is full.
+    pub(super) fn insert_document(&mut self, document: Document, limit: usize) -> bool {
+        if self.segments.is_stale(&document) {
+            return true;
+        }
+        let weight = self.segments.room_for(&document).and_then(|more| self.weight.checked_add_signed(more));
+        let Some(weight) = weight.filter(|weight| *weight <= limit) else { return false };
+        self.weight = weight;
+        self.segments.insert(document);
+        true
+    }
+
     /// Computes the row again, under a new version.
     pub(super) fn settle(&mut self, version: u64) {
         self.version = version;
@@ -118,6 +134,14 @@ impl Trace {
         &self.spans
     }
 
+    pub(super) fn segments(&self) -> &Segments {
+        &self.segments
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.spans.is_empty() && self.segments.is_empty()
+    }
+
     pub(super) fn sources(&self) -> impl Iterator<Item = &Source> {
         self.sources.iter().map(|source| &**source)
     }
@@ -142,6 +166,7 @@ impl Trace {
         self.row.mentions(text)
             || self.spans.iter().any(|span| span.mentions(text))
             || self.sources.iter().any(source)
+            || self.segments.documents().iter().any(|document| document.mentions(text))
     }
 
     /// Where the span's parent is, if it has arrived.

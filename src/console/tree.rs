@@ -1,12 +1,12 @@
-//! The spans of a trace in the order in which a waterfall has them.
+//! The order in which a waterfall has spans or segments.
 
-use crate::console::trace::Trace;
+use crate::console::trace::{Span, Trace};
 
-/// A span's place in the tree.
+/// A place in the tree.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Node {
-    /// Which of the trace's spans it is.
-    pub(super) span: usize,
+    /// Which of the spans or segments it is.
+    pub(super) place: usize,
     pub(super) depth: usize,
     /// Whether no sibling comes after it.
     pub(super) last: bool,
@@ -14,33 +14,47 @@ pub(super) struct Node {
     pub(super) open: u32,
 }
 
-/// Parents before children, siblings by their start. Every span is there once, also where parents are missing or
-/// claim each other.
+/// What has a place in a tree: from when to when it went, and where its parent is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Member {
+    pub(super) start: u64,
+    pub(super) end: u64,
+    pub(super) parent: Option<usize>,
+}
+
+/// The spans of a trace.
 pub(super) fn walk(trace: &Trace) -> Vec<Node> {
-    let (mut tops, children) = family(trace);
-    let mut nodes = Vec::with_capacity(trace.spans().len());
-    let mut seen = vec![false; trace.spans().len()];
+    let member = |span: &Span| {
+        let data = &span.data;
+        let (start, end) = (data.start_time_unix_nano, data.end_time_unix_nano);
+        Member { start, end, parent: trace.parent(span) }
+    };
+    arrange(&trace.spans().iter().map(member).collect::<Vec<_>>())
+}
+
+/// Parents before children, siblings by their start. Every member is there once, also where parents are missing or
+/// claim each other.
+pub(super) fn arrange(members: &[Member]) -> Vec<Node> {
+    let (mut tops, children) = family(members);
+    let mut nodes = Vec::with_capacity(members.len());
+    let mut seen = vec![false; members.len()];
     descend(&tops, &children, &mut seen, &mut nodes);
     // Whatever is left hangs on a circle.
     tops.clear();
-    for span in 0..seen.len() {
-        if !seen[span] {
-            descend(&[span], &children, &mut seen, &mut nodes);
+    for place in 0..seen.len() {
+        if !seen[place] {
+            descend(&[place], &children, &mut seen, &mut nodes);
         }
     }
     nodes
 }
 
-fn family(trace: &Trace) -> (Vec<usize>, Vec<Vec<usize>>) {
-    let spans = trace.spans();
-    let mut order: Vec<usize> = (0..spans.len()).collect();
-    order.sort_by_key(|&place| {
-        let data = &spans[place].data;
-        (data.start_time_unix_nano, std::cmp::Reverse(data.end_time_unix_nano))
-    });
-    let (mut tops, mut children) = (Vec::new(), vec![Vec::new(); spans.len()]);
+fn family(members: &[Member]) -> (Vec<usize>, Vec<Vec<usize>>) {
+    let mut order: Vec<usize> = (0..members.len()).collect();
+    order.sort_by_key(|&place| (members[place].start, std::cmp::Reverse(members[place].end)));
+    let (mut tops, mut children) = (Vec::new(), vec![Vec::new(); members.len()]);
     for place in order {
-        match trace.parent(&spans[place]) {
+        match members[place].parent {
             Some(parent) => children[parent].push(place),
             None => tops.push(place),
         }
@@ -52,17 +66,17 @@ fn descend(tops: &[usize], children: &[Vec<usize>], seen: &mut [bool], nodes: &m
     let mut ahead = Vec::new();
     push(&mut ahead, tops, 0, 0);
     while let Some(node) = ahead.pop() {
-        if std::mem::replace(&mut seen[node.span], true) {
+        if std::mem::replace(&mut seen[node.place], true) {
             continue;
         }
         let bit = if node.last { 0 } else { 1_u32.checked_shl(node.depth as u32).unwrap_or(0) };
-        push(&mut ahead, &children[node.span], node.depth + 1, node.open | bit);
+        push(&mut ahead, &children[node.place], node.depth + 1, node.open | bit);
         nodes.push(node);
     }
 }
 
 fn push(ahead: &mut Vec<Node>, siblings: &[usize], depth: usize, open: u32) {
-    let node = |(place, &span)| Node { span, depth, last: place + 1 == siblings.len(), open };
+    let node = |(rank, &place)| Node { place, depth, last: rank + 1 == siblings.len(), open };
     ahead.extend(siblings.iter().enumerate().map(node).rev());
 }
 
@@ -93,7 +107,7 @@ mod tests {
 
     fn shape(spans: &[(u8, u8, u64)]) -> Vec<(u8, usize, bool)> {
         let trace = trace(spans);
-        let shown = |node: Node| (trace.spans()[node.span].data.span_id[0], node.depth, node.last);
+        let shown = |node: Node| (trace.spans()[node.place].data.span_id[0], node.depth, node.last);
         walk(&trace).into_iter().map(shown).collect()
     }
 

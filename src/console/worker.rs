@@ -1,13 +1,17 @@
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
 
+use tokio::net;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use crate::console::builder::Builder;
+use crate::console::receive;
+use crate::console::route::Door;
 use crate::console::server;
 use crate::console::state::State;
 use crate::error::Error;
@@ -16,14 +20,29 @@ use crate::error::Error;
 #[derive(Debug)]
 pub struct Console {
     address: SocketAddr,
+    xray: Option<String>,
     stop: Option<oneshot::Sender<()>>,
     stopped: Receiver<()>,
+}
+
+/// What is listened on.
+#[derive(Debug)]
+pub(super) struct Sockets {
+    pub(super) page: TcpListener,
+    pub(super) daemon: Option<(TcpListener, UdpSocket)>,
+}
+
+/// The same, for a runtime.
+struct Served {
+    page: net::TcpListener,
+    daemon: Option<(net::TcpListener, net::UdpSocket)>,
 }
 
 // ===== impl Console =====
 
 impl Console {
-    /// A console on `127.0.0.1:7676` that keeps 128 MiB, unless the builder is told otherwise.
+    /// A console on `127.0.0.1:7676` that is an X-Ray daemon on `127.0.0.1:2000` and keeps 128 MiB, unless the builder is
+    /// told otherwise.
     pub fn builder() -> Builder {
         Builder::new()
     }
@@ -35,7 +54,13 @@ impl Console {
 
     /// What `OTEL_EXPORTER_OTLP_ENDPOINT` is to be: `http://127.0.0.1:7676`, to which exporters add `/v1/traces`.
     pub fn otlp_endpoint(&self) -> String {
-        endpoint(self.address)
+        format!("http://{}", reachable(self.address))
+    }
+
+    /// What `AWS_XRAY_DAEMON_ADDRESS` is to be: `127.0.0.1:2000`, for segments by UDP and for samplers by TCP. `None` after
+    /// [`Builder::no_xray`].
+    pub fn xray_daemon(&self) -> Option<&str> {
+        self.xray.as_deref()
     }
 
     /// The address that is listened on.
@@ -43,17 +68,18 @@ impl Console {
         self.address
     }
 
-    pub(super) fn spawn(listener: TcpListener, address: SocketAddr, state: State) -> Result<Self, Error> {
+    pub(super) fn spawn(sockets: Sockets, address: SocketAddr, state: State) -> Result<Self, Error> {
+        let xray = state.daemon.clone();
         let (stop, stopping) = oneshot::channel();
         let (sender, stopped) = mpsc::channel();
         let (ready, started) = mpsc::channel();
-        let run = move || run(listener, state, stopping, &ready, sender);
+        let run = move || run(sockets, state, stopping, &ready, sender);
         let spawned = thread::Builder::new().name(THREAD.to_owned()).spawn(run);
         spawned.map_err(|error| Error::io("no thread for the console", error))?;
         started
             .recv()
             .unwrap_or_else(|gone| Err(Error::io("the thread of the console ended at once", gone)))?;
-        Ok(Self { address, stop: Some(stop), stopped })
+        Ok(Self { address, xray, stop: Some(stop), stopped })
     }
 }
 
@@ -64,43 +90,59 @@ impl Drop for Console {
     }
 }
 
+// ===== impl Sockets =====
+
+impl Sockets {
+    fn served(self) -> io::Result<Served> {
+        let Self { page, daemon } = self;
+        let both = |(tcp, udp)| Ok((net::TcpListener::from_std(tcp)?, net::UdpSocket::from_std(udp)?));
+        let daemon = daemon.map(both).transpose();
+        daemon.and_then(|daemon| Ok(Served { page: net::TcpListener::from_std(page)?, daemon }))
+    }
+}
+
 fn run(
-    listener: TcpListener,
+    sockets: Sockets,
     state: State,
     stopping: oneshot::Receiver<()>,
     ready: &Sender<Result<(), Error>>,
     stopped: Sender<()>,
 ) {
-    let (runtime, listener) = match prepare(listener) {
+    let (runtime, Served { page, daemon }) = match prepare(sockets) {
         Ok(prepared) => prepared,
         Err(error) => return drop(ready.send(Err(error))),
     };
     let _ = ready.send(Ok(()));
-    runtime.spawn(server::serve(listener, Arc::new(state)));
+    let state = Arc::new(state);
+    runtime.spawn(server::serve(page, state.clone(), Door::Page));
+    if let Some((listener, socket)) = daemon {
+        runtime.spawn(server::serve(listener, state.clone(), Door::Daemon));
+        runtime.spawn(receive::listen(socket, state));
+    }
     let _ = runtime.block_on(stopping);
     // What was served until now is dropped where it stands.
     drop(runtime);
     drop(stopped);
 }
 
-fn prepare(listener: TcpListener) -> Result<(Runtime, tokio::net::TcpListener), Error> {
+fn prepare(sockets: Sockets) -> Result<(Runtime, Served), Error> {
     let built = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
     let runtime = built.map_err(|error| Error::io("no runtime for the console", error))?;
     let entered = runtime.enter();
-    let listener = tokio::net::TcpListener::from_std(listener);
-    let listener = listener.map_err(|error| Error::io("the console cannot wait for connections", error))?;
+    let served =
+        sockets.served().map_err(|error| Error::io("the console cannot wait for connections", error))?;
     drop(entered);
-    Ok((runtime, listener))
+    Ok((runtime, served))
 }
 
 /// Where a client of this machine finds what listens on `address`.
-pub(super) fn endpoint(address: SocketAddr) -> String {
-    let reachable = match address.ip() {
+pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
         ip => ip,
     };
-    format!("http://{}", SocketAddr::new(reachable, address.port()))
+    SocketAddr::new(ip, address.port())
 }
 
 const THREAD: &str = "belvedere-console";

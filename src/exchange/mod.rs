@@ -38,9 +38,11 @@ pub use methods::Methods;
 pub use names::Names;
 pub use network::Fault;
 pub use query::Query;
-pub use request::{Host, Peer, host, is_grpc, may_be_grpc, peer, scheme, version};
+#[cfg(feature = "otel")]
+pub(crate) use request::default_port;
 #[cfg(any(feature = "otel", feature = "xray"))]
-pub(crate) use request::{default_port, target};
+pub(crate) use request::target;
+pub use request::{Host, Peer, host, is_grpc, may_be_grpc, peer, scheme, version};
 pub use resends::Resends;
 pub use status::Code;
 pub use tally::Tally;

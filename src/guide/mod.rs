@@ -5,5 +5,6 @@ pub mod browser;
 pub mod order;
 pub mod privacy;
 pub mod sampling;
+pub mod segments;
 pub mod shutdown;
 pub mod upgrade;

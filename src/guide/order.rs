@@ -28,6 +28,10 @@
 //! [`ObserveLayer::new`](crate::observe::ObserveLayer::new)`((a, b))` once for both, which is faster, and the records
 //! are the same. The outermost decides the trace id; all further in join it.
 //!
+//! So it is the outermost that reads the caller's headers: give all of them the same
+//! [`Propagation`](crate::trace::Propagation). A layer further in joins what another header says of the same trace, but it
+//! cannot change the trace.
+//!
 //! # Tasks, threads and streams
 //!
 //! What runs inside of the handler's future and of the response's body is in scope. What is spawned is not, until it is

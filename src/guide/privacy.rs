@@ -15,6 +15,8 @@
 //! | messages of errors and panics | yes | |
 //! | user and password in a URL | no, never | |
 //!
+//! A segment of X-Ray has less: no query at all, and of the headers the host and the user agent.
+//!
 //! A header value that is [sensitive](http::HeaderValue::is_sensitive) reads `REDACTED` even if its name is listed.
 //!
 //! # Who decides about a trace

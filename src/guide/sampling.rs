@@ -13,6 +13,13 @@
 //!   `SampleRate`, by which Honeycomb multiplies when it counts.
 //! - A caller's decision counts, unless [`TrustIncoming`](crate::trace::TrustIncoming) says otherwise.
 //!
+//! # Spans and segments
+//!
+//! Each backend has a sampler of its own: of spans all are kept by default, of X-Ray's segments one in each second and 5 %
+//! of the others, as its SDKs do. Both decisions go on to whomever is called, in `traceparent` the one, in `X-Amzn-Trace-Id`
+//! the other. Where the same traces are to be in both backends, `XRayLayer::one_decision` makes the outer layer decide for
+//! both, and `xray::sampler::SpanSampler` lets X-Ray's rules decide about spans.
+//!
 //! # A decision that nobody has made
 //!
 //! `X-Amzn-Trace-Id` may name a trace and leave it open whether it is recorded; load balancers do. Then the sampler

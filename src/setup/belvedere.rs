@@ -1,14 +1,11 @@
 use std::time::Duration;
 
-use opentelemetry_sdk::{logs::SdkLoggerProvider, metrics::SdkMeterProvider, trace::SdkTracerProvider};
 use tokio::time::Instant;
-use tower_layer::Layer;
 
-use super::{collector::Collector, providers::Providers};
+use super::{BelvedereClientLayer, BelvedereLayer, otel, pass::Pass, xray};
 use crate::{
-    observe::Observe,
-    otel::{OtelClientLayer, OtelLayer},
     outbox::{Outbox, Report},
+    trace::Propagator,
 };
 
 /// The layers of this process, and the guard of what they send.
@@ -20,24 +17,10 @@ use crate::{
 pub struct Belvedere {
     // The order is that in which they end: what collects after what sends.
     outbox: Outbox,
-    collector: Collector,
-    tracers: Option<SdkTracerProvider>,
-    loggers: Option<SdkLoggerProvider>,
-    layer: OtelLayer,
-    client_layer: OtelClientLayer,
+    pub(super) otel: otel::Running,
+    pub(super) xray: xray::Running,
+    pass: Option<Pass>,
     warnings: Vec<String>,
-}
-
-/// All layers for a service, in one pass.
-#[derive(Clone, Debug)]
-pub struct BelvedereLayer {
-    observers: (OtelLayer,),
-}
-
-/// All layers for a client, in one pass.
-#[derive(Clone, Debug)]
-pub struct BelvedereClientLayer {
-    observers: (OtelClientLayer,),
 }
 
 // ===== impl Belvedere =====
@@ -45,48 +28,32 @@ pub struct BelvedereClientLayer {
 impl Belvedere {
     pub(super) fn new(
         outbox: Outbox,
-        (layer, client_layer): (OtelLayer, OtelClientLayer),
-        providers: Providers,
+        propagators: &[Propagator],
+        otel: otel::Running,
+        xray: xray::Running,
         warnings: Vec<String>,
     ) -> Self {
         warnings.iter().for_each(|warning| warn(warning));
-        let Providers { tracers, meters, loggers } = providers;
-        Self { outbox, collector: Collector::new(meters), tracers, loggers, layer, client_layer, warnings }
+        let is_alone = otel.server().is_none() && xray.server().is_none();
+        let pass = is_alone.then(|| Pass::new(propagators));
+        Self { outbox, otel, xray, pass, warnings }
     }
 
     /// What goes onto a service with `.layer(..)`.
     pub fn layer(&self) -> BelvedereLayer {
-        BelvedereLayer { observers: (self.layer.clone(),) }
+        let otel = self.otel.server().filter(|_| !self.is_in_the_way());
+        BelvedereLayer::new((self.pass.clone(), self.xray.server(), otel))
     }
 
     /// What goes onto an outgoing client with `.layer(..)`.
     pub fn client_layer(&self) -> BelvedereClientLayer {
-        BelvedereClientLayer { observers: (self.client_layer.clone(),) }
+        let otel = self.otel.client().filter(|_| !self.is_in_the_way());
+        BelvedereClientLayer::new((self.pass.as_ref().map(Pass::on), self.xray.client(), otel))
     }
 
-    /// The OpenTelemetry layer alone, to set more on it: `belvedere.otel_layer().skip(..)`.
-    pub fn otel_layer(&self) -> OtelLayer {
-        self.layer.clone()
-    }
-
-    /// The OpenTelemetry client layer alone, to set more on it.
-    pub fn otel_client_layer(&self) -> OtelClientLayer {
-        self.client_layer.clone()
-    }
-
-    /// The tracer provider, for spans made by hand; `None` if `OTEL_SDK_DISABLED` is set.
-    pub fn tracer_provider(&self) -> Option<&SdkTracerProvider> {
-        self.tracers.as_ref()
-    }
-
-    /// The meter provider, for metrics of your own; `None` if no metrics are sent, by `OTEL_METRICS_EXPORTER`.
-    pub fn meter_provider(&self) -> Option<&SdkMeterProvider> {
-        self.collector.provider()
-    }
-
-    /// The logger provider; `None` unless exceptions are sent as logs, by `OTEL_SEMCONV_EXCEPTION_SIGNAL_OPT_IN`.
-    pub fn logger_provider(&self) -> Option<&SdkLoggerProvider> {
-        self.loggers.as_ref()
+    /// A layer that makes no spans lets headers through as they are: to a segment it would give its caller's id.
+    fn is_in_the_way(&self) -> bool {
+        !self.otel.is_on() && self.xray.is_on()
     }
 
     /// The way out of the process.
@@ -102,32 +69,32 @@ impl Belvedere {
     /// Sends what there is now, for at most `limit`; whether all of it is settled. Metrics are collected first.
     pub async fn flush(&self, limit: Duration) -> bool {
         let start = Instant::now();
-        self.collector.collect(limit).await;
+        self.otel.collect(limit).await;
         self.outbox.flush(limit.saturating_sub(start.elapsed())).await
     }
 
     /// Sends what is left, for at most `limit`, and tells what became of everything. Metrics are collected first.
     pub async fn shutdown(mut self, limit: Duration) -> Report {
         let start = Instant::now();
-        self.collector.collect(limit).await;
+        self.otel.collect(limit).await;
         let report = self.outbox.shutdown(limit.saturating_sub(start.elapsed())).await;
-        self.collector.end();
+        self.otel.end();
         report
     }
 
     /// [`shutdown`](Self::shutdown) for code that does not await.
     pub fn shutdown_blocking(mut self, limit: Duration) -> Report {
         let start = Instant::now();
-        self.collector.collect_blocking(limit);
+        self.otel.collect_blocking(limit);
         let report = self.outbox.shutdown_blocking(limit.saturating_sub(start.elapsed()));
-        self.collector.end();
+        self.otel.end();
         report
     }
 }
 
 impl Drop for Belvedere {
     fn drop(&mut self) {
-        self.collector.collect_blocking(COLLECT);
+        self.otel.collect_blocking(COLLECT);
     }
 }
 
@@ -137,52 +104,6 @@ fn warn(warning: &str) {
         tracing::warn!(target: "belvedere::setup", "{warning}");
     } else {
         eprintln!("belvedere: {warning}");
-    }
-}
-
-// ===== impl BelvedereLayer =====
-
-impl BelvedereLayer {
-    /// Sets more on the OpenTelemetry layer in it.
-    ///
-    /// ```no_run
-    /// # fn run() -> Result<(), belvedere::Error> {
-    /// let belvedere = belvedere::from_env()?;
-    /// let layer = belvedere.layer().otel(|otel| otel.skip(|request| request.uri.path() == "/healthz"));
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn otel(self, set: impl FnOnce(OtelLayer) -> OtelLayer) -> Self {
-        let (otel,) = self.observers;
-        Self { observers: (set(otel),) }
-    }
-}
-
-impl<S> Layer<S> for BelvedereLayer {
-    type Service = Observe<S, (OtelLayer,)>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        Observe::new(inner, self.observers.clone())
-    }
-}
-
-// ===== impl BelvedereClientLayer =====
-
-impl BelvedereClientLayer {
-    /// Sets more on the OpenTelemetry client layer in it.
-    #[must_use]
-    pub fn otel(self, set: impl FnOnce(OtelClientLayer) -> OtelClientLayer) -> Self {
-        let (otel,) = self.observers;
-        Self { observers: (set(otel),) }
-    }
-}
-
-impl<S> Layer<S> for BelvedereClientLayer {
-    type Service = Observe<S, (OtelClientLayer,)>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        Observe::new(inner, self.observers.clone())
     }
 }
 

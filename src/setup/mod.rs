@@ -22,7 +22,7 @@
 //! | `OTEL_SDK_DISABLED` | `false`; `true`: no spans, metrics or logs, trace headers still pass through | warning, `false` |
 //! | `OTEL_SERVICE_NAME` | `unknown_service:<program>` | |
 //! | `OTEL_RESOURCE_ATTRIBUTES` | none | warning, the pair is left out |
-//! | `OTEL_PROPAGATORS` | `tracecontext,baggage`; also `b3`, `b3multi`, `xray`, `none` | warning, the word is left out |
+//! | `OTEL_PROPAGATORS` | `tracecontext,baggage`, and where something is said about X-Ray `xray`; also `b3`, `b3multi`, `xray`, `none` | warning, the word is left out |
 //!
 //! An empty variable is one that is not set. Words are read in any case. A list in which no word is understood is the
 //! default one.
@@ -49,7 +49,7 @@
 //!
 //! | variable | default | a bad value |
 //! |---|---|---|
-//! | `OTEL_TRACES_SAMPLER` | `parentbased_always_on` | warning, the default |
+//! | `OTEL_TRACES_SAMPLER` | `parentbased_always_on`; also `xray`, `parentbased_xray`, see [below](#x-ray) | warning, the default |
 //! | `OTEL_TRACES_SAMPLER_ARG` | `1.0`; the share that is kept, see [`Ratio`](crate::otel::Ratio) | warning, the default |
 //! | `OTEL_BSP_SCHEDULE_DELAY` | `1000` ms; how long a span waits for company | warning, the default |
 //! | `OTEL_BSP_MAX_QUEUE_SIZE` | `8192`; spans held, those in flight included | warning, the default |
@@ -87,34 +87,58 @@
 //!
 //! The key is sent to Honeycomb's own hosts, to the endpoint that is said to be Honeycomb's, and nowhere else. Honeycomb
 //! bills each data point of a metric as an event, so it gets metrics only if `OTEL_METRICS_EXPORTER` says `otlp`.
+//!
+//! ## X-Ray
+//!
+//! | variable | default | a bad value |
+//! |---|---|---|
+//! | `AWS_XRAY_SDK_ENABLED` | none; `true` or `false`, also as `y`, `yes`, `t`, `on`, `1` and `n`, `no`, `f`, `off`, `0` | error |
+//! | `AWS_XRAY_SDK_DISABLED` | none; `true` turns it off, whatever else is said | error |
+//! | `AWS_XRAY_DAEMON_ADDRESS` | `127.0.0.1:2000`; see `DaemonAddress` | error |
+//! | `AWS_XRAY_TRACING_NAME` | the service's name | made such as X-Ray takes |
+//! | `AWS_XRAY_CONTEXT_MISSING` | `IGNORE_ERROR`; `LOG_ERROR`, `RUNTIME_ERROR`, which logs as well | error |
+//! | `BELVEDERE_XRAY_EXPORTER` | `daemon`; `api`: signed, straight to X-Ray; `none` | error |
+//! | `BELVEDERE_XRAY_SAMPLING_RULES` | the account's rules; the path of a file of AWS's sampling rules, which decide alone | error |
+//! | `AWS_REGION`, `AWS_DEFAULT_REGION` | none; for `api` | error, also where neither is set |
+//! | `AWS_ENDPOINT_URL_XRAY`, `AWS_ENDPOINT_URL` | X-Ray in the region; for `api` | error |
+//!
+//! Segments are made with feature `xray`, and where `AWS_XRAY_SDK_ENABLED` is on or one of `AWS_XRAY_DAEMON_ADDRESS` and
+//! `AWS_XRAY_TRACING_NAME` is set, or the program says so. Where they are off, nothing more of these is read; nothing is
+//! recorded or decided, and the headers of the trace pass through. One line in the log says which it is.
+//!
+//! The account's rules are had from the daemon's TCP proxy, or with `api` from X-Ray itself; until they are had, and where
+//! there are none, one request in each second is recorded, and 5 % of the others. Spans and segments are sampled each by their own
+//! rules, unless `OTEL_TRACES_SAMPLER` is `xray` or `parentbased_xray`: then X-Ray's rules decide for both. As both words
+//! follow a caller that has decided, they do the same.
 
-mod auth;
-mod batch;
+mod absent;
 mod belvedere;
 mod builder;
-mod collector;
-mod endpoint;
+mod client_layer;
 mod env;
-mod exporters;
-mod honeycomb;
-mod instrumentation;
-mod key;
-mod layers;
-mod limits;
-mod logs;
-mod metrics;
-mod otlp;
+mod layer;
 mod pairs;
-mod providers;
-mod resource;
-mod sampler;
-mod signal;
-mod tls;
-mod traces;
+mod pass;
+mod propagation;
+mod service;
+mod start;
+
+// A backend is a folder with the same four things in it: what code has said of it (`Given`), what is to be started
+// (`Plan`, made where anything may be refused), what was started (`Running`), and its observers (`Server`, `Client`).
+#[cfg(not(feature = "otel"))]
+use self::absent as otel;
+#[cfg(feature = "otel")]
+mod otel;
+#[cfg(not(feature = "xray"))]
+use self::absent as xray;
+#[cfg(feature = "xray")]
+mod xray;
 
 pub use self::{
-    belvedere::{Belvedere, BelvedereClientLayer, BelvedereLayer},
+    belvedere::Belvedere,
     builder::Setup,
+    client_layer::{BelvedereClientLayer, CalledExchange},
+    layer::{BelvedereLayer, ServedExchange},
 };
 
 use crate::Error;
@@ -126,7 +150,8 @@ use crate::Error;
 ///
 /// # Errors
 ///
-/// When an endpoint is no URL, a protocol is not spoken, or a file of TLS cannot be used; the message names the variable.
+/// When an endpoint is no URL, a protocol is not spoken, a file cannot be used, or what is said about X-Ray is wrong; the
+/// message names the variable.
 pub fn from_env() -> Result<Belvedere, Error> {
     Setup::from_env().start()
 }

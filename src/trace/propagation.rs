@@ -102,6 +102,7 @@ impl Propagation {
     }
 
     /// Adds what `X-Amzn-Trace-Id` says of the same trace to an identity that was decided without that header.
+    #[cfg(feature = "xray")]
     pub(crate) fn join(&self, identity: Identity, headers: &HeaderMap) -> Identity {
         let unread = identity.amzn().is_none() && self.has(Propagator::XRay);
         if !unread || self.trust == TrustIncoming::None {
@@ -235,7 +236,7 @@ impl Named {
 
 /// `traceparent` cannot leave the decision open, and "not recorded" would forbid it to everybody downstream.
 fn inject_w3c(identity: &Identity, headers: &mut HeaderMap) {
-    if identity.sampled().or(identity.segment_sampled()).is_none() {
+    if identity.sampled().is_none() && identity.segment_sampled().is_none() {
         return;
     }
     w3c::inject(headers, identity.traceparent(), identity.state());
@@ -245,7 +246,7 @@ fn inject_amzn(identity: &Identity, headers: &mut HeaderMap) {
     let mut header = identity.amzn().cloned().unwrap_or_default();
     header.root = Some(identity.trace_id());
     header.parent = Some(identity.span_id());
-    header.sampled = identity.segment_sampled().or(identity.sampled()).map(amzn::Decision::from);
+    header.sampled = identity.segment_sampled().or_else(|| identity.sampled()).map(amzn::Decision::from);
     header.inject(headers);
 }
 

@@ -214,7 +214,7 @@ impl ClientOptions {
             return name(request);
         }
         let (_, host) = exchange::target(request, self.origin.as_ref());
-        host.map_or(REMOTE.into(), |host| host.name.to_ascii_lowercase().into())
+        host.map_or_else(|| REMOTE.into(), |host| host.name.to_ascii_lowercase().into())
     }
 
     /// Writes the trace into the request's headers, or keeps it from who is not to know it.

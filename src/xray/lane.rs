@@ -1,3 +1,5 @@
+use std::{fmt, sync::Arc};
+
 use super::{Api, Daemon, Document};
 use crate::outbox::{Lane, Outbox};
 
@@ -15,7 +17,7 @@ use crate::outbox::{Lane, Outbox};
 /// ```
 #[derive(Clone, Debug)]
 pub struct SegmentLane {
-    lane: Lane<Document>,
+    lanes: Arc<[Lane<Document>]>,
 }
 
 // ===== impl SegmentLane =====
@@ -24,16 +26,48 @@ impl SegmentLane {
     /// By datagrams to a daemon; named after it: `xray 127.0.0.1:2000`.
     pub fn daemon(outbox: &Outbox, daemon: Daemon) -> Self {
         let name = format!("xray {}", daemon.address().udp());
-        Self { lane: outbox.lane(name, daemon.destination()) }
+        Self { lanes: Arc::new([outbox.lane(name, daemon.destination())]) }
     }
 
     /// By signed requests to X-Ray itself; named after its host: `xray xray.eu-west-1.amazonaws.com`.
     pub fn api(outbox: &Outbox, api: Api) -> Self {
         let name = format!("xray {}", api.client().endpoint().host().unwrap_or_default());
-        Self { lane: outbox.lane(name, api.destination()) }
+        Self { lanes: Arc::new([outbox.lane(name, api.destination())]) }
+    }
+
+    /// To nowhere: traces go on through the service, and its segments are dropped.
+    pub fn none() -> Self {
+        Self { lanes: Arc::new([]) }
+    }
+
+    /// To both: each has a copy of every segment, and loses none because of the other.
+    ///
+    /// ```no_run
+    /// use belvedere::{outbox::Outbox, xray::{Daemon, SegmentLane}};
+    ///
+    /// let outbox = Outbox::builder().start()?;
+    /// let daemon = |address: &str| Ok::<_, belvedere::Error>(Daemon::new(address.parse()?));
+    /// let lane = SegmentLane::daemon(&outbox, daemon("xray-daemon:2000")?)
+    ///     .and(SegmentLane::daemon(&outbox, daemon("127.0.0.1:2001")?));
+    /// # Ok::<_, belvedere::Error>(())
+    /// ```
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { lanes: self.lanes.iter().chain(&*other.lanes).cloned().collect() }
     }
 
     pub(super) fn push(&self, document: impl Into<Document>) {
-        self.lane.push(document.into());
+        let Some((last, others)) = self.lanes.split_last() else { return };
+        let document = document.into();
+        others.iter().for_each(|lane| lane.push(document.clone()));
+        last.push(document);
+    }
+}
+
+/// The names of its lanes.
+impl fmt::Display for SegmentLane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.lanes.iter().map(Lane::name).collect();
+        f.pad(&if names.is_empty() { "nowhere".to_owned() } else { names.join(", ") })
     }
 }

@@ -1,4 +1,59 @@
 //! AWS X-Ray: segments and subsegments of every exchange, their samplers, and their way to a daemon or to the service.
+//!
+//! ```no_run
+//! use axum::{Router, routing::get};
+//! use belvedere::{outbox::Outbox, xray::{self, XRayLayer}};
+//!
+//! # async fn load(id: u64) -> std::io::Result<Vec<u64>> { Ok(vec![id]) }
+//! async fn cart() -> String {
+//!     xray::user("worf");
+//!     match xray::try_capture("load-items", load(17)).await {
+//!         Ok(items) => format!("{} items", items.len()),
+//!         Err(_) => "a cart without items".to_owned(),
+//!     }
+//! }
+//!
+//! let outbox = Outbox::builder().start()?;
+//! let app: Router = Router::new().route("/cart", get(cart)).layer(XRayLayer::new("checkout", &outbox));
+//! # Ok::<_, belvedere::Error>(())
+//! ```
+//!
+//! [`XRayLayer`] makes a segment of each exchange that is served, [`XRayClientLayer`] a remote subsegment of each call that
+//! is made meanwhile, [`capture()`], [`subsegment()`] and their like make subsegments of what a handler does.
+//!
+//! ```text
+//!  request ─► XRayLayer ─► handler ─► capture, subsegment, XRayClientLayer
+//!                 │            each a part of what is current where it begins
+//!                 ▼
+//!   the body is over ─► segment, with all of its parts that are over ─► lane ─► daemon, by datagrams
+//!                       a part that ends later follows by itself                or X-Ray, signed
+//! ```
+//!
+//! # What is current
+//!
+//! The segment is current wherever the [scope](crate::trace) of its exchange is: in the handler's future, in the body's, and in
+//! what is spawned with [`in_scope`](crate::trace::InScope::in_scope). A capture takes its place along by itself. Outside of a
+//! segment, and where an exchange is not recorded, all of it does nothing, and [`ContextMissing`] says whether the former is
+//! logged.
+//!
+//! # What is sent when
+//!
+//! A segment is sent when its exchange is over, and does not wait for what is still open in it: that is sent by itself, as a
+//! document that names its parent, when it is over in turn. So is what ends after more than 256 kB of subsegments have come
+//! together. A document is [split by its bytes](Document::split) if X-Ray would not take it whole; whatever has to be left
+//! out is counted, and noted in the document. What is never ended is never sent.
+//!
+//! # What is an error
+//!
+//! As the [status](Status) of the answer says: 4xx is an error, 429 a throttled call, 5xx a fault; a gRPC call by its code. A
+//! panic, a failed body and a service's own error are faults with the reason; a client that left is an error, with a
+//! reason of type `canceled`. An error that a subsegment has told of is referred to by its id further out, also by a
+//! segment that is a fault and has no other reason.
+//!
+//! # Sampling
+//!
+//! [`XRayLayer::sample`] sets who decides, [`sampler`] has the choice. Spans and segments are decided apart, unless
+//! [`one_decision`](XRayLayer::one_decision) is set.
 
 mod address;
 mod annotations;

@@ -3,7 +3,7 @@ use std::{borrow::Cow, sync::Arc};
 use http::{StatusCode, header, request, response};
 
 use super::{
-    Cause, Exception, Http, Live, Name, Request, Response, Segment, Status, XRayLayer,
+    Cause, Exception, Http, Link, Live, Losses, Name, Request, Response, Segment, Status, XRayLayer,
     aws::Xray,
     options::Options,
     sampler::{self, Sampling},
@@ -12,7 +12,7 @@ use super::{
 use crate::{
     exchange::{self, Annotations, Code, End, Tally, is_grpc, may_be_grpc},
     observe::{Observation, Observer},
-    trace::{AmznAnswer, Identity, Scope},
+    trace::{AmznAnswer, Identity, Other, Scope},
 };
 
 /// An exchange on its way to becoming a segment.
@@ -87,11 +87,11 @@ fn decide(
     let identity = options.propagation.join(identity, &request.headers);
     let asked = sampler::Request::of(request).service(name);
     let asked = options.origin().map_or(asked, |origin| asked.service_type(origin.as_str()));
-    let of_spans = identity.sampled().filter(|_| options.one_decision);
-    let sampling = options.sampler.decide(identity.segment_sampled().or(of_spans), &asked);
-    let of_spans = of_spans.or_else(|| options.one_decision.then_some(sampling.sampled));
-    let of_spans = of_spans.or(identity.sampled());
-    let identity = identity.sample_segment(Some(sampling.sampled)).sample(of_spans);
+    let of_spans = || identity.sampled().filter(|_| options.one_decision);
+    let sampling = options.sampler.decide(identity.segment_sampled().or_else(of_spans), &asked);
+    let identity = identity.sample_segment(Some(sampling.sampled));
+    let decides = options.one_decision && identity.sampled().is_none();
+    let identity = if decides { identity.sample(Some(sampling.sampled)) } else { identity };
     scope.amend(identity.clone());
     (identity, sampling)
 }
@@ -152,12 +152,26 @@ fn segment(
     let (name, started) = (name.into_owned(), scope.started());
     let mut segment = Segment::new(identity.trace_id(), identity.span_id(), name, started);
     segment.parent_id = identity.parent_id();
+    if let Some(other) = identity.other() {
+        relate(&mut segment, other);
+    }
     segment.entity.http = Some(Http { request: Some(asked(options, request)), ..Http::default() });
     let xray =
         Xray { sampling_rule_name: sampling.rule.map(|rule| rule.to_string().into()), ..Xray::belvedere() };
     options.describe(&mut segment);
     segment.entity.aws.get_or_insert_default().xray = Some(xray);
     segment
+}
+
+/// Notes the other trace that the request belongs to: as a link, if it names a place in it.
+fn relate(segment: &mut Segment, other: Other) {
+    match other.span_id {
+        Some(id) => segment.links.push(Link::new(other.trace_id, id)),
+        None => {
+            let trace_id = other.trace_id.amzn().to_string();
+            segment.entity.metadata.insert(Losses::NAMESPACE, "other_trace", trace_id);
+        }
+    }
 }
 
 fn asked(options: &Options, request: &request::Parts) -> Request {

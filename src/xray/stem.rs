@@ -169,7 +169,7 @@ impl Stem {
         let size = subsegment.size();
         let held = self.trunk.held.fetch_add(size, Ordering::Relaxed) + size;
         let left = self.locked(|state| {
-            state.told = told.or(state.told.take());
+            state.told = told.or_else(|| state.told.take());
             let Some(part) = state.part.as_mut().filter(|_| held <= HELD) else { return Some(subsegment) };
             part.push(subsegment);
             None

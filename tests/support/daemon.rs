@@ -82,6 +82,17 @@ impl Daemon {
         self.datagrams().iter().map(document).collect()
     }
 
+    /// The documents, when there are so many, or after a while.
+    pub(crate) async fn arrived(&self, count: usize) -> Vec<String> {
+        for _ in 0..500 {
+            if self.documents().len() >= count {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.documents()
+    }
+
     pub(crate) fn dropped(&self) -> usize {
         self.state.lock().unwrap().dropped
     }

@@ -21,7 +21,8 @@ pub(crate) async fn test() -> &'static str {
 
 /// Fails.
 ///
-/// Demonstrates an error with another error beneath it: the caller is told the trace, the trace is told the errors.
+/// Demonstrates an error with another error beneath it: the caller is told the trace, the trace is told the errors. The
+/// segment is a fault, and each of the two is an exception of its cause.
 pub(crate) async fn error() -> Result<(), Error> {
     let source = io::Error::new(io::ErrorKind::ConnectionRefused, "the database does not answer");
     Err(Error::failed(FeedError { source }))
@@ -30,7 +31,7 @@ pub(crate) async fn error() -> Result<(), Error> {
 /// Panics.
 ///
 /// Demonstrates that a panic is an answer like any other for the caller, a 500 with the id of its trace, and an
-/// exception on the span.
+/// exception on the span and on the segment.
 pub(crate) async fn panic() {
     panic!("somebody pressed the button")
 }

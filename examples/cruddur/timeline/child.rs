@@ -1,12 +1,15 @@
 use std::{env, net::SocketAddr, process::Stdio, time::Duration};
 
-use axum::BoxError;
+use axum::{BoxError, http::uri::Authority};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, stdout},
     process::{self, ChildStdin, ChildStdout, Command},
     task::JoinHandle,
     time::timeout,
 };
+
+use super::NAME;
+use crate::telemetry::Also;
 
 /// The second service, as a process. It ends when this is dropped.
 #[derive(Debug)]
@@ -19,12 +22,13 @@ pub(crate) struct Child {
 // ===== impl Child =====
 
 impl Child {
-    /// Starts it and waits until it listens. `otlp` is where its traces go beside what the environment says.
-    pub(crate) async fn start(otlp: Option<&str>) -> Result<Self, BoxError> {
+    /// Starts it and waits until it listens.
+    pub(crate) async fn start(also: &Also) -> Result<Self, BoxError> {
         let mut process = Command::new(env::current_exe()?)
-            .arg("timeline")
-            .args(otlp.into_iter().flat_map(|otlp| ["--otlp", otlp]))
-            .env("OTEL_SERVICE_NAME", "timeline")
+            .args(["timeline", "--child"])
+            .args(also.args())
+            .env("OTEL_SERVICE_NAME", NAME)
+            .envs(tracing_name())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -35,8 +39,8 @@ impl Child {
         Ok(Self { address, stdin, life: tokio::spawn(live(process, output)) })
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+    pub(crate) fn authority(&self) -> Authority {
+        self.address.to_string().parse().expect("an address is an authority")
     }
 
     /// Lets it send what it has; once `insisted` is over, it gives that up at once.
@@ -63,6 +67,11 @@ impl Drop for Child {
     fn drop(&mut self) {
         self.life.abort();
     }
+}
+
+/// What names the backend must not name it. Where nothing does, a name would turn X-Ray on.
+fn tracing_name() -> Option<(&'static str, &'static str)> {
+    env::var_os(TRACING_NAME).filter(|name| !name.is_empty()).map(|_| (TRACING_NAME, NAME))
 }
 
 /// The first line that it prints.
@@ -103,5 +112,6 @@ async fn write(text: &str) {
     drop(stdout.flush().await);
 }
 
+const TRACING_NAME: &str = "AWS_XRAY_TRACING_NAME";
 const PATIENCE: Duration = Duration::from_secs(5);
 const HASTE: Duration = Duration::from_secs(1);

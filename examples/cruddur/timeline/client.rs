@@ -1,8 +1,8 @@
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use axum::{
     BoxError,
-    http::{Request, StatusCode, header},
+    http::{Request, StatusCode, header, uri::Authority},
 };
 use belvedere::BelvedereClientLayer;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -15,12 +15,12 @@ use tokio::time::timeout;
 use tower::{Layer, ServiceExt as _};
 use uuid::Uuid;
 
-use super::{Ask, Timeline};
+use super::{Ask, NAME, Timeline};
 
 /// Calls the second service, with the trace in the headers of each call.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
-    address: SocketAddr,
+    at: Authority,
     http: Traced<Http<HttpConnector, Full<Bytes>>>,
 }
 
@@ -30,14 +30,16 @@ type Traced<S> = <BelvedereClientLayer as Layer<S>>::Service;
 // ===== impl Client =====
 
 impl Client {
-    pub(crate) fn new(address: SocketAddr, layer: &BelvedereClientLayer) -> Self {
+    pub(crate) fn new(at: Authority, layer: BelvedereClientLayer) -> Self {
+        // One node on the map, whether it answers or not, and wherever it is.
+        let layer = layer.xray(|xray| xray.name(|_| NAME).traced(true));
         let http = Http::builder(TokioExecutor::new()).build_http();
-        Self { address, http: layer.layer(http) }
+        Self { at, http: layer.layer(http) }
     }
 
     /// The order that the service gives, if it gives one in time.
     pub(crate) async fn rank(&self, timeline: Timeline, ask: &Ask) -> Result<Vec<Uuid>, BoxError> {
-        let request = Request::post(format!("http://{}{}", self.address, timeline.path()))
+        let request = Request::post(format!("http://{}{}", self.at, timeline.path()))
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::from(serde_json::to_vec(ask)?))?;
         timeout(PATIENCE, self.call(request)).await?

@@ -1,7 +1,7 @@
-use std::{future::pending, time::Duration};
+use std::{env, future::pending, time::Duration};
 
 use axum::{BoxError, Json, Router, routing::post};
-use belvedere::Setup;
+use belvedere::{Belvedere, Setup};
 use futures_util::FutureExt as _;
 use opentelemetry::{
     KeyValue, global,
@@ -13,29 +13,51 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::{Ask, Timeline};
+use super::{Ask, NAME, Timeline};
 use crate::{
+    bind::Bind,
     error::Error,
     extract::{Path, Payload},
-    serve, telemetry,
+    serve::{self, Signals},
+    telemetry::{self, Also},
 };
 
-/// Runs the service until standard input ends. `otlp` is where traces go beside what the environment says.
-pub(crate) async fn run(otlp: Option<String>) -> Result<(), BoxError> {
-    let belvedere = otlp.into_iter().fold(Setup::from_env().service_name("timeline"), Setup::otlp).start()?;
-    let listener = serve::listen("127.0.0.1", 0).await?;
+/// Runs the service by itself until it is told to stop.
+pub(crate) async fn run() -> Result<(), BoxError> {
+    let bind = Bind::read(|name| env::var(name).ok(), PORT)?;
+    let signals = Signals::listen();
+    let listener = serve::listen(&bind).await?;
+    let belvedere = start(Also::default())?;
+    println!("Listening on {}", serve::url(listener.local_addr()?));
+    let served = serve::serve_until(&signals, listener, router(&belvedere)).await;
+    telemetry::shutdown(NAME, belvedere, LIMIT, signals.insisted()).await;
+    served
+}
+
+/// Runs the service for the backend that started it, until standard input ends.
+pub(crate) async fn run_as_child(also: Also) -> Result<(), BoxError> {
+    let belvedere = start(also)?;
+    let listener = serve::listen(&Bind { host: "127.0.0.1".to_owned(), port: 0 }).await?;
     println!("{}", listener.local_addr()?);
-    let router = Router::new().route("/timelines/{timeline}", post(rank)).layer(belvedere.layer());
     let (told, stdin) = oneshot::channel();
     let stop = async move { drop(told.send(asked_to_stop().await)) };
-    let served = serve::serve(listener, router, stop.shared()).await;
-    telemetry::shutdown("timeline", belvedere, LIMIT, insisted(stdin)).await;
+    let served = serve::serve(listener, router(&belvedere), stop.shared()).await;
+    telemetry::shutdown(NAME, belvedere, LIMIT, insisted(stdin)).await;
     Ok(served?)
+}
+
+fn start(also: Also) -> Result<Belvedere, BoxError> {
+    Ok(also.onto(Setup::from_env().service_name(NAME)).start()?)
+}
+
+fn router(belvedere: &Belvedere) -> Router {
+    Router::new().route("/timelines/{timeline}", post(rank)).layer(belvedere.layer())
 }
 
 /// Puts what there is into an order.
 ///
-/// Demonstrates a span whose parent is in another process, and a span made by hand below it.
+/// Demonstrates a span whose parent is in another process, and a span made by hand below it. For X-Ray it is a node of
+/// its own on the map: a segment with another name, whose parent is the backend's subsegment.
 async fn rank(Path(timeline): Path<Timeline>, Payload(ask): Payload<Ask>) -> Result<Json<Vec<Uuid>>, Error> {
     let candidates = i64::try_from(ask.candidates()).unwrap_or(i64::MAX);
     Ok(Json(global::tracer("timeline").in_span("rank", |context| {
@@ -62,5 +84,8 @@ async fn insisted(stdin: oneshot::Receiver<Option<Stdin>>) {
 async fn ignore_interrupts() {
     while tokio::signal::ctrl_c().await.is_ok() {}
 }
+
+/// Where it listens if it is not told where, beside a backend on the same machine.
+const PORT: u16 = 4568;
 
 const LIMIT: Duration = Duration::from_secs(2);

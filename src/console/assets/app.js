@@ -144,8 +144,8 @@
 
   const trace = (main) => {
     const wide = matchMedia("(min-width: 901px)");
-    const lines = () => [...document.querySelectorAll("#spans > li")];
-    const current = () => document.querySelector("#spans > .at");
+    const lines = () => [...document.querySelectorAll(".lines > li")];
+    const current = () => document.querySelector(".lines > .at");
     const failed = (line) => line.classList.contains("failed");
 
     const select = (line, focus) => {
@@ -159,11 +159,11 @@
       panel.parentElement.classList.toggle("two", wide.matches);
       panel.replaceChildren(line.querySelector(".facts").cloneNode(true));
       panel.scrollTop = 0;
-      history.replaceState(null, "", `#${line.id}`);
+      if (line.id) history.replaceState(null, "", `#${line.id}`);
     };
     const begin = () => {
       const known = document.getElementById(location.hash.slice(1));
-      if (known && known.matches("#spans > li")) select(known);
+      if (known && known.matches(".lines > li")) select(known);
       else if (wide.matches) {
         const line = lines().find((line) => line.querySelector("circle.bad")) || lines().find(failed) || lines()[0];
         const address = location.href;
@@ -172,7 +172,7 @@
       }
     };
     main.addEventListener("click", (event) => {
-      const summary = event.target.closest("#spans summary");
+      const summary = event.target.closest(".lines > li > details > summary");
       if (!summary || !wide.matches) return;
       event.preventDefault();
       select(summary.closest("li"), true);
@@ -195,9 +195,9 @@
       const answer = await fetch(location.pathname);
       if (!answer.ok) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const open = [...document.querySelectorAll("#spans details[open]")].map((details) => details.parentElement.id);
+      const open = [...document.querySelectorAll(".lines > li > details[open]")].map((details) => details.parentElement.id);
       const at = current() && current().id;
-      const held = document.activeElement && document.activeElement.matches("#spans summary");
+      const held = document.activeElement && document.activeElement.matches(".lines > li > details > summary");
       document.title = page.title;
       main.className = page.querySelector("main").className;
       main.replaceChildren(...page.querySelector("main").childNodes);
@@ -221,7 +221,8 @@
       }
     };
     listen(main.dataset.events, renew);
-    if ($("spans")) begin();
+    if (lines().length) begin();
+    addEventListener("hashchange", begin);
     return {
       j: () => step(() => true, 1),
       k: () => step(() => true, -1),

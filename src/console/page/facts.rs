@@ -97,7 +97,7 @@ fn row(attribute: &KeyValue) -> Markup {
 }
 
 /// A key that is too long for its column breaks where its parts meet.
-fn key(key: &str) -> Markup {
+pub(super) fn key(key: &str) -> Markup {
     html! {
         @if key.len() < COLUMN { (key) }
         @else { @for part in key.split_inclusive(['.', '_']) { (part) wbr; } }

@@ -5,6 +5,7 @@ mod clock;
 mod facts;
 mod mark;
 pub(super) mod missing;
+mod part;
 mod query;
 pub(super) mod raw;
 pub(super) mod requests;
@@ -14,5 +15,6 @@ mod skyline;
 pub(super) mod trace;
 pub(super) mod waiting;
 mod waterfall;
+mod xray;
 
 pub(super) use self::query::Query;

@@ -1,4 +1,4 @@
-//! A trace as OTLP in JSON, the way it could be posted again.
+//! A trace in JSON, the way it could be sent again: its spans as OTLP, its segments as X-Ray's documents.
 
 use std::collections::HashMap;
 
@@ -6,13 +6,20 @@ use http::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, TracesData};
 
 use crate::console::reply::{self, Reply};
+use crate::console::segment::Document;
 use crate::console::trace::{Source, Span, Trace};
 
-pub(in crate::console) fn page(trace: &Trace) -> Reply {
+pub(in crate::console) fn spans(trace: &Trace) -> Reply {
     match serde_json::to_string_pretty(&document(trace)) {
         Ok(text) => reply::json(StatusCode::OK, text),
         Err(error) => reply::text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
     }
+}
+
+/// A list of the documents, as they came.
+pub(in crate::console) fn segments(trace: &Trace) -> Reply {
+    let documents: Vec<_> = trace.segments().documents().iter().map(Document::text).collect();
+    reply::json(StatusCode::OK, format!("[{}]\n", documents.join(",\n")))
 }
 
 fn document(trace: &Trace) -> TracesData {

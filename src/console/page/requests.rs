@@ -22,7 +22,7 @@ pub(in crate::console) fn page(state: &State, query: &Query) -> Reply {
     let traces = &view[..view.len().min(PAGE)];
     let main = html! {
         main.requests #main data-events=[live] {
-            @if store.is_empty() { (empty(&state.endpoint, &store.door)) }
+            @if store.is_empty() { (empty(state, &store.door)) }
             div.filled hidden[store.is_empty()] {
                 (controls(query, &view))
                 div.view { div #view { (skyline(&view)) } (skyline::levels()) }
@@ -66,6 +66,7 @@ fn table(store: &Store, traces: &[&Trace]) -> Markup {
                     th.what scope="col" { "Request" }
                     th.took scope="col" colspan="2" { "Duration" }
                     th.who scope="col" { "Services" }
+                    th.got scope="col" { "X-Ray" }
                     th.count scope="col" { "Spans" }
                 }
             }
@@ -116,17 +117,21 @@ fn summary(traces: &[&Trace]) -> Markup {
     }
 }
 
-fn empty(endpoint: &str, door: &Door) -> Markup {
+fn empty(state: &State, door: &Door) -> Markup {
     html! {
         section #empty.empty {
             (PreEscaped(asset::MARK))
             h1 { "Nothing to see yet" }
             p { "The console listens, and " (reason(door)) }
             p { "Point an exporter here, then make a request:" }
-            pre { code { "OTEL_EXPORTER_OTLP_ENDPOINT=" (endpoint) "\nOTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf" } }
+            pre { code { "OTEL_EXPORTER_OTLP_ENDPOINT=" (state.endpoint) "\nOTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf" } }
             p.quiet {
                 "Spans are sent in batches, so the first may take a few seconds. " code { "http/json" } " is read as well, "
                 code { "grpc" } " is not."
+            }
+            @if let Some(daemon) = &state.daemon {
+                p { "For X-Ray it is a daemon, with sampling rules:" }
+                pre { code { "AWS_XRAY_DAEMON_ADDRESS=" (daemon) } }
             }
         }
     }
@@ -141,6 +146,8 @@ fn reason(door: &Door) -> Markup {
             "what came had no spans in it that could be kept."
         } @else if door.ignored > 0 {
             "has got logs or metrics, which it does not keep, but no spans."
+        } @else if door.garbage > 0 {
+            "what came for X-Ray was no document that it takes, " b { (door.garbage) } " times."
         } @else {
             "no exporter has sent anything."
         }

@@ -28,8 +28,16 @@ pub(super) fn row(store: &Store, trace: &Trace) -> Markup {
                     span.service { (dot(store, service)) (service) }
                 }
             }
-            td.count { (row.spans) }
+            td.got { (chip(row.segments)) }
+            td.count { @if row.spans > 0 { (row.spans) } @else { "–" } }
         }
+    }
+}
+
+/// What X-Ray got of it.
+fn chip(segments: usize) -> Markup {
+    html! {
+        @if segments > 0 { span.tag { (segments) " segment" @if segments != 1 { "s" } } } @else { "–" }
     }
 }
 

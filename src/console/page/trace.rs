@@ -1,12 +1,13 @@
-//! One request: its head, its waterfall, and what each span says.
+//! One request: its head, its waterfall, its segments, and what each of them says.
 
 use http::StatusCode;
 use maud::{Markup, html};
 
 use crate::console::id::hex;
 use crate::console::live;
-use crate::console::page::waterfall::waterfall;
-use crate::console::page::{clock, mark, row, shell};
+use crate::console::page::waterfall::{Axis, waterfall};
+use crate::console::page::{clock, mark, row, shell, xray};
+use crate::console::part::Parts;
 use crate::console::reply::{self, Reply};
 use crate::console::row::Row;
 use crate::console::state::State;
@@ -16,18 +17,35 @@ use crate::console::trace::Trace;
 pub(in crate::console) fn page(state: &State, store: &Store, trace: &Trace) -> Reply {
     let row = trace.row();
     let events = format!("/events?trace={}&after={}", trace.id(), live::event_id(state, store.version()));
+    let parts = Parts::of(trace.segments().documents());
+    let (spans, segments) = axes(trace, &parts);
     let main = html! {
         main.one #main data-events=(events) {
             (head(store, trace, row))
-            (waterfall(store, trace))
+            div.panes {
+                div.stack {
+                    @if !trace.spans().is_empty() { (waterfall(store, trace, spans)) }
+                    @if !parts.is_empty() { (xray::pane(state, store, trace, &parts, segments)) }
+                    @else if store.has_segments() { (xray::nothing()) }
+                }
+                aside #panel.panel aria-label="Details" aria-live="polite" hidden {}
+            }
         }
     };
     let title = format!("{} {}", row.method.as_deref().unwrap_or_default(), row.title);
     reply::html(StatusCode::OK, shell::page(title.trim(), html! {}, "", main))
 }
 
+/// The axis of the spans and that of the segments, which is the same one unless their clocks differ.
+fn axes(trace: &Trace, parts: &Parts) -> (Axis, Axis) {
+    let spans = Axis::of_spans(trace);
+    let Some(segments) = parts.range().map(Axis::of) else { return (spans, spans) };
+    spans.joined(segments).map_or((spans, segments), |both| (both, both))
+}
+
 fn head(store: &Store, trace: &Trace, row: &Row) -> Markup {
     let failed = trace.spans().iter().filter(|span| span.has_failed()).count();
+    let first = if trace.spans().is_empty() { "segment" } else { "span" };
     html! {
         section.head.(mark::class(row.health)) {
             a.back href="/" { "Requests" }
@@ -41,10 +59,12 @@ fn head(store: &Store, trace: &Trace, row: &Row) -> Markup {
             p.about {
                 (clock::instant(row.start))
                 @for service in &row.services { span.service { (row::dot(store, service)) (service) } }
-                span { (trace.spans().len()) " span" @if trace.spans().len() != 1 { "s" } }
+                @if !trace.spans().is_empty() { span { (trace.spans().len()) " span" @if trace.spans().len() != 1 { "s" } } }
+                @if row.segments > 0 { span { (row.segments) " segment" @if row.segments != 1 { "s" } } }
                 @if failed > 0 { span.bad { (failed) " failed" } }
-                @if row.rootless { span.quiet { "its first span is elsewhere, or still to come" } }
-                a href={ "/r/" (trace.id()) ".json" } { "OTLP JSON" }
+                @if row.rootless { span.quiet { "its first " (first) " is elsewhere, or still to come" } }
+                @if !trace.spans().is_empty() { a href={ "/r/" (trace.id()) ".json" } { "OTLP JSON" } }
+                @if !trace.segments().is_empty() { a href={ "/r/" (trace.id()) ".xray.json" } { "X-Ray JSON" } }
             }
             (ids(trace))
         }

@@ -2,9 +2,14 @@
 
 mod body;
 mod bound;
+mod datagram;
+mod document;
 mod lenient;
 mod otlp;
 mod refusal;
 mod trim;
+mod xray;
 
+pub(super) use self::datagram::listen;
 pub(super) use self::otlp::{Signal, receive};
+pub(super) use self::xray::{Call, call, unknown};

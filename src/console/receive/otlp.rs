@@ -86,7 +86,7 @@ impl Encoding {
             Self::Protobuf => ExportTraceServiceRequest::decode(bytes).map_err(|error| error.to_string()),
             Self::Json => lenient::decode(bytes),
         }
-        .map_err(Refusal::Garbage)
+        .map_err(|error| Refusal::Garbage(format!("not an OTLP request: {error}")))
     }
 
     fn fits(self, bytes: &[u8]) -> bool {
@@ -141,9 +141,7 @@ async fn post(state: &Arc<State>, signal: Signal, request: Request<Incoming>) ->
     match answer {
         Ok(taken) => accepted(encoding, &taken),
         Err(refusal) => {
-            let mut store = state.store();
-            store.door.refused += 1;
-            store.door.reason = Some(refusal.to_string());
+            state.store().door.refuse(&refusal);
             refusal.reply(encoding)
         }
     }

@@ -42,7 +42,7 @@ impl Refusal {
     }
 
     /// The status of HTTP, and the code of gRPC: <https://grpc.io/docs/guides/status-codes/>.
-    fn status(&self) -> (StatusCode, i32) {
+    pub(super) fn status(&self) -> (StatusCode, i32) {
         match self {
             Self::Broken(_) | Self::Garbage(_) => (StatusCode::BAD_REQUEST, 3),
             Self::ContentEncoding(_) | Self::ContentType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, 3),
@@ -65,13 +65,11 @@ impl fmt::Display for Refusal {
                     "content-type {given:?} is not read; use application/x-protobuf or application/json"
                 )
             }
-            Self::Garbage(error) => write!(f, "the body is not an OTLP request: {error}"),
+            Self::Garbage(error) => write!(f, "the body cannot be read: {error}"),
             Self::TooLarge => {
                 f.write_str("the body is larger than 16 MiB as sent or 64 MiB unpacked; send less at once")
             }
-            Self::TooMany => f.write_str(
-                "the body holds more spans and attributes than are read at once; send less at once",
-            ),
+            Self::TooMany => f.write_str("the body holds more than is read at once; send less at once"),
             Self::TooSlow => f.write_str("the body took longer than 20 seconds"),
         }
     }

@@ -4,6 +4,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
+use serde_json::Value as Json;
 
 pub(super) fn resource(resource: &mut Resource) {
     resource.entity_refs.clear();
@@ -37,6 +38,20 @@ pub(super) fn span(span: &mut Span) {
     }
     if span.parent_span_id.len() != 8 || span.parent_span_id == [0; 8] {
         span.parent_span_id.clear();
+    }
+}
+
+/// What a document of X-Ray says, which is short as it is.
+pub(super) fn json(value: &mut Json) {
+    match value {
+        Json::String(text) => cut(text, TEXT),
+        Json::Array(items) => items.iter_mut().for_each(json),
+        Json::Object(fields) => {
+            for (key, field) in fields {
+                if is_secret(key) { *field = Json::from(MASK) } else { json(field) }
+            }
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
     }
 }
 

@@ -3,9 +3,16 @@ use opentelemetry_sdk::trace::{ParentBasedSampler, Sampler, ShouldSample};
 use super::env::Env;
 use crate::otel::{Ratio, Undecided, Weighted};
 
-/// The sampler that `OTEL_TRACES_SAMPLER` names.
-pub(super) fn sampler(env: &Env) -> Box<dyn ShouldSample> {
+/// The sampler that `OTEL_TRACES_SAMPLER` names. `rules` are X-Ray's, which follow a parent by themselves.
+pub(super) fn sampler(env: &Env, rules: Option<Box<dyn ShouldSample>>) -> Box<dyn ShouldSample> {
     let Some(name) = env.text(NAME) else { return parent_based(Ratio::new(1.0)) };
+    match (name.to_ascii_lowercase().as_str(), rules) {
+        ("xray" | "parentbased_xray", Some(rules)) => rules,
+        _ => named(env, &name),
+    }
+}
+
+fn named(env: &Env, name: &str) -> Box<dyn ShouldSample> {
     match name.to_ascii_lowercase().as_str() {
         "always_on" => alone(Ratio::new(1.0)),
         "always_off" => alone(Sampler::AlwaysOff),
@@ -14,7 +21,7 @@ pub(super) fn sampler(env: &Env) -> Box<dyn ShouldSample> {
         "parentbased_always_off" => parent_based(Sampler::AlwaysOff),
         "parentbased_traceidratio" => parent_based(ratio(env)),
         _ => {
-            env.warn(NAME, &name, "parentbased_always_on");
+            env.warn(NAME, name, "parentbased_always_on");
             parent_based(Ratio::new(1.0))
         }
     }
@@ -24,7 +31,7 @@ fn parent_based(root: impl ShouldSample + 'static) -> Box<dyn ShouldSample> {
     alone(ParentBasedSampler::new(root))
 }
 
-fn alone(sampler: impl ShouldSample + Clone + 'static) -> Box<dyn ShouldSample> {
+pub(super) fn alone(sampler: impl ShouldSample + Clone + 'static) -> Box<dyn ShouldSample> {
     Box::new(Weighted(Undecided(sampler)))
 }
 

@@ -1,6 +1,6 @@
 use opentelemetry_sdk::{
     Resource,
-    trace::{SdkTracerProvider, SpanData},
+    trace::{SdkTracerProvider, ShouldSample, SpanData},
 };
 
 use super::{
@@ -52,13 +52,14 @@ impl Traces {
         env: &Env,
         outbox: &Outbox,
         resource: Resource,
+        rules: Option<Box<dyn ShouldSample>>,
         baggage: Vec<String>,
     ) -> Result<SdkTracerProvider, Error> {
         let Self { endpoints, is_printed, links } = self;
         let length = limits::value_length(env);
         let mut builder = SdkTracerProvider::builder()
             .with_id_generator(Ids)
-            .with_sampler(sampler(env))
+            .with_sampler(sampler(env, rules))
             .with_span_limits(limits::limits(env))
             .with_resource(resource);
         if !baggage.is_empty() {

@@ -1,0 +1,20 @@
+use super::{env::Env, pairs::pairs};
+
+/// What the service is called: by `OTEL_SERVICE_NAME`, else by its attribute, else by code, else after its program.
+pub(super) fn service(env: &Env, by_code: Option<String>) -> String {
+    env.text("OTEL_SERVICE_NAME").or_else(|| attribute(env)).or(by_code).unwrap_or_else(unknown)
+}
+
+fn attribute(env: &Env) -> Option<String> {
+    let pairs = pairs(env, ATTRIBUTES, &env.text(ATTRIBUTES)?);
+    let mut names = pairs.into_iter().rev().filter(|(key, value)| key == "service.name" && !value.is_empty());
+    names.next().map(|(_, name)| name)
+}
+
+fn unknown() -> String {
+    let program = std::env::current_exe().ok();
+    let program = program.as_deref().and_then(|path| path.file_name()?.to_str());
+    program.map_or_else(|| "unknown_service".to_owned(), |program| format!("unknown_service:{program}"))
+}
+
+const ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";

@@ -1,0 +1,13 @@
+use super::env::Env;
+use crate::{outbox::Outbox, trace::Propagation};
+
+/// What every backend is started with.
+#[derive(Debug)]
+pub(super) struct Start<'a> {
+    #[cfg_attr(not(feature = "otel"), allow(dead_code, reason = "X-Ray has read all of it before"))]
+    pub(super) env: &'a Env,
+    pub(super) outbox: &'a Outbox,
+    pub(super) propagation: &'a Propagation,
+    /// Whether what there is once in a process is set.
+    pub(super) global: bool,
+}

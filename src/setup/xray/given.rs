@@ -1,0 +1,61 @@
+use super::{exporter::Exporter, plan::Plan};
+use crate::{
+    Error,
+    setup::{Setup, env::Env},
+    xray::DaemonAddress,
+};
+
+/// What code has said.
+#[derive(Debug, Default)]
+pub(in crate::setup) struct Given {
+    pub(super) on: Option<bool>,
+    /// Further daemons, such as that of a console.
+    pub(super) also: Vec<DaemonAddress>,
+}
+
+// ===== impl Setup =====
+
+impl Setup {
+    /// Whether segments are made. Default: where the environment names a daemon, by `AWS_XRAY_DAEMON_ADDRESS`, or the
+    /// service, by `AWS_XRAY_TRACING_NAME`; where it says that X-Ray is on or off, by `AWS_XRAY_SDK_ENABLED` or
+    /// `AWS_XRAY_SDK_DISABLED`, that counts before what is said here.
+    pub fn xray(mut self, on: bool) -> Self {
+        self.xray.on = Some(on);
+        self
+    }
+
+    /// Sends segments to a further daemon, such as a console on this machine: beside the one that the environment names,
+    /// in place of the default one if it names none. Segments go there whatever `BELVEDERE_XRAY_EXPORTER` says. X-Ray is on
+    /// then, unless it is said to be off.
+    ///
+    /// ```no_run
+    /// use belvedere::Setup;
+    ///
+    /// # fn run() -> Result<(), belvedere::Error> {
+    /// let belvedere = Setup::from_env().xray_daemon("127.0.0.1:2000".parse()?).start()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn xray_daemon(mut self, address: DaemonAddress) -> Self {
+        self.xray.also.push(address);
+        self
+    }
+
+    /// Whether the environment itself says where segments go: a daemon, or X-Ray itself.
+    pub fn names_daemon(&self) -> bool {
+        Exporter::is_named(&self.env)
+    }
+}
+
+// ===== impl Given =====
+
+impl Given {
+    /// # Errors
+    ///
+    /// When a switch is neither on nor off; and where X-Ray is on, when a daemon's address is none, a region is missing,
+    /// what to do where a segment is missing is not known, or
+    /// the rules cannot be used. The message names the variable.
+    pub(in crate::setup) fn plan(self, env: &Env, service: &str) -> Result<Plan, Error> {
+        Plan::new(self, env, service)
+    }
+}

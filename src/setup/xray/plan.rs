@@ -1,0 +1,100 @@
+use super::{
+    env::Env,
+    exporter::{EXPORTER, Exporter},
+    given::Given,
+    running::Running,
+    sampling::{RULES, Sampling},
+    switch::Switch,
+};
+use crate::{
+    Error,
+    setup::start::Start,
+    xray::{ContextMissing, DaemonAddress, Sampler, XRayClientLayer, XRayLayer},
+};
+
+/// What is to be started. Whatever may be refused has been looked at.
+#[derive(Debug)]
+pub(in crate::setup) struct Plan {
+    switch: Switch,
+    name: String,
+    also: Vec<DaemonAddress>,
+    exporter: Exporter,
+    /// None where nobody asks.
+    sampling: Option<Sampling>,
+    /// Whether spans are sampled as segments are.
+    is_for_spans: bool,
+    /// None where the environment does not say it.
+    missing: Option<ContextMissing>,
+}
+
+// ===== impl Plan =====
+
+impl Plan {
+    pub(super) fn new(given: Given, env: &Env, service: &str) -> Result<Self, Error> {
+        let switch = Switch::read(env, &given)?;
+        let (is_on, is_for_spans) = (switch == Switch::On, samples_spans(env));
+        let name = env.text(TRACING_NAME).unwrap_or_else(|| service.to_owned());
+        let also = given.also;
+        if !is_on && !is_for_spans {
+            if switch == Switch::Unsaid {
+                warn_of_what_is_not_read(env);
+            }
+            let exporter = Exporter::None;
+            return Ok(Self { switch, name, also, exporter, sampling: None, is_for_spans, missing: None });
+        }
+        if is_for_spans && env.text(SAMPLER_ARG).is_some() {
+            env.note(format!(
+                "{SAMPLER_ARG} is not used by X-Ray's sampler: it asks AWS_XRAY_DAEMON_ADDRESS"
+            ));
+        }
+        let exporter = Exporter::read(env)?;
+        let sampling = Some(Sampling::read(env, &exporter, &also)?);
+        let missing = ContextMissing::lookup(env.lookup())?;
+        Ok(Self { switch, name, also, exporter, sampling, is_for_spans, missing })
+    }
+
+    /// Whether anything was said about X-Ray, so that its header is to be read, be it only to let it through.
+    pub(in crate::setup) fn is_said(&self) -> bool {
+        self.switch != Switch::Unsaid
+    }
+
+    /// Opens the lanes, and makes the layers.
+    pub(in crate::setup) fn start(self, start: &Start<'_>) -> Result<Running, Error> {
+        let Self { switch, name, also, exporter, sampling, is_for_spans, missing } = self;
+        let by = sampling.as_ref().map(Sampling::name);
+        let sampler = sampling.map_or_else(Sampler::default, |sampling| sampling.sampler(start.outbox));
+        let layers = (switch == Switch::On).then(|| {
+            let lane = exporter.lane(start.outbox, &also);
+            tracing::info!(target: TARGET, to = %lane, name, sampling = by, "segments: on");
+            missing.filter(|_| start.global).into_iter().for_each(ContextMissing::install);
+            let layer = XRayLayer::on(name.clone(), lane).sample(sampler.clone()).one_decision(is_for_spans);
+            let client = XRayClientLayer::new().propagation(start.propagation.clone());
+            (layer.propagation(start.propagation.clone()), client)
+        });
+        match switch {
+            Switch::On => {}
+            Switch::Off(why) => tracing::info!(target: TARGET, "segments: off, because {why}"),
+            Switch::Unsaid => tracing::info!(target: TARGET, "segments: off; {HINT}"),
+        }
+        Ok(Running::new(layers, is_for_spans.then_some((sampler, name))))
+    }
+}
+
+/// Whether the spans' sampler is X-Ray's.
+fn samples_spans(env: &Env) -> bool {
+    let word = env.text("OTEL_TRACES_SAMPLER").unwrap_or_default();
+    ["xray", "parentbased_xray"].iter().any(|xray| word.eq_ignore_ascii_case(xray))
+}
+
+fn warn_of_what_is_not_read(env: &Env) {
+    for name in [EXPORTER, RULES].into_iter().filter(|name| env.text(name).is_some()) {
+        env.note(format!(
+            "{name} is not used, because segments are off: AWS_XRAY_SDK_ENABLED=true turns them on"
+        ));
+    }
+}
+
+const SAMPLER_ARG: &str = "OTEL_TRACES_SAMPLER_ARG";
+const TARGET: &str = "belvedere::setup";
+const HINT: &str = "AWS_XRAY_DAEMON_ADDRESS or AWS_XRAY_TRACING_NAME turns them on";
+const TRACING_NAME: &str = "AWS_XRAY_TRACING_NAME";
