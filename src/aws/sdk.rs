@@ -42,8 +42,8 @@ impl Client {
             None => check_kind(config)?,
         }
         let limits = config.timeout_config();
-        let limit =
-            limits.and_then(|limits| limits.operation_attempt_timeout().or(limits.operation_timeout()));
+        let limit = limits
+            .and_then(|limits| limits.operation_attempt_timeout().or_else(|| limits.operation_timeout()));
         if let Some(limit) = limit {
             builder = builder.timeout(limit);
         }

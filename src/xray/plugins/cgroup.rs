@@ -4,7 +4,7 @@
 /// shows none from within.
 pub(super) fn container_id(cgroup: &str) -> Option<&str> {
     let words = cgroup.split(|char: char| !char.is_ascii_hexdigit());
-    words.filter(|word| word.len() == ID).last()
+    words.rev().find(|word| word.len() == ID)
 }
 
 /// Whether an agent of ECS has made it.
