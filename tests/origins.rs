@@ -310,10 +310,15 @@ async fn the_most_specific_is_the_origin_and_all_that_is_known_is_said() {
 }
 
 #[tokio::test]
-async fn the_name_of_the_host_may_be_a_variable() {
+async fn where_no_file_has_the_name_of_the_host_a_variable_does() {
     let variables = [("KUBERNETES_SERVICE_HOST", "127.0.0.1"), ("HOSTNAME", "shop-5d8c9-x2x7k")];
-    let segment = segment(&[Plugin::Eks], &variables, &Folder::new()).await;
-    assert_eq!(segment["aws"]["eks"]["pod"], "shop-5d8c9-x2x7k");
+    let path = "proc/sys/kernel/hostname";
+    let folder_of_that_name = Folder::new().file(&format!("{path}/x"), "");
+    let too_long = Folder::new().file(path, "x".repeat(70_000));
+    for root in [Folder::new(), Folder::new().file(path, " \n"), folder_of_that_name, too_long] {
+        let segment = segment(&[Plugin::Eks], &variables, &root).await;
+        assert_eq!(segment["aws"]["eks"]["pod"], "shop-5d8c9-x2x7k");
+    }
 }
 
 // ===== what goes wrong =====
