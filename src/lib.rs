@@ -45,8 +45,9 @@
 //! | `reqwest` | the client layers on a reqwest client |
 //! | `xray` | AWS X-Ray segments, and its samplers; `from_env` comes with either |
 //! | `aws` | requests signed for AWS; part of `xray` |
+//! | `aws-config` | an `SdkConfig` of the crate `aws-config` makes a client of `aws`; not part of `full` |
 //! | `transport` | the HTTPS client and datagrams alone; part of `otel` and `aws` |
-//! | `full` | all of the above |
+//! | `full` | all of the above but `aws-config` |
 //! | `console` | the local console, for development |
 //!
 //! # What it promises

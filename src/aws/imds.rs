@@ -1,6 +1,6 @@
 //! What an EC2 instance tells about itself.
 
-use std::time::Duration;
+use std::{error, fmt, time::Duration};
 
 use aws_credential_types::{Credentials, provider::error::CredentialsError};
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use super::{keys, service::url, variables::Variables};
 use crate::{
     Error,
-    transport::{Answer, HttpClient},
+    transport::{Answer, HttpClient, HttpError},
 };
 
 /// The instance metadata service, in its
@@ -21,12 +21,26 @@ pub(crate) struct Imds {
     http: HttpClient,
 }
 
+/// What has to be shown with each question.
+struct Token(HeaderValue);
+
+/// Why the instance told nothing.
+#[derive(Debug)]
+pub(crate) enum ImdsError {
+    /// It did not answer; most often, there is none.
+    Http(HttpError),
+    /// It answered so.
+    Status(StatusCode),
+    /// It answered what is not what was asked for.
+    Wrong(&'static str),
+}
+
 // ===== impl Imds =====
 
 impl Imds {
     /// By `AWS_EC2_METADATA_SERVICE_ENDPOINT` and `AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE`; `None` with
     /// `AWS_EC2_METADATA_DISABLED`.
-    pub(super) fn new(variables: Variables<'_>) -> Result<Option<Self>, Error> {
+    pub(crate) fn new(variables: Variables<'_>) -> Result<Option<Self>, Error> {
         if variables.is_true("AWS_EC2_METADATA_DISABLED") {
             return Ok(None);
         }
@@ -38,50 +52,86 @@ impl Imds {
         Ok(Some(Self { base, http }))
     }
 
+    /// The [identity document](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html), which
+    /// is JSON.
+    #[cfg(feature = "xray")]
+    pub(crate) async fn identity(&self) -> Result<Bytes, ImdsError> {
+        self.get(IDENTITY, &self.token().await?).await
+    }
+
     /// The credentials of the instance's role.
     pub(super) async fn credentials(&self) -> Result<Credentials, CredentialsError> {
-        let token = self.token().await?;
-        let roles = self.get(ROLES, &token).await?;
+        let token = self.token().await.map_err(unavailable)?;
+        let roles = self.get(ROLES, &token).await.map_err(without_role)?;
         let role = String::from_utf8_lossy(&roles);
         let role = role.lines().next().map_or("", str::trim);
         if role.is_empty() {
-            return Err(CredentialsError::not_loaded("the instance has no role"));
+            return Err(CredentialsError::not_loaded(NO_ROLE));
         }
-        let answer = self.get(&format!("{ROLES}{role}"), &token).await?;
+        let answer = self.get(&format!("{ROLES}{role}"), &token).await.map_err(without_role)?;
         keys::read(&answer, "IMDSv2")
     }
 
-    async fn token(&self) -> Result<HeaderValue, CredentialsError> {
+    async fn token(&self) -> Result<Token, ImdsError> {
         let headers = HeaderMap::from_iter([(TOKEN_TTL, HeaderValue::from_static("60"))]);
         let uri = self.uri("/latest/api/token")?;
         let answer = self.http.request(Method::PUT, &uri, &headers, Bytes::new(), LIMIT).await;
-        let answer = accept(answer.map_err(CredentialsError::provider_error)?)?;
-        let mut token = HeaderValue::from_bytes(&answer.body)
-            .map_err(|_| CredentialsError::unhandled("the token of the instance is none"))?;
+        let body = accept(answer.map_err(ImdsError::Http)?)?;
+        let token = HeaderValue::from_bytes(&body);
+        let mut token = token.map_err(|_| ImdsError::Wrong("the token of the instance is none"))?;
         token.set_sensitive(true);
-        Ok(token)
+        Ok(Token(token))
     }
 
-    async fn get(&self, path: &str, token: &HeaderValue) -> Result<Bytes, CredentialsError> {
+    async fn get(&self, path: &str, Token(token): &Token) -> Result<Bytes, ImdsError> {
         let headers = HeaderMap::from_iter([(TOKEN, token.clone())]);
         let answer = self.http.get(&self.uri(path)?, &headers, LIMIT).await;
-        let answer = answer.map_err(CredentialsError::provider_error)?;
-        if answer.status == StatusCode::NOT_FOUND {
-            return Err(CredentialsError::not_loaded("the instance has no role"));
-        }
-        Ok(accept(answer)?.body)
+        accept(answer.map_err(ImdsError::Http)?)
     }
 
-    fn uri(&self, path: &str) -> Result<Uri, CredentialsError> {
-        super::below(&self.base, path).map_err(|_| CredentialsError::unhandled("the role's name is no path"))
+    fn uri(&self, path: &str) -> Result<Uri, ImdsError> {
+        super::below(&self.base, path).map_err(|_| ImdsError::Wrong("the role's name is no path"))
     }
 }
 
-fn accept(answer: Answer) -> Result<Answer, CredentialsError> {
-    if answer.status.is_success() {
-        return Ok(answer);
+// ===== impl ImdsError =====
+
+impl fmt::Display for ImdsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http(error) => error.fmt(f),
+            Self::Status(status) => write!(f, "the instance's metadata answered {status}"),
+            Self::Wrong(what) => f.write_str(what),
+        }
     }
-    Err(CredentialsError::provider_error(format!("the instance's metadata answered {}", answer.status)))
+}
+
+impl error::Error for ImdsError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Http(error) => error.source(),
+            Self::Status(_) | Self::Wrong(_) => None,
+        }
+    }
+}
+
+fn accept(answer: Answer) -> Result<Bytes, ImdsError> {
+    let Answer { status, body, .. } = answer;
+    if status.is_success() { Ok(body) } else { Err(ImdsError::Status(status)) }
+}
+
+fn unavailable(error: ImdsError) -> CredentialsError {
+    match error {
+        ImdsError::Wrong(_) => CredentialsError::unhandled(error),
+        ImdsError::Http(_) | ImdsError::Status(_) => CredentialsError::provider_error(error),
+    }
+}
+
+fn without_role(error: ImdsError) -> CredentialsError {
+    match error {
+        ImdsError::Status(StatusCode::NOT_FOUND) => CredentialsError::not_loaded(NO_ROLE),
+        error => unavailable(error),
+    }
 }
 
 fn by_mode(variables: Variables<'_>) -> Result<Uri, Error> {
@@ -96,6 +146,9 @@ fn by_mode(variables: Variables<'_>) -> Result<Uri, Error> {
 const ENDPOINT: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
 const MODE: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE";
 const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
+const NO_ROLE: &str = "the instance has no role";
+#[cfg(feature = "xray")]
+const IDENTITY: &str = "/latest/dynamic/instance-identity/document";
 const TOKEN: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
 const TOKEN_TTL: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
 

@@ -16,7 +16,8 @@
 //! # Credentials
 //!
 //! Whatever implements AWS's own [`ProvideCredentials`](aws_credential_types::provider::ProvideCredentials) is taken, so
-//! a `SdkConfig` of the crate `aws-config` has what is needed. [`CredentialsChain`] is the small one that comes without it.
+//! a `SdkConfig` of the crate `aws-config` has what is needed, and with the feature of that name makes a whole client:
+//! profiles, single sign-on and web identities come with it. [`CredentialsChain`] is the small one that comes without it.
 //! They are asked for when a request needs them, by one request for all; kept until five minutes before they expire; and
 //! used on if then there are no others.
 //!
@@ -32,6 +33,8 @@ mod error;
 mod imds;
 mod keys;
 mod region;
+#[cfg(feature = "aws-config")]
+mod sdk;
 mod service;
 mod service_error;
 mod sign;
@@ -47,6 +50,12 @@ pub use self::{
     region::Region,
     service::Service,
     service_error::ServiceError,
+};
+#[cfg(feature = "xray")]
+pub(crate) use self::{
+    imds::{Imds, ImdsError},
+    service::url,
+    variables::Variables,
 };
 
 /// A path below a URL, which may have one of its own.

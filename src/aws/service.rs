@@ -34,6 +34,12 @@ impl Service {
         self.name
     }
 
+    /// The id in variables and profiles.
+    #[cfg(feature = "aws-config")]
+    pub(super) fn id(self) -> &'static str {
+        self.id
+    }
+
     /// Where it is in a region.
     pub(super) fn endpoint(self, region: &Region) -> Uri {
         let uri = format!("https://{}.{region}.{}", self.name, region.domain());
@@ -53,7 +59,7 @@ impl Service {
 }
 
 /// A whole URL, with nothing after its path.
-pub(super) fn url(name: &str, text: &str) -> Result<Uri, Error> {
+pub(crate) fn url(name: &str, text: &str) -> Result<Uri, Error> {
     let uri = text.parse::<Uri>().ok();
     let is_http = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https"));
     uri.filter(|uri| is_http(uri) && uri.query().is_none())

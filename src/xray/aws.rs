@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -164,6 +166,34 @@ pub struct Xray {
     /// The sampling rule that kept the trace; the SDK for Node.js calls it `rule_name`.
     #[serde(alias = "rule_name", skip_serializing_if = "Option::is_none")]
     pub sampling_rule_name: Option<Text>,
+}
+
+// ===== impl CloudWatchLogs =====
+
+/// By its name, or by its ARN, which has the name in it.
+///
+/// ```
+/// use belvedere::xray::CloudWatchLogs;
+///
+/// let logs = CloudWatchLogs::from("arn:aws:logs:eu-west-1:111122223333:log-group:/shop/checkout:*");
+/// assert_eq!(logs.log_group.unwrap(), "/shop/checkout");
+/// assert_eq!(CloudWatchLogs::from("/shop/checkout").log_group.unwrap(), "/shop/checkout");
+/// ```
+impl<T: Into<Cow<'static, str>>> From<T> for CloudWatchLogs {
+    fn from(text: T) -> Self {
+        let text = text.into();
+        let Some(name) = name_in(&text).map(str::to_owned) else {
+            return Self { log_group: Some(text.into()), arn: None };
+        };
+        let arn = text.strip_suffix(":*").map_or_else(|| text.clone(), |arn| arn.to_owned().into());
+        Self { log_group: Some(name.into()), arn: Some(arn.into()) }
+    }
+}
+
+/// The name of a log group in its ARN.
+fn name_in(arn: &str) -> Option<&str> {
+    let (_, name) = arn.strip_prefix("arn:")?.split_once(":log-group:")?;
+    name.split(':').next()
 }
 
 // ===== impl Xray =====

@@ -3,7 +3,10 @@ use std::{net::SocketAddr, sync::Arc};
 use http::request;
 use tower_layer::Layer;
 
-use super::{Daemon, DaemonAddress, Name, Sampler, SegmentLane, options::Options};
+use super::{
+    CloudWatchLogs, Daemon, DaemonAddress, Name, Sampler, SegmentLane, Text, options::Options,
+    pattern::Pattern, plugins::Plugins,
+};
 use crate::{
     exchange::Hops,
     observe::Observe,
@@ -43,6 +46,55 @@ impl XRayLayer {
     /// A layer for a service of this name, which sends by this lane.
     pub fn on(service: impl Into<Name>, lane: SegmentLane) -> Self {
         Self { options: Arc::new(Options::new(service.into(), lane)) }
+    }
+
+    /// Names segments after the host that was asked for, where it matches this pattern, and else after the service: what AWS
+    /// calls [dynamic naming]. May be called again, for one more pattern. Default: none, all have the service's name.
+    ///
+    /// `*` stands for any characters, also none, and `?` for exactly one; case does not count. The host is that of the trusted
+    /// proxy ([`trusted_hops`](Self::trusted_hops)), or else `:authority` or `Host`. Unlike with AWS's SDKs it is matched, and
+    /// becomes the name, without its port and in lower case: `Shop.example.com:8080` is asked as `shop.example.com`.
+    ///
+    /// Anybody can send any host, so a pattern should be as narrow as the service's own names: `*.example.com`. The first 200
+    /// hosts become names; after them, and where a host is no possible [`Name`], the service's name stays.
+    ///
+    /// ```
+    /// use belvedere::{outbox::Outbox, xray::XRayLayer};
+    ///
+    /// let outbox = Outbox::builder().start()?;
+    /// let layer = XRayLayer::new("shops", &outbox).hosts("*.shops.example");
+    /// # Ok::<_, belvedere::Error>(())
+    /// ```
+    ///
+    /// [dynamic naming]: https://docs.aws.amazon.com/xray/latest/devguide/xray-sdk-go-handler.html
+    #[must_use]
+    pub fn hosts(mut self, pattern: impl Into<Box<str>>) -> Self {
+        self.options_mut().naming.add(Pattern::new(pattern));
+        self
+    }
+
+    /// The version of the service, such as `env!("CARGO_PKG_VERSION")`. Default: none.
+    #[must_use]
+    pub fn version(mut self, version: impl Into<Text>) -> Self {
+        self.options_mut().service.version = Some(version.into());
+        self
+    }
+
+    /// A log group of CloudWatch that the service's lines are in, by its name or its ARN: the console shows them beside the
+    /// trace. May be called again, for one more. Default: those that the [plugins](Self::plugins) find.
+    ///
+    /// A line is found by the trace's id as X-Ray writes it, [`TraceId::amzn`](crate::trace::TraceId::amzn).
+    #[must_use]
+    pub fn log_group(mut self, logs: impl Into<CloudWatchLogs>) -> Self {
+        self.options_mut().log_groups.push(logs.into());
+        self
+    }
+
+    /// What finds out where the service runs: its origin, and the `aws` block of its segments. Default: nobody is asked.
+    #[must_use]
+    pub fn plugins(mut self, plugins: Plugins) -> Self {
+        self.options_mut().plugins = plugins;
+        self
     }
 
     /// Which requests are recorded that nobody has decided about. Default: one in each second, and 5 % of the others.

@@ -1,9 +1,9 @@
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use http::{StatusCode, header, request, response};
 
 use super::{
-    Aws, Cause, Exception, Http, Link, Live, Losses, Request, Response, Segment, Status, XRayLayer,
+    Cause, Exception, Http, Link, Live, Losses, Name, Request, Response, Segment, Status, XRayLayer,
     aws::Xray,
     options::Options,
     sampler::{self, Sampling},
@@ -56,9 +56,10 @@ impl Observer for XRayLayer {
             return None;
         }
         scope.insert(Served);
-        let (identity, sampling) = decide(options, request, scope);
+        let name = options.name(request);
+        let (identity, sampling) = decide(options, request, &name, scope);
         let recorded =
-            sampling.sampled.then(|| Recorded::begin(options, request, scope, &identity, sampling));
+            sampling.sampled.then(|| Recorded::begin(options, request, name, scope, &identity, sampling));
         let live = recorded.as_ref().map_or_else(Live::default, |recorded| Live::of(recorded.stem.clone()));
         if live.is_recorded() || Live::within(scope.context()).is_some() {
             scope.activate(live.context(scope.context()));
@@ -74,12 +75,18 @@ impl Observer for XRayLayer {
 }
 
 /// Who the exchange is, and whether it is recorded: as a caller has decided it, or else as the sampler does.
-fn decide(options: &Options, request: &request::Parts, scope: &mut Scope) -> (Identity, Sampling) {
+fn decide(
+    options: &Options,
+    request: &request::Parts,
+    name: &Name,
+    scope: &mut Scope,
+) -> (Identity, Sampling) {
     let surrounding = scope.surrounding().cloned();
     let begin = || options.propagation.identify(&request.headers, surrounding.as_ref());
     let identity = scope.identify(begin).clone();
     let identity = options.propagation.join(identity, &request.headers);
-    let asked = sampler::Request::of(request).service(&options.name);
+    let asked = sampler::Request::of(request).service(name);
+    let asked = options.origin().map_or(asked, |origin| asked.service_type(origin.as_str()));
     let of_spans = || identity.sampled().filter(|_| options.one_decision);
     let sampling = options.sampler.decide(identity.segment_sampled().or_else(of_spans), &asked);
     let identity = identity.sample_segment(Some(sampling.sampled));
@@ -95,11 +102,12 @@ impl Recorded {
     fn begin(
         options: &Options,
         request: &request::Parts,
+        name: Cow<'_, Name>,
         scope: &mut Scope,
         identity: &Identity,
         sampling: Sampling,
     ) -> Self {
-        let segment = segment(options, request, scope, identity, sampling);
+        let segment = segment(options, request, name, scope, identity, sampling);
         let header = identity.amzn().cloned().unwrap_or_default();
         let stem = Stem::segment(segment, header, options.lane.clone(), (scope.started(), scope.began()));
         Self { stem, annotations: scope.annotations().clone(), response: None }
@@ -136,12 +144,13 @@ impl Recorded {
 fn segment(
     options: &Options,
     request: &request::Parts,
+    name: Cow<'_, Name>,
     scope: &Scope,
     identity: &Identity,
     sampling: Sampling,
 ) -> Segment {
-    let name = options.name.clone();
-    let mut segment = Segment::new(identity.trace_id(), identity.span_id(), name, scope.started());
+    let (name, started) = (name.into_owned(), scope.started());
+    let mut segment = Segment::new(identity.trace_id(), identity.span_id(), name, started);
     segment.parent_id = identity.parent_id();
     if let Some(other) = identity.other() {
         relate(&mut segment, other);
@@ -149,7 +158,8 @@ fn segment(
     segment.entity.http = Some(Http { request: Some(asked(options, request)), ..Http::default() });
     let xray =
         Xray { sampling_rule_name: sampling.rule.map(|rule| rule.to_string().into()), ..Xray::belvedere() };
-    segment.entity.aws = Some(Box::new(Aws { xray: Some(xray), ..Aws::default() }));
+    options.describe(&mut segment);
+    segment.entity.aws.get_or_insert_default().xray = Some(xray);
     segment
 }
 

@@ -1,8 +1,10 @@
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{borrow::Cow, fmt, net::SocketAddr, sync::Arc};
 
 use http::request;
 
-use super::{Name, Sampler, SegmentLane};
+use super::{
+    CloudWatchLogs, Name, Origin, Sampler, Segment, SegmentLane, Service, naming::Naming, plugins::Plugins,
+};
 use crate::{
     exchange::{self, Hops},
     trace::{Propagation, Propagator},
@@ -11,7 +13,10 @@ use crate::{
 /// What a user has set. Shared by a layer and all the services it made.
 #[derive(Clone)]
 pub(super) struct Options {
-    pub(super) name: Name,
+    pub(super) naming: Naming,
+    pub(super) service: Service,
+    pub(super) log_groups: Vec<CloudWatchLogs>,
+    pub(super) plugins: Plugins,
     pub(super) lane: SegmentLane,
     pub(super) sampler: Sampler,
     pub(super) one_decision: bool,
@@ -28,7 +33,10 @@ pub(super) type OfRequest<T> = Arc<dyn Fn(&request::Parts) -> T + Send + Sync>;
 impl Options {
     pub(super) fn new(name: Name, lane: SegmentLane) -> Self {
         Self {
-            name,
+            naming: Naming::new(name),
+            service: Service::rust(),
+            log_groups: Vec::new(),
+            plugins: Plugins::default(),
             lane,
             sampler: Sampler::default(),
             one_decision: false,
@@ -37,6 +45,30 @@ impl Options {
             skip: None,
             peer: None,
         }
+    }
+
+    /// What the segment of a request is called.
+    pub(super) fn name(&self, request: &request::Parts) -> Cow<'_, Name> {
+        self.naming.name(|| exchange::host(&request.uri, &request.headers, self.hops))
+    }
+
+    /// The kind of resource that the service runs on.
+    pub(super) fn origin(&self) -> Option<&Origin> {
+        self.plugins.origin()
+    }
+
+    /// Adds what is the same for all segments of now.
+    pub(super) fn describe(&self, segment: &mut Segment) {
+        segment.service = Some(Box::new(self.service.clone()));
+        let aws = segment.entity.aws.get_or_insert_default();
+        if let Some(facts) = self.plugins.facts() {
+            segment.origin = facts.origin.clone();
+            **aws = facts.aws.clone();
+        }
+        let of_plugins = std::mem::replace(&mut aws.cloudwatch_logs, self.log_groups.clone());
+        let is_new =
+            |logs: &CloudWatchLogs| !self.log_groups.iter().any(|own| own.log_group == logs.log_group);
+        aws.cloudwatch_logs.extend(of_plugins.into_iter().filter(is_new));
     }
 
     pub(super) fn skips(&self, request: &request::Parts) -> bool {
@@ -51,9 +83,9 @@ impl Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, lane, sampler, propagation, hops, .. } = self;
+        let Self { naming, lane, sampler, propagation, hops, .. } = self;
         f.debug_struct("Options")
-            .field("name", name)
+            .field("naming", naming)
             .field("lane", lane)
             .field("sampler", sampler)
             .field("propagation", propagation)

@@ -24,6 +24,15 @@ pub struct Service {
     pub compiler_version: Option<Text>,
 }
 
+// ===== impl Service =====
+
+impl Service {
+    /// A program in Rust. Which compiler it was is known only while it is compiled.
+    pub fn rust() -> Self {
+        Self { compiler: Some("rustc".into()), ..Self::default() }
+    }
+}
+
 texts! {
     Service: version, runtime, runtime_version, compiler, compiler_version;
 }

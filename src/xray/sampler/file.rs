@@ -5,9 +5,8 @@ use serde_json::Value;
 use super::{
     local::{Limit, Local},
     matcher::Matcher,
-    pattern::Pattern,
 };
-use crate::Error;
+use crate::{Error, xray::pattern::Pattern};
 
 /// A value in the file, and where it stands.
 struct Place<'a> {

@@ -1,4 +1,5 @@
-use super::{Request, pattern::Pattern};
+use super::Request;
+use crate::xray::pattern::Pattern;
 
 /// Which requests a rule is for.
 #[derive(Clone, Debug)]

@@ -74,7 +74,6 @@ mod central;
 mod file;
 mod local;
 mod matcher;
-mod pattern;
 mod poller;
 mod proxy;
 mod request;

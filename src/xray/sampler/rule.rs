@@ -7,9 +7,9 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    Request, SamplingRule, SamplingTargetDocument, matcher::Matcher, pattern::Pattern, sampler::Random,
-    window::Window,
+    Request, SamplingRule, SamplingTargetDocument, matcher::Matcher, sampler::Random, window::Window,
 };
+use crate::xray::pattern::Pattern;
 
 /// A central rule, and what has become of it here.
 #[derive(Debug)]
