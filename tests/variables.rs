@@ -14,6 +14,7 @@ mod support;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     convert::Infallible,
+    sync::Arc,
     time::Duration,
 };
 
@@ -26,7 +27,7 @@ use opentelemetry::trace::{
 };
 use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, Metric, metric::Data};
 use support::{
-    Script,
+    Script, Server,
     authority::{Authority, Secure},
     environment::{
         Pairs, bare, dead, fail, refusal, serve, setup, start, through, towards, warnings, warns, wholly,
@@ -1635,6 +1636,27 @@ async fn names(variables: Pairs<'_>, by_code: Option<&str>) -> Vec<String> {
     daemon.arrived(1).await.iter().map(name).collect()
 }
 
+/// The first segment that is as wished, of requests that are made until there is one.
+async fn segment(variables: Pairs<'_>, wished: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+    let daemon = Daemon::large().await;
+    let address = daemon.address.to_string();
+    let rules = Rules::keep(1.0);
+    let path = rules.path();
+    let set = [("AWS_XRAY_DAEMON_ADDRESS", &*address), ("BELVEDERE_XRAY_SAMPLING_RULES", &*path)];
+    let belvedere = only_segments(&[&set, variables].concat()).unwrap();
+    for made in 1..=200 {
+        serve(&belvedere, Request::new(())).await;
+        belvedere.flush(PATIENCE).await;
+        let documents = daemon.arrived(made).await;
+        let document = serde_json::from_str(&documents[made - 1]).unwrap();
+        if wished(&document) {
+            return document;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("none of 200 segments is as wished");
+}
+
 /// Whether each of some requests is recorded, when nobody has decided about it.
 async fn recorded(variables: Pairs<'_>, requests: usize) -> usize {
     let belvedere = only_segments(variables).unwrap();
@@ -1906,6 +1928,79 @@ mod belvedere_xray_sampling_rules {
             let message = refusal(&[ON, (NAME, &path)]);
             assert!(message.contains(NAME) && message.contains(&path) && message.contains(why), "{message}");
         }
+    }
+}
+
+mod belvedere_xray_plugins {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::{Json, Router, routing};
+
+    use super::*;
+
+    const NAME: &str = "BELVEDERE_XRAY_PLUGINS";
+
+    /// An instance's metadata, and how often it was asked for.
+    async fn instance() -> (Server, Arc<AtomicUsize>) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = asked.clone();
+        let document = async || Json(serde_json::json!({ "instanceId": "i-0a1b2c" }));
+        let router = Router::new()
+            .route("/latest/api/token", routing::put(async || "t0ken"))
+            .route("/latest/dynamic/instance-identity/document", routing::get(document))
+            .layer(axum::middleware::map_request(move |request: axum::extract::Request| {
+                counted.fetch_add(1, Ordering::SeqCst);
+                async move { request }
+            }));
+        (Server::axum(router).await, asked)
+    }
+
+    #[tokio::test]
+    async fn are_asked_what_the_service_runs_on() {
+        let (instance, _) = instance().await;
+        let url = format!("http://{}", instance.address);
+        let variables = [(NAME, "EC2, ecs"), ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &*url)];
+        let found = segment(&variables, |segment| segment["origin"].is_string()).await;
+        assert_eq!(found["origin"], "AWS::EC2::Instance");
+        assert_eq!(found["aws"]["ec2"]["instance_id"], "i-0a1b2c");
+    }
+
+    #[tokio::test]
+    async fn are_not_asked_unless_they_are_named() {
+        let (instance, asked) = instance().await;
+        let url = format!("http://{}", instance.address);
+        let variables = [(NAME, ""), ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &*url)];
+        let segment = segment(&variables, |_| true).await;
+        assert!(segment.get("origin").is_none() && segment["aws"].get("ec2").is_none());
+        assert_eq!(asked.load(Ordering::SeqCst), 0);
+    }
+
+    #[test]
+    fn one_that_there_is_not_is_an_error() {
+        let message = refusal(&[("AWS_XRAY_SDK_ENABLED", "true"), (NAME, "ec2,azure")]);
+        assert!(message.contains(NAME) && message.contains("azure") && message.contains("ecs"), "{message}");
+    }
+}
+
+mod belvedere_xray_log_groups {
+    use super::*;
+
+    const NAME: &str = "BELVEDERE_XRAY_LOG_GROUPS";
+
+    #[tokio::test]
+    async fn are_in_each_segment() {
+        let arn = "arn:aws:logs:eu-west-1:123456789012:log-group:/shop/all";
+        let segment = segment(&[(NAME, &*format!("/shop/checkout, {arn},"))], |_| true).await;
+        let groups = segment["aws"]["cloudwatch_logs"].as_array().unwrap();
+        assert_eq!(groups.len(), 2);
+        assert_eq!(groups[0]["log_group"], "/shop/checkout");
+        assert_eq!(groups[1]["arn"], arn);
+    }
+
+    #[tokio::test]
+    async fn there_are_none_by_default() {
+        let segment = segment(&[(NAME, "")], |_| true).await;
+        assert!(segment["aws"].get("cloudwatch_logs").is_none());
     }
 }
 

@@ -53,6 +53,13 @@ impl Env {
         things
     }
 
+    /// The words of a comma list, in small letters.
+    pub(super) fn words(&self, name: &str) -> Vec<String> {
+        let text = self.text(name).unwrap_or_default();
+        let words = text.split(',').map(|word| word.trim().to_ascii_lowercase());
+        words.filter(|word| !word.is_empty()).collect()
+    }
+
     /// Notes that a variable's value is not used, and what is used instead.
     pub(super) fn warn(&self, name: &str, value: &str, used: impl fmt::Display) {
         self.note(format!("{name} is {value:?}, which is not understood: using {used}"));

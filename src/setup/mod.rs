@@ -100,6 +100,8 @@
 //! | `BELVEDERE_XRAY_EXPORTER` | `daemon`; `api`: signed, straight to X-Ray; `none` | error |
 //! | `BELVEDERE_XRAY_SAMPLING_RULES` | the account's rules; the path of a file of AWS's sampling rules, which decide alone | error |
 //! | `AWS_REGION`, `AWS_DEFAULT_REGION` | none; for `api` | error, also where neither is set |
+//! | `BELVEDERE_XRAY_PLUGINS` | none; a list of `ec2`, `ecs`, `eks`, `elastic_beanstalk`, which are asked what the service runs on | error |
+//! | `BELVEDERE_XRAY_LOG_GROUPS` | those that the plugins find; a list of names or ARNs of log groups | |
 //! | `AWS_ENDPOINT_URL_XRAY`, `AWS_ENDPOINT_URL` | X-Ray in the region; for `api` | error |
 //!
 //! Segments are made with feature `xray`, and where `AWS_XRAY_SDK_ENABLED` is on or one of `AWS_XRAY_DAEMON_ADDRESS` and

@@ -57,13 +57,6 @@ impl Env {
             millis => Duration::from_millis(millis),
         }
     }
-
-    /// The words of a comma list, in small letters.
-    pub(super) fn words(&self, name: &str) -> Vec<String> {
-        let text = self.text(name).unwrap_or_default();
-        let words = text.split(',').map(|word| word.trim().to_ascii_lowercase());
-        words.filter(|word| !word.is_empty()).collect()
-    }
 }
 
 /// A very long time, which the specification lets take its place.

@@ -3,6 +3,7 @@
 mod exporter;
 mod given;
 mod plan;
+mod resource;
 mod running;
 mod sampling;
 mod switch;

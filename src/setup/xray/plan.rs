@@ -2,6 +2,7 @@ use super::{
     env::Env,
     exporter::{EXPORTER, Exporter},
     given::Given,
+    resource::{LOG_GROUPS, PLUGINS, Resource},
     running::Running,
     sampling::{RULES, Sampling},
     switch::Switch,
@@ -21,6 +22,8 @@ pub(in crate::setup) struct Plan {
     exporter: Exporter,
     /// None where nobody asks.
     sampling: Option<Sampling>,
+    /// None where no segment would say it.
+    resource: Option<Resource>,
     /// Whether spans are sampled as segments are.
     is_for_spans: bool,
     /// None where the environment does not say it.
@@ -40,7 +43,8 @@ impl Plan {
                 warn_of_what_is_not_read(env);
             }
             let exporter = Exporter::None;
-            return Ok(Self { switch, name, also, exporter, sampling: None, is_for_spans, missing: None });
+            let (sampling, resource, missing) = (None, None, None);
+            return Ok(Self { switch, name, also, exporter, sampling, resource, is_for_spans, missing });
         }
         if is_for_spans && env.text(SAMPLER_ARG).is_some() {
             env.note(format!(
@@ -50,7 +54,8 @@ impl Plan {
         let exporter = Exporter::read(env)?;
         let sampling = Some(Sampling::read(env, &exporter, &also)?);
         let missing = ContextMissing::lookup(env.lookup())?;
-        Ok(Self { switch, name, also, exporter, sampling, is_for_spans, missing })
+        let resource = is_on.then(|| Resource::read(env)).transpose()?;
+        Ok(Self { switch, name, also, exporter, sampling, resource, is_for_spans, missing })
     }
 
     /// Whether anything was said about X-Ray, so that its header is to be read, be it only to let it through.
@@ -60,7 +65,7 @@ impl Plan {
 
     /// Opens the lanes, and makes the layers.
     pub(in crate::setup) fn start(self, start: &Start<'_>) -> Result<Running, Error> {
-        let Self { switch, name, also, exporter, sampling, is_for_spans, missing } = self;
+        let Self { switch, name, also, exporter, sampling, resource, is_for_spans, missing } = self;
         let by = sampling.as_ref().map(Sampling::name);
         let sampler = sampling.map_or_else(Sampler::default, |sampling| sampling.sampler(start.outbox));
         let layers = (switch == Switch::On).then(|| {
@@ -68,6 +73,10 @@ impl Plan {
             tracing::info!(target: TARGET, to = %lane, name, sampling = by, "segments: on");
             missing.filter(|_| start.global).into_iter().for_each(ContextMissing::install);
             let layer = XRayLayer::on(name.clone(), lane).sample(sampler.clone()).one_decision(is_for_spans);
+            let layer = match resource {
+                Some(resource) => resource.describe(layer, start.outbox),
+                None => layer,
+            };
             let client = XRayClientLayer::new().propagation(start.propagation.clone());
             (layer.propagation(start.propagation.clone()), client)
         });
@@ -87,7 +96,7 @@ fn samples_spans(env: &Env) -> bool {
 }
 
 fn warn_of_what_is_not_read(env: &Env) {
-    for name in [EXPORTER, RULES].into_iter().filter(|name| env.text(name).is_some()) {
+    for name in [EXPORTER, RULES, PLUGINS, LOG_GROUPS].into_iter().filter(|name| env.text(name).is_some()) {
         env.note(format!(
             "{name} is not used, because segments are off: AWS_XRAY_SDK_ENABLED=true turns them on"
         ));
