@@ -74,6 +74,10 @@ pub mod observe;
 #[cfg(feature = "otel")]
 pub mod otel;
 pub mod outbox;
+#[cfg(feature = "rollbar")]
+pub mod rollbar;
+#[cfg(feature = "rollbar")]
+pub mod scrub;
 #[cfg(any(feature = "otel", feature = "xray"))]
 pub mod setup;
 pub mod trace;

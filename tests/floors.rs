@@ -6,8 +6,10 @@ use std::{
 };
 
 /// Each floor, and what it may see besides itself.
-const FLOORS: [(&str, &[&str]); 14] = [
+const FLOORS: [(&str, &[&str]); 16] = [
     ("error", &[]),
+    // Texts alone.
+    ("scrub", &["error"]),
     // One floor: facts and identity see each other.
     ("exchange", &["error", "trace"]),
     ("trace", &["error", "exchange"]),
@@ -20,7 +22,23 @@ const FLOORS: [(&str, &[&str]); 14] = [
     ("aws", &["error", "transport"]),
     ("otel", &["error", "exchange", "trace", "observe", "outbox", "transport"]),
     ("xray", &["error", "exchange", "trace", "observe", "outbox", "transport", "aws"]),
-    ("setup", &["error", "exchange", "trace", "observe", "outbox", "transport", "aws", "otel", "xray"]),
+    ("rollbar", &["error", "scrub", "exchange", "trace", "observe", "outbox", "transport"]),
+    (
+        "setup",
+        &[
+            "error",
+            "scrub",
+            "exchange",
+            "trace",
+            "observe",
+            "outbox",
+            "transport",
+            "aws",
+            "otel",
+            "xray",
+            "rollbar",
+        ],
+    ),
     // It stands in for a backend, so it sees nothing of what sends.
     ("console", &["error", "exchange", "trace"]),
     // Prose.
@@ -29,6 +47,7 @@ const FLOORS: [(&str, &[&str]); 14] = [
         "lib",
         &[
             "error",
+            "scrub",
             "exchange",
             "trace",
             "observe",
@@ -38,6 +57,7 @@ const FLOORS: [(&str, &[&str]); 14] = [
             "aws",
             "otel",
             "xray",
+            "rollbar",
             "setup",
             "console",
         ],

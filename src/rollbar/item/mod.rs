@@ -1,0 +1,3 @@
+mod frame;
+
+pub use self::frame::{CodeContext, Frame};
