@@ -1,0 +1,113 @@
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use http::StatusCode;
+use opentelemetry::Context;
+
+use super::{Panic, Reporter, Snapshot, breadcrumbs::Trail};
+use crate::{
+    exchange::Annotations,
+    trace::{Identity, OccurrenceId},
+};
+
+/// An exchange, as far as it may have to be reported. Clones are the same one.
+#[derive(Clone)]
+pub(super) struct Case {
+    facts: Arc<Facts>,
+}
+
+/// What is known of the exchange.
+pub(super) struct Facts {
+    pub(super) reporter: Reporter,
+    pub(super) identity: Identity,
+    pub(super) snapshot: Snapshot,
+    pub(super) annotations: Annotations,
+    pub(super) trail: Trail,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// How many occurrences have an id.
+    occurrences: u32,
+    /// Whether an error was reported by hand: then the exchange is.
+    is_reported: bool,
+    panic: Option<Panic>,
+    status: Option<StatusCode>,
+}
+
+// ===== impl Case =====
+
+impl Case {
+    pub(super) fn new(
+        reporter: Reporter,
+        identity: Identity,
+        snapshot: Snapshot,
+        annotations: Annotations,
+    ) -> Self {
+        let (trail, state) = (Trail::default(), Mutex::default());
+        Self { facts: Arc::new(Facts { reporter, identity, snapshot, annotations, trail, state }) }
+    }
+
+    /// The case of the exchange that this code runs in.
+    pub(super) fn current() -> Option<Self> {
+        Context::map_current(|context| context.get::<Self>().cloned())
+    }
+
+    /// The same context with this case in it.
+    pub(super) fn context(&self, context: &Context) -> Context {
+        context.with_value(self.clone())
+    }
+
+    pub(super) fn facts(&self) -> &Arc<Facts> {
+        &self.facts
+    }
+
+    /// The id of the next occurrence in it.
+    pub(super) fn occurrence(&self) -> OccurrenceId {
+        let Facts { identity, .. } = &*self.facts;
+        let ordinal = self.locked(|state| {
+            state.occurrences += 1;
+            state.occurrences - 1
+        });
+        OccurrenceId::of(identity.trace_id(), identity.span_id(), ordinal)
+    }
+
+    /// Notes that the exchange is reported; whether it was not, until now.
+    pub(super) fn report(&self) -> bool {
+        self.locked(|state| !std::mem::replace(&mut state.is_reported, true))
+    }
+
+    /// Notes a panic of code in its scope, be it caught further on or not. The last one counts.
+    pub(super) fn panicked(&self, panic: Panic) {
+        // In a panic nothing may wait: whoever holds the lock may be on this very thread.
+        if let Ok(mut state) = self.facts.state.try_lock() {
+            state.panic = Some(panic);
+        }
+    }
+
+    pub(super) fn take_panic(&self) -> Option<Panic> {
+        self.locked(|state| state.panic.take())
+    }
+
+    /// What was answered.
+    pub(super) fn answered(&self, status: StatusCode) {
+        self.locked(|state| state.status = Some(status));
+    }
+
+    pub(super) fn status(&self) -> Option<StatusCode> {
+        self.locked(|state| state.status)
+    }
+
+    fn locked<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {
+        with(&mut self.facts.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Case").field(&self.facts.identity).finish()
+    }
+}

@@ -1,0 +1,117 @@
+use std::sync::Arc;
+
+use http::{StatusCode, request, response};
+
+use super::{Case, Report, RollbarLayer, Snapshot, options::Options};
+use crate::{
+    exchange::{Code, End, HandlerError, Tally, is_grpc, may_be_grpc},
+    observe::{Observation, Observer},
+    trace::Scope,
+};
+
+/// An exchange that may have to be reported.
+#[derive(Debug)]
+pub struct WatchedExchange {
+    options: Arc<Options>,
+    case: Case,
+    may_be_grpc: bool,
+    status: Option<StatusCode>,
+    code: Option<Code>,
+    error: Option<HandlerError>,
+}
+
+/// Tells a second layer that the exchange is watched.
+struct Watched;
+
+// ===== impl RollbarLayer =====
+
+impl Observer for RollbarLayer {
+    type Observation = WatchedExchange;
+
+    fn observe(&self, request: &mut request::Parts, scope: &mut Scope) -> Option<WatchedExchange> {
+        let options = self.options();
+        if options.skips(request) {
+            return None;
+        }
+        scope.serve();
+        if scope.get::<Watched>().is_some() {
+            return None;
+        }
+        scope.insert(Watched);
+        let case = case(options, request, scope);
+        scope.activate(case.context(scope.context()));
+        Some(WatchedExchange {
+            options: options.clone(),
+            case,
+            may_be_grpc: may_be_grpc(request),
+            status: None,
+            code: None,
+            error: None,
+        })
+    }
+}
+
+fn case(options: &Options, request: &request::Parts, scope: &mut Scope) -> Case {
+    let surrounding = scope.surrounding().cloned();
+    let begin = || options.propagation.identify(&request.headers, surrounding.as_ref());
+    let identity = scope.identify(begin).clone();
+    let snapshot = Snapshot::take(request, options);
+    Case::new(options.reporter.clone(), identity, snapshot, scope.annotations().clone())
+}
+
+// ===== impl WatchedExchange =====
+
+impl WatchedExchange {
+    /// What failed, if something did: the nearest to the cause comes first.
+    fn failure(&self, end: End<'_>) -> Option<Report> {
+        if let Some(panic) = self.case.take_panic() {
+            return Some(Report::of_panic(panic));
+        }
+        match end {
+            End::Panicked { message } => return Some(Report::of_panic_message(message)),
+            End::Failed { error } => return Some(Report::of_failure(error)),
+            End::Complete { .. } | End::Canceled => {}
+        }
+        let status = self.status?;
+        let code = self.grpc_code(status, end);
+        let fails = match code {
+            Some(code) => (self.options.grpc_fails)(code),
+            None => (self.options.fails)(status),
+        };
+        if !fails {
+            return None;
+        }
+        Some(match (&self.error, code) {
+            (Some(error), _) => Report::of_handler_error(error),
+            (None, Some(code)) => Report::of_code(code),
+            (None, None) => Report::of_status(status),
+        })
+    }
+
+    /// The code of a call of gRPC that came to one.
+    fn grpc_code(&self, status: StatusCode, end: End<'_>) -> Option<Code> {
+        let trailers = match end.of_call(self.status, self.code) {
+            End::Complete { trailers } if self.may_be_grpc => trailers,
+            _ => return None,
+        };
+        Some(Code::of(status, self.code, trailers))
+    }
+}
+
+impl Observation for WatchedExchange {
+    fn on_response(&mut self, response: &mut response::Parts) {
+        self.status = Some(response.status);
+        self.case.answered(response.status);
+        self.error = response.extensions.get().cloned();
+        self.code = Code::read(&response.headers);
+        self.may_be_grpc &= self.code.is_some() || is_grpc(&response.headers);
+    }
+
+    fn on_end(self, end: End<'_>, _tally: &Tally) {
+        if let Some(report) = self.failure(end)
+            && self.case.report()
+        {
+            report.send_in(&self.case);
+        }
+    }
+}

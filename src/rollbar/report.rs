@@ -1,0 +1,198 @@
+use std::{borrow::Cow, panic::Location, time::SystemTime};
+
+use http::StatusCode;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{
+    Case, Level, Panic, Reporter, Stack,
+    class,
+    occurrence::{Occurrence, What},
+};
+use crate::{
+    exchange::{Blame, Blamed, Code, Failure, HandlerError},
+    trace::OccurrenceId,
+};
+
+/// Something to be reported, made by hand.
+///
+/// ```
+/// use belvedere::rollbar::{Level, Report};
+///
+/// # fn pay() -> std::io::Result<()> { Ok(()) }
+/// if let Err(error) = pay() {
+///     let uuid = Report::error(&error).level(Level::Critical).custom("cart", 17).title("no payment").send();
+///     eprintln!("reported as {uuid}");
+/// }
+/// ```
+///
+/// It is sent with all that is known of the exchange that it is made in, and outside of any by the
+/// [`Reporter`] that was installed; where there is none, it goes nowhere.
+#[derive(Debug)]
+#[must_use = "it is sent with `.send()`"]
+pub struct Report {
+    what: What,
+    level: Level,
+    custom: Map<String, Value>,
+    title: Option<String>,
+    fingerprint: Option<String>,
+    stack: Option<Stack>,
+    place: Option<Place>,
+    at: SystemTime,
+}
+
+/// Where something happened.
+pub(super) type Place = &'static Location<'static>;
+
+// ===== impl Report =====
+
+impl Report {
+    /// An error with all that caused it: an error, one in a box, one of anyhow's or eyre's, or a text. Its level is `error`.
+    ///
+    /// The marker `M` is always inferred.
+    #[track_caller]
+    pub fn error<M>(error: &(impl Blame<M> + ?Sized)) -> Self {
+        let chain = class::chain(error.blamed());
+        Self::new(What::Error(chain), Level::Error).captured(Location::caller())
+    }
+
+    /// A message.
+    #[track_caller]
+    pub fn message(level: Level, text: impl Into<String>) -> Self {
+        Self { place: Some(Location::caller()), ..Self::new(What::Message(text.into()), level) }
+    }
+
+    /// How grave it is.
+    pub fn level(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// Adds a fact of any shape to `custom`.
+    pub fn custom(mut self, key: impl Into<String>, value: impl Serialize) -> Self {
+        self.custom.insert(key.into(), serde_json::to_value(value).unwrap_or(Value::Null));
+        self
+    }
+
+    /// What the item is called. Default: what Rollbar makes of it.
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.title = Some(title.into());
+        self
+    }
+
+    /// What it is grouped by. Default: as Rollbar groups.
+    pub fn fingerprint(mut self, fingerprint: impl Into<String>) -> Self {
+        self.fingerprint = Some(fingerprint.into());
+        self
+    }
+
+    /// Sends it, and gives the id by which Rollbar finds it: `https://rollbar.com/occurrence/uuid/?uuid=..`.
+    ///
+    /// An error that is sent in an exchange is the exchange's report: no other is sent should it fail. A message is not.
+    pub fn send(self) -> OccurrenceId {
+        let Some(case) = Case::current() else { return self.send_alone() };
+        if matches!(self.what, What::Error(_)) {
+            case.report();
+        }
+        self.send_in(&case)
+    }
+
+    pub(super) fn of_panic(panic: Panic) -> Self {
+        let Panic { stack, place, message, .. } = panic;
+        let what = What::Error(vec![(Cow::Borrowed(PANIC), message)]);
+        Self { stack, place, ..Self::new(what, Level::Critical) }
+    }
+
+    /// A panic that no hook has seen.
+    pub(super) fn of_panic_message(message: &str) -> Self {
+        Self::new(What::Error(vec![(Cow::Borrowed(PANIC), message.to_owned())]), Level::Critical)
+    }
+
+    pub(super) fn of_failure(failure: Failure<'_>) -> Self {
+        let chain = match failure.as_error() {
+            Some(error) => class::chain(Blamed::Error { error, type_name: Some(failure.type_name()) }),
+            None => vec![(Cow::Borrowed(failure.type_name()), failure.message())],
+        };
+        Self::new(What::Error(chain), Level::Error)
+    }
+
+    pub(super) fn of_handler_error(error: &HandlerError) -> Self {
+        let blamed = Blamed::Error { error: error.error(), type_name: Some(error.type_name()) };
+        let what = What::Error(class::chain(blamed));
+        Self { place: Some(error.place()), ..Self::new(what, Level::Error) }
+    }
+
+    pub(super) fn of_status(status: StatusCode) -> Self {
+        let reason = status.canonical_reason().unwrap_or("a failure");
+        let class = Cow::Owned(format!("HTTP {}", status.as_u16()));
+        Self::new(What::Error(vec![(class, reason.to_owned())]), Level::Error)
+    }
+
+    pub(super) fn of_code(code: Code) -> Self {
+        let class = Cow::Owned(format!("gRPC {}", code.name()));
+        Self::new(What::Error(vec![(class, format!("the call ended with {}", code.name()))]), Level::Error)
+    }
+
+    pub(super) fn send_in(self, case: &Case) -> OccurrenceId {
+        let (uuid, reporter) = (case.occurrence(), case.facts().reporter.clone());
+        self.send_by(&reporter, Some(case), uuid)
+    }
+
+    pub(super) fn send_alone(self) -> OccurrenceId {
+        let uuid = OccurrenceId::generate();
+        match Reporter::global() {
+            Some(reporter) => self.send_by(&reporter, None, uuid),
+            None => uuid,
+        }
+    }
+
+    fn send_by(self, reporter: &Reporter, case: Option<&Case>, uuid: OccurrenceId) -> OccurrenceId {
+        let Self { what, level, custom, title, fingerprint, stack, place, at } = self;
+        let (reporter, exchange) = (reporter.clone(), case.map(Case::exchange));
+        let occurrence =
+            Occurrence { reporter, exchange, uuid, at, what, level, custom, title, fingerprint, stack, place };
+        occurrence.push();
+        uuid
+    }
+
+    fn new(what: What, level: Level) -> Self {
+        let (custom, at) = (Map::new(), SystemTime::now());
+        Self { what, level, custom, title: None, fingerprint: None, stack: None, place: None, at }
+    }
+
+    /// With the stack of whoever calls.
+    fn captured(self, place: Place) -> Self {
+        Self { stack: Some(Stack::capture()), place: Some(place), ..self }
+    }
+}
+
+/// Reports an error with all that caused it: [`Report::error`], sent.
+///
+/// ```
+/// use belvedere::rollbar;
+///
+/// # fn pay() -> std::io::Result<()> { Ok(()) }
+/// if let Err(error) = pay() {
+///     rollbar::report_error(&error);
+/// }
+/// ```
+#[track_caller]
+pub fn report_error<M>(error: &(impl Blame<M> + ?Sized)) -> OccurrenceId {
+    Report::error(error).send()
+}
+
+/// Reports a message: [`Report::message`], sent.
+#[track_caller]
+pub fn report_message(level: Level, text: impl Into<String>) -> OccurrenceId {
+    Report::message(level, text).send()
+}
+
+/// Has panics noted from now on, for their exchanges or for the [`Reporter`] that was installed.
+pub(super) fn watch_panics() {
+    super::panic::install(|panic| match Case::current() {
+        Some(case) => case.panicked(panic),
+        None => drop(Report::of_panic(panic).send_alone()),
+    });
+}
+
+const PANIC: &str = "panic";
