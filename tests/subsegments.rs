@@ -10,6 +10,8 @@ mod segments;
 
 use std::{
     collections::{HashMap, HashSet},
+    convert::Infallible,
+    future::pending,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Mutex,
@@ -19,6 +21,7 @@ use std::{
 use axum::{
     body::Body,
     http::{Request, StatusCode},
+    response::Response,
 };
 use belvedere::{
     exchange::Annotations,
@@ -33,6 +36,8 @@ use tokio::{
     task::{spawn_blocking, yield_now},
     time::sleep,
 };
+use tower::ServiceExt as _;
+use tower_http::timeout::TimeoutLayer;
 
 // ===== captures =====
 
@@ -172,6 +177,20 @@ async fn guards_nest_and_what_was_current_before_is_so_again() {
         })
         .await;
     assert_eq!(outline(&traced.segment().await.subsegments), "outer(inner) next");
+}
+
+#[tokio::test]
+async fn what_a_layer_further_in_gives_up_is_a_part_of_the_segment() {
+    let traced = Traced::new("shop").await;
+    let limit = Duration::from_millis(1);
+    let service = tower::ServiceBuilder::new()
+        .layer(traced.layer.clone())
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, limit))
+        .service_fn(|_: Request<Body>| xray::capture("slow", pending::<Result<Response, Infallible>>()));
+    let request = Request::get("/").body(Body::empty()).unwrap();
+    let answer = service.oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::REQUEST_TIMEOUT);
+    assert_eq!(outline(&traced.segment().await.subsegments), "slow");
 }
 
 #[tokio::test]
