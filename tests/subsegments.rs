@@ -160,6 +160,19 @@ async fn a_capture_that_is_dropped_says_so_and_is_no_fault() {
 // ===== guards =====
 
 #[tokio::test]
+async fn what_a_capture_gives_up_ends_within_it() {
+    let traced = Traced::new("shop").await;
+    traced
+        .serve(|| async {
+            let limited = xray::begin_subsegment("limited");
+            let slow = limited.begin_subsegment("slow").capture(pending::<()>());
+            limited.capture(tokio::time::timeout(Duration::from_millis(1), slow)).await.unwrap_err();
+        })
+        .await;
+    assert_eq!(outline(&traced.segment().await.subsegments), "limited(slow)");
+}
+
+#[tokio::test]
 async fn guards_nest_and_what_was_current_before_is_so_again() {
     let traced = Traced::new("shop").await;
     traced
@@ -349,6 +362,28 @@ async fn a_panic_is_a_fault_of_every_subsegment_that_it_goes_through() {
     assert_eq!(exceptions(&captured.entity), [("panic".to_owned(), "the till is on fire".to_owned())]);
     assert!(captured.entity.status.fault && captured.subsegments[0].entity.status.fault);
     assert!(!segment.subsegments[1].entity.status.fault && !segment.entity.status.fault);
+}
+
+#[tokio::test]
+async fn a_capture_that_another_one_s_panic_stops_is_canceled_and_no_fault() {
+    let traced = Traced::new("shop").await;
+    traced
+        .serve(|| async {
+            let both = async {
+                tokio::join!(
+                    xray::capture("stopped", pending::<()>()),
+                    xray::capture("broken", async { panic!("the till is on fire") }),
+                )
+            };
+            AssertUnwindSafe(both).catch_unwind().await.unwrap_err();
+        })
+        .await;
+    let segment = traced.segment().await;
+    for subsegment in segment.subsegments.iter() {
+        let (name, entity) = (subsegment.entity.name.as_str(), &subsegment.entity);
+        assert_eq!(entity.status.fault, name == "broken", "{entity:?}");
+        assert_eq!(json(subsegment)["metadata"]["belvedere"]["canceled"] == true, name == "stopped");
+    }
 }
 
 #[test]
