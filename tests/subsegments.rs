@@ -467,6 +467,21 @@ async fn a_subsegment_of_one_that_is_over_goes_by_itself() {
 }
 
 #[tokio::test]
+async fn a_value_may_look_at_its_subsegment_while_it_is_written() {
+    struct Curious;
+    impl serde::Serialize for Curious {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            xray::annotate("seen", true);
+            serializer.serialize_bool(true)
+        }
+    }
+    let traced = Traced::new("shop").await;
+    traced.serve(|| async { xray::metadata("shop", "curious", Curious) }).await;
+    let segment = json(&traced.segment().await);
+    assert_eq!(segment["metadata"]["shop"]["curious"], true);
+}
+
+#[tokio::test]
 async fn what_is_added_after_the_end_goes_nowhere() {
     let traced = Traced::new("shop").await;
     traced
