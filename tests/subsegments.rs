@@ -527,6 +527,24 @@ async fn four_thousand_subsegments_arrive_and_do_not_all_wait_for_their_segment(
 }
 
 #[tokio::test]
+async fn what_has_left_a_trace_takes_no_room_in_it() {
+    let traced = Traced::new("shop").await;
+    traced
+        .serve(|| async {
+            let over = xray::begin_subsegment("over");
+            let live = (*over).clone();
+            over.end();
+            for _ in 0..2_000 {
+                let round = live.begin_subsegment("round");
+                round.begin_subsegment("step").end();
+            }
+        })
+        .await;
+    let documents = traced.documents().await;
+    assert_eq!(documents.len(), 2_001, "each round goes with its step");
+}
+
+#[tokio::test]
 async fn a_long_line_of_subsegments_each_in_the_last_one_is_no_depth() {
     let traced = Traced::new("shop").await;
     traced
