@@ -15,6 +15,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use axum::{Router, body::Body};
@@ -305,6 +306,33 @@ async fn a_call_and_its_span_have_the_same_ids_whichever_layer_is_outside() {
         assert!(callee.amzn().unwrap().contains(&parent), "{order}: {:?}", callee.amzn());
         assert!(callee.header("traceparent").unwrap().contains(&call.entity.id.to_string()), "{order}");
     }
+}
+
+#[tokio::test]
+async fn what_a_call_waits_for_before_its_layer_is_no_part_of_its_time() {
+    let (traced, spans) = (Traced::new("shop").await, Spans::new());
+    let otel = spans.client_layer();
+    traced
+        .serve(move || async move {
+            let inner = service_fn(|_: Request<Empty<Bytes>>| async {
+                Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
+            });
+            let client = XRayClientLayer::new().layer(inner);
+            let signed = service_fn(move |request| {
+                let client = client.clone();
+                async move {
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                    client.oneshot(request).await
+                }
+            });
+            call(otel.layer(signed), get("http://stock.example/")).await.unwrap()
+        })
+        .await;
+    let segment = json(&traced.segment().await);
+    let time = |of: &serde_json::Value, key: &str| of[key].as_f64().unwrap();
+    let call = &segment["subsegments"][0];
+    assert!(time(call, "end_time") - time(call, "start_time") < 0.2, "{call}");
+    assert!(time(call, "end_time") <= time(&segment, "end_time") + 1e-3, "{segment}");
 }
 
 #[derive(Clone)]

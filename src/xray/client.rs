@@ -308,7 +308,8 @@ impl Observation for CalledSubsegment {
             End::Panicked { message } => self.stem.fault(Cause::panic(message)),
             _ => {}
         }
-        self.stem.end(Some(tally.duration), |part| {
+        // The exchange may have begun in a layer further out, long before this call.
+        self.stem.end(None, |part| {
             let entity = part.entity_mut();
             entity.status |= status;
             if let (Some(http), Some(mut response)) = (&mut entity.http, response) {
