@@ -486,6 +486,20 @@ async fn outside_of_a_trace_a_call_has_no_header() {
 }
 
 #[tokio::test]
+async fn b3_tells_the_callee_what_was_decided_about_segments_where_nobody_decided_about_spans() {
+    for (sampler, flag) in [(Sampler::all(), "1"), (Sampler::none(), "0")] {
+        let (mut traced, callee) = (Traced::new("shop").await, Callee::default());
+        traced.layer = traced.layer.sample(sampler);
+        let server = callee.listen().await;
+        let uri = format!("http://{}/200", server.address);
+        let client =
+            XRayClientLayer::new().propagation(Propagation::new([Propagator::B3Multi])).layer(hyper());
+        traced.serve(move || async move { call(client, get(uri)).await.unwrap() }).await;
+        assert_eq!(callee.header("x-b3-sampled").as_deref(), Some(flag));
+    }
+}
+
+#[tokio::test]
 async fn a_proxy_passes_on_what_it_serves_as_a_call_of_its_own() {
     let (traced, callee) = (Traced::new("proxy").await, Callee::default());
     let server = callee.listen().await;
