@@ -33,6 +33,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use opentelemetry::trace::{FutureExt as _, TraceContextExt as _, Tracer as _, TracerProvider as _};
 use segments::{Traced, exceptions, json, outline};
 use support::{
     Server, Spans,
@@ -457,11 +458,43 @@ async fn spans_and_segments_are_decided_apart_and_each_decision_has_a_header() {
 }
 
 #[tokio::test]
+async fn a_call_in_another_trace_s_span_still_tells_the_callee_the_segment_s_trace() {
+    let (traced, callee, spans) = (Traced::new("shop").await, Callee::default(), Spans::new());
+    let server = callee.listen().await;
+    let uri = format!("http://{}/200", server.address);
+    let tracer = spans.provider.tracer("own");
+    traced
+        .serve(move || async move {
+            let span = tracer.start_with_context("apart", &opentelemetry::Context::new());
+            let apart = opentelemetry::Context::current_with_span(span);
+            call(XRayClientLayer::new().layer(hyper()), get(uri)).with_context(apart).await.unwrap()
+        })
+        .await;
+    let segment = traced.segment().await;
+    let told =
+        format!("Root={};Parent={};Sampled=1", segment.trace_id.amzn(), segment.subsegments[0].entity.id);
+    assert_eq!(callee.amzn().unwrap(), told);
+}
+
+#[tokio::test]
 async fn an_excluded_host_is_told_nothing_and_still_has_its_subsegment() {
     let layer = XRayClientLayer::new().excluded_hosts(["127.0.0.1"]).unwrap();
     let (call, callee) = called(layer, |address| format!("http://{address}/200")).await;
     assert_eq!(call.entity.name.as_str(), "127.0.0.1");
     assert_eq!((callee.amzn(), callee.header("traceparent")), (None, None));
+}
+
+#[tokio::test]
+async fn an_excluded_host_is_told_nothing_outside_of_a_trace_either() {
+    let callee = Callee::default();
+    let server = callee.listen().await;
+    let layer = XRayClientLayer::new().excluded_hosts(["127.0.0.1"]).unwrap();
+    let mut request = get(format!("http://{}/200", server.address));
+    request
+        .headers_mut()
+        .insert("x-amzn-trace-id", "Root=1-5759e988-bd862e3fe1be46a994272793".parse().unwrap());
+    call(layer.layer(hyper()), request).await.unwrap();
+    assert_eq!(callee.amzn(), None);
 }
 
 #[tokio::test]

@@ -92,6 +92,24 @@ async fn concurrent_captures_are_siblings_each_with_its_own() {
 }
 
 #[tokio::test]
+async fn items_of_a_body_are_captured_in_its_segment() {
+    let traced = Traced::new("shop").await;
+    traced
+        .serve(|| async {
+            let items = futures_util::stream::unfold(0, |n| async move {
+                let item = xray::capture(format!("item {n}"), async move {
+                    yield_now().await;
+                    Ok::<_, io::Error>("data: x\n\n")
+                });
+                if n < 3 { Some((item.await, n + 1)) } else { None }
+            });
+            Body::from_stream(items)
+        })
+        .await;
+    assert_eq!(outline(&traced.segment().await.subsegments), "item 0 item 1 item 2");
+}
+
+#[tokio::test]
 async fn captures_keep_their_place_in_tasks_and_on_threads() {
     let traced = Traced::new("shop").await;
     traced

@@ -70,7 +70,7 @@ impl Live {
     /// The header `X-Amzn-Trace-Id` for whomever is called from it, where no layer of this crate writes it: for a queue's
     /// message, or a client of another kind.
     pub fn header(&self) -> Option<HeaderValue> {
-        self.0.as_ref().map(|stem| stem.header().to_value())
+        self.0.as_ref().map(|stem| stem.header(stem.id()).to_value())
     }
 
     /// Adds an annotation, which X-Ray indexes, or replaces it. See [`Annotations`](super::Annotations) for keys and values.

@@ -98,11 +98,11 @@ impl Stem {
         self.trunk.trace_id
     }
 
-    /// What tells a service that is called from here about the trace.
-    pub(super) fn header(&self) -> amzn::Header {
+    /// What tells a service that is called from here, by the subsegment `parent`, about the trace.
+    pub(super) fn header(&self, parent: SpanId) -> amzn::Header {
         let mut header = self.trunk.header.clone();
         header.root = Some(self.trunk.trace_id);
-        header.parent = Some(self.id);
+        header.parent = Some(parent);
         header.sampled = Some(amzn::Decision::Yes);
         header
     }
