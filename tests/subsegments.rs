@@ -309,6 +309,23 @@ async fn an_error_is_told_once_with_its_chain_and_referred_to_further_out() {
 }
 
 #[tokio::test]
+async fn an_error_that_passes_through_a_subsegment_which_does_not_tell_it_is_told_once_all_the_same() {
+    let traced = Traced::new("shop").await;
+    traced
+        .serve(|| async {
+            let cart = xray::capture("cart", async {
+                xray::try_capture("disk", async { Err::<(), _>(io::Error::other("gone")) }).await
+            });
+            xray::record_error(&cart.await.unwrap_err());
+        })
+        .await;
+    let segment = traced.segment().await;
+    let (cart, disk) = (&segment.subsegments[0], &segment.subsegments[0].subsegments[0]);
+    assert_eq!(json(&segment)["cause"], json(disk)["cause"]["exceptions"][0]["id"]);
+    assert!(!cart.entity.status.fault && cart.entity.cause.is_none());
+}
+
+#[tokio::test]
 async fn an_error_around_one_that_was_told_refers_to_that_for_its_cause() {
     let traced = Traced::new("shop").await;
     traced

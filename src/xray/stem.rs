@@ -258,9 +258,10 @@ impl Part {
 impl Told {
     /// What a subsegment tells of: an exception of its own, or the one that a part of it told of.
     fn by(subsegment: &Subsegment, of_part: Option<Self>) -> Option<Self> {
-        match subsegment.entity.cause.as_ref()? {
-            Cause::Id(id) => of_part.filter(|told| told.id == *id),
-            Cause::Exceptions(cause) => {
+        match &subsegment.entity.cause {
+            None => of_part,
+            Some(Cause::Id(id)) => of_part.filter(|told| told.id == *id),
+            Some(Cause::Exceptions(cause)) => {
                 let Exception { id, type_name, message, .. } = cause.exceptions.first()?.clone();
                 Some(Self { id, type_name, message })
             }
