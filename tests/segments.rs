@@ -344,18 +344,39 @@ async fn a_header_of_the_same_trace_is_joined_although_a_layer_further_out_does_
 }
 
 #[tokio::test]
+async fn a_header_of_another_trace_is_a_link_and_answered_although_a_layer_further_out_does_not_read_it() {
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    for one_pass in [true, false] {
+        let (shop, spans) = (Shop::open().await, Spans::new());
+        let mut request = with(HEADER);
+        request.headers_mut().insert("traceparent", traceparent.parse().unwrap());
+        let headers = if one_pass {
+            serve(&ObserveLayer::new((spans.layer(), shop.layer.clone())), request, answer(200)).await
+        } else {
+            serve(&Stack::new(shop.layer.clone(), spans.layer()), request, answer(200)).await
+        };
+        assert_eq!(headers["x-amzn-trace-id"], "Root=1-5759e988-bd862e3fe1be46a994272793");
+        let json = serde_json::to_value(shop.close().await.remove(0)).unwrap();
+        assert_eq!(json["trace_id"], "1-4bf92f35-77b34da6a3ce929d0e0e4736");
+        let link = serde_json::json!([{ "trace_id": "1-5759e988-bd862e3fe1be46a994272793", "id": "53995c3f42cd8ad8" }]);
+        assert_eq!(json["links"], link);
+    }
+}
+
+#[tokio::test]
 async fn the_answer_to_a_caller_that_asks_is_that_of_the_segments_in_any_order_of_layers() {
-    for spans_outside in [true, false] {
+    for order in 0..4 {
         let (shop, spans) = (Shop::open().await, Spans::new());
         let otel = spans.layer().propagation(Propagation::new([Propagator::XRay]));
         let xray = shop.layer.clone().sample(Sampler::none());
         let request = with("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=?");
-        let headers = if spans_outside {
-            serve(&Stack::new(xray, otel), request, answer(200)).await
-        } else {
-            serve(&Stack::new(otel, xray), request, answer(200)).await
+        let headers = match order {
+            0 => serve(&Stack::new(xray, otel), request, answer(200)).await,
+            1 => serve(&Stack::new(otel, xray), request, answer(200)).await,
+            2 => serve(&ObserveLayer::new((otel, xray)), request, answer(200)).await,
+            _ => serve(&ObserveLayer::new((xray, otel)), request, answer(200)).await,
         };
-        assert!(headers["x-amzn-trace-id"].to_str().unwrap().ends_with("Sampled=0"), "{headers:?}");
+        assert!(headers["x-amzn-trace-id"].to_str().unwrap().ends_with("Sampled=0"), "{order}: {headers:?}");
     }
 }
 

@@ -5,7 +5,7 @@ use opentelemetry::Context;
 use serde::Serialize;
 
 use super::{
-    Blame, Name, OpenSubsegment, Status, Subsegment, SubsegmentGuard, Text, missing,
+    Blame, Json, Name, OpenSubsegment, Status, Subsegment, SubsegmentGuard, Text, missing,
     stem::{Part, Stem},
 };
 use crate::{
@@ -70,7 +70,7 @@ impl Live {
     /// The header `X-Amzn-Trace-Id` for whomever is called from it, where no layer of this crate writes it: for a queue's
     /// message, or a client of another kind.
     pub fn header(&self) -> Option<HeaderValue> {
-        self.0.as_ref().map(|stem| stem.header().to_value())
+        self.0.as_ref().map(|stem| stem.header(stem.id()).to_value())
     }
 
     /// Adds an annotation, which X-Ray indexes, or replaces it. See [`Annotations`](super::Annotations) for keys and values.
@@ -78,6 +78,7 @@ impl Live {
     /// [`exchange::Annotations`](crate::exchange::Annotations) are the request's own, for every backend; this is for one
     /// part of it, and for X-Ray alone.
     pub fn annotate(&self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
+        let (key, value) = (key.into(), value.into());
         self.edit(|part| part.entity_mut().annotations.insert(key, value));
     }
 
@@ -88,7 +89,10 @@ impl Live {
         key: impl Into<Cow<'static, str>>,
         value: impl Serialize,
     ) {
-        self.edit(|part| part.entity_mut().metadata.insert(namespace, key, value));
+        let Some(stem) = &self.0 else { return };
+        // Not within the edit: what is written may be traced itself.
+        let (namespace, key, value) = (namespace.into(), key.into(), Json::new(value));
+        stem.edit(|part| part.entity_mut().metadata.add(namespace, key, value));
     }
 
     /// Says who asks. It goes onto the segment, wherever it is said, and X-Ray indexes it.

@@ -1,5 +1,5 @@
 use std::{
-    fmt,
+    fmt, slice,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -98,11 +98,11 @@ impl Stem {
         self.trunk.trace_id
     }
 
-    /// What tells a service that is called from here about the trace.
-    pub(super) fn header(&self) -> amzn::Header {
+    /// What tells a service that is called from here, by the subsegment `parent`, about the trace.
+    pub(super) fn header(&self, parent: SpanId) -> amzn::Header {
         let mut header = self.trunk.header.clone();
         header.root = Some(self.trunk.trace_id);
-        header.parent = Some(self.id);
+        header.parent = Some(parent);
         header.sampled = Some(amzn::Decision::Yes);
         header
     }
@@ -154,6 +154,10 @@ impl Stem {
             (Part::Segment(mut segment), _) => {
                 let user = self.trunk.user.lock().unwrap_or_else(PoisonError::into_inner).take();
                 segment.user = user.or(segment.user);
+                // What is still open goes on without it.
+                if Arc::strong_count(&self.trunk) > 1 {
+                    self.trunk.leave(&segment.subsegments);
+                }
                 self.trunk.lane.push(Document::Segment(segment));
             }
             (Part::Subsegment(subsegment), Some(parent)) => {
@@ -175,7 +179,7 @@ impl Stem {
             None
         });
         let Some(subsegment) = left else { return };
-        self.trunk.held.fetch_sub(size, Ordering::Relaxed);
+        self.trunk.leave(slice::from_ref(&subsegment));
         let independent = Independent { trace_id: self.trunk.trace_id, parent_id: self.id, subsegment };
         self.trunk.lane.push(Document::from(independent));
     }
@@ -200,6 +204,17 @@ impl Trunk {
     /// A moment of the segment by the clock that it is stamped with, whatever became of that since.
     fn at(&self, moment: Instant) -> SystemTime {
         self.started + moment.saturating_duration_since(self.began)
+    }
+
+    /// Notes that these, with all that is in them, wait no longer.
+    fn leave(&self, subsegments: &[Subsegment]) {
+        let mut rest: Vec<_> = subsegments.iter().collect();
+        while let Some(next) = rest.pop() {
+            let less = |held: usize| Some(held.saturating_sub(next.size()));
+            // What a user has put in was never counted.
+            let _ = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+            rest.extend(next.subsegments.iter());
+        }
     }
 }
 
@@ -243,9 +258,10 @@ impl Part {
 impl Told {
     /// What a subsegment tells of: an exception of its own, or the one that a part of it told of.
     fn by(subsegment: &Subsegment, of_part: Option<Self>) -> Option<Self> {
-        match subsegment.entity.cause.as_ref()? {
-            Cause::Id(id) => of_part.filter(|told| told.id == *id),
-            Cause::Exceptions(cause) => {
+        match &subsegment.entity.cause {
+            None => of_part,
+            Some(Cause::Id(id)) => of_part.filter(|told| told.id == *id),
+            Some(Cause::Exceptions(cause)) => {
                 let Exception { id, type_name, message, .. } = cause.exceptions.first()?.clone();
                 Some(Self { id, type_name, message })
             }
