@@ -83,13 +83,7 @@ impl<'a> Failure<'a> {
 
     /// What the error and its causes say, outermost first, without what one of them repeats of the next.
     pub fn messages(&self) -> String {
-        let mut all = self.message();
-        for cause in self.chain().skip(1).map(said) {
-            if !all.contains(&cause) {
-                all += &format!(": {cause}");
-            }
-        }
-        all
+        self.as_error().map_or_else(|| self.message(), messages)
     }
 
     /// A name with few values: the error's type where it is known, else `_OTHER`.
@@ -164,6 +158,17 @@ fn boxed(error: &dyn Any) -> Option<&(dyn error::Error + 'static)> {
         return Some(&**error);
     }
     error.downcast_ref::<Box<dyn error::Error>>().map(|error| &**error)
+}
+
+/// What an error and its causes say, outermost first, without what one of them repeats of the next.
+pub(crate) fn messages(error: &(dyn error::Error + 'static)) -> String {
+    let mut all = said(error);
+    for cause in network::chain(error).skip(1).map(said) {
+        if !all.contains(&cause) {
+            all += &format!(": {cause}");
+        }
+    }
+    all
 }
 
 /// What an error says at its own level, without a URL, whose query may hold secrets.

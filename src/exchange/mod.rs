@@ -13,6 +13,7 @@
 mod annotations;
 mod end;
 mod forwarded;
+mod handler_error;
 mod headers;
 #[cfg(any(feature = "otel", feature = "xray"))]
 mod hosts;
@@ -27,10 +28,13 @@ mod tally;
 mod timeout;
 
 pub use annotations::{Annotations, Value};
+#[cfg(feature = "otel")]
+pub(crate) use end::messages;
 pub use end::{End, Failure};
 #[cfg(feature = "xray")]
 pub(crate) use end::{known_name, said};
 pub use forwarded::Hops;
+pub use handler_error::HandlerError;
 pub use headers::HeaderNames;
 #[cfg(any(feature = "otel", feature = "xray"))]
 pub(crate) use hosts::Hosts;

@@ -26,7 +26,7 @@ use super::{
     span::builder,
 };
 use crate::{
-    exchange::{self, Annotations, Code, End, Tally, grpc_timeout, is_grpc, may_be_grpc},
+    exchange::{self, Annotations, Code, End, HandlerError, Tally, grpc_timeout, is_grpc, may_be_grpc},
     observe::{Observation, Observer},
     trace::{AmznAnswer, Other, Scope, w3c::Traceparent},
 };
@@ -42,6 +42,7 @@ pub struct ServerSpan {
     status: Option<StatusCode>,
     code: Option<Code>,
     answer: Option<AmznAnswer>,
+    error: Option<HandlerError>,
     trace: Traceparent,
     served: Arc<Served>,
     measure: Option<Box<Measure>>,
@@ -171,6 +172,7 @@ impl ServerSpan {
             named,
             status: None,
             code: None,
+            error: None,
             measure: measure(options, request, scope.context(), known),
         }
     }
@@ -224,6 +226,7 @@ impl ServerSpan {
 impl Observation for ServerSpan {
     fn on_response(&mut self, response: &mut response::Parts) {
         self.status = Some(response.status);
+        self.error = response.extensions.get().cloned();
         self.code = Code::read(&response.headers);
         let is_call = self.code.is_some() || is_grpc(&response.headers);
         if !is_call && let Some(call) = self.grpc.take() {
@@ -256,6 +259,7 @@ impl Observation for ServerSpan {
         let call = self.grpc.as_ref().and_then(|call| Some((call, self.code(call, end, tally)?)));
         let call = call.map(|(call, code)| (self.record_call(call, code), code));
         let outcome = self.outcome(end, call.as_ref().map(|(_, code)| *code));
+        let outcome = outcome.because(self.error.take());
         let ended = Ended { end, tally, error: measure.as_ref().and_then(|_| outcome.error_type()) };
         // Before the annotations, since the SDK keeps a limited number of attributes.
         let kind = Kind { side: Side::Server, grpc: self.grpc.is_some() };

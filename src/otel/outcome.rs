@@ -10,7 +10,7 @@ use super::{
     attributes::{ERROR_TYPE, TEXT, cut},
     exception::{Exception, Exceptions, Kind},
 };
-use crate::exchange::{Code, End, Failure, Fault};
+use crate::exchange::{Code, End, Failure, Fault, HandlerError, messages};
 
 /// What an end means for a span: its status, its `error.type`, and the exception that caused it.
 pub(super) struct Outcome {
@@ -47,6 +47,15 @@ impl Outcome {
             (_, Some(code)) if side.counts(code) => Self::error(code.name(), ""),
             _ => Self::good(),
         }
+    }
+
+    /// Adds the error that a handler left, where it was one and nothing else says why.
+    pub(super) fn because(self, error: Option<HandlerError>) -> Self {
+        let Some(error) = error.filter(|_| self.error.is_some() && self.exception.is_none()) else {
+            return self;
+        };
+        let message = cut(&messages(error.error()), TEXT).to_owned();
+        Self { exception: Some(Exception { kind: error.type_name(), message }), ..self }
     }
 
     /// Writes it onto the span; an exception goes where `exceptions` says.

@@ -44,6 +44,7 @@ mod hex;
 mod id;
 mod identity;
 mod in_scope;
+mod occurrence;
 mod propagation;
 mod scope;
 pub mod w3c;
@@ -52,6 +53,7 @@ pub use self::{
     id::{Amzn, SpanId, TraceId},
     identity::{AmznAnswer, Identity, Other},
     in_scope::{InScope, OfCall, OfFuture, OfStream, Scoped},
+    occurrence::OccurrenceId,
     propagation::{Propagation, Propagator, TrustIncoming},
     scope::Scope,
     w3c::Tracestate,

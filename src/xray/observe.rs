@@ -10,7 +10,7 @@ use super::{
     stem::{Part, Stem},
 };
 use crate::{
-    exchange::{self, Annotations, Code, End, Tally, is_grpc, may_be_grpc},
+    exchange::{self, Annotations, Code, End, HandlerError, Tally, is_grpc, may_be_grpc},
     observe::{Observation, Observer},
     trace::{AmznAnswer, Identity, Other, Scope},
 };
@@ -31,6 +31,7 @@ struct Recorded {
     stem: Arc<Stem>,
     annotations: Annotations,
     response: Option<Response>,
+    error: Option<HandlerError>,
 }
 
 /// Tells a second layer that the exchange has its segment.
@@ -110,11 +111,14 @@ impl Recorded {
         let segment = segment(options, request, name, scope, identity, sampling);
         let header = identity.amzn().cloned().unwrap_or_default();
         let stem = Stem::segment(segment, header, options.lane.clone(), (scope.started(), scope.began()));
-        Self { stem, annotations: scope.annotations().clone(), response: None }
+        Self { stem, annotations: scope.annotations().clone(), response: None, error: None }
     }
 
     fn end(self, end: End<'_>, status: Status, tally: &Tally) {
-        let Self { stem, annotations, response } = self;
+        let Self { stem, annotations, response, error } = self;
+        if let Some(error) = error.filter(|_| status.error || status.fault) {
+            stem.blame(Cause::error(error.error()));
+        }
         match end {
             End::Failed { error } => stem.fault(Cause::failure(error)),
             End::Panicked { message } => stem.fault(Cause::panic(message)),
@@ -222,6 +226,7 @@ impl Observation for ServedSegment {
             let length = response.headers.get(header::CONTENT_LENGTH);
             answered.content_length = length.and_then(|value| value.to_str().ok()?.parse().ok());
             recorded.response = Some(answered);
+            recorded.error = response.extensions.get().cloned();
         }
     }
 

@@ -117,14 +117,19 @@ impl Stem {
         *self.trunk.user.lock().unwrap_or_else(PoisonError::into_inner) = Some(user);
     }
 
-    /// Makes it a fault. An exception that a part of it has told of is referred to, not told again.
-    pub(super) fn fault(&self, mut cause: Cause) {
+    /// Makes it a fault, with the reason.
+    pub(super) fn fault(&self, cause: Cause) {
+        self.edit(|part| part.entity_mut().status |= Status::FAULT);
+        self.blame(cause);
+    }
+
+    /// Adds a reason. An exception that a part of it has told of is referred to, not told again.
+    pub(super) fn blame(&self, mut cause: Cause) {
         self.locked(|state| {
             if let Some(told) = &state.told {
                 told.replace_in(&mut cause);
             }
             let Some(part) = &mut state.part else { return };
-            part.entity_mut().status |= Status::FAULT;
             part.entity_mut().add_cause(cause);
         });
     }
