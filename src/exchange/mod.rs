@@ -11,6 +11,7 @@
 //! of [`Names`].
 
 mod annotations;
+mod blame;
 mod end;
 mod forwarded;
 mod handler_error;
@@ -28,6 +29,7 @@ mod tally;
 mod timeout;
 
 pub use annotations::{Annotations, Value};
+pub use blame::{Blame, Blamed, OfBox, OfError, OfText};
 #[cfg(feature = "otel")]
 pub(crate) use end::messages;
 pub use end::{End, Failure};

@@ -8,8 +8,8 @@ use std::{
 use opentelemetry::Context;
 use pin_project_lite::pin_project;
 
-use super::{Blame, Live, Name, OpenSubsegment, current};
-use crate::observe::message;
+use super::{Live, Name, OpenSubsegment, current};
+use crate::{exchange::Blame, observe::message};
 
 pin_project! {
     /// A future that runs in a subsegment. Made by [`capture`] and [`OpenSubsegment::capture`].

@@ -11,7 +11,7 @@ use super::{
     text::{Text, Texts, texts},
 };
 use crate::{
-    exchange::{Failure, known_name, said},
+    exchange::{Blamed, Failure, known_name, said},
     trace::SpanId,
 };
 
@@ -107,6 +107,14 @@ impl Cause {
     /// debugging.
     pub fn error(error: &(dyn Error + 'static)) -> Self {
         Self::Exceptions(Box::new(Exceptions { exceptions: chain(error), ..Exceptions::default() }))
+    }
+
+    /// Whatever is to blame.
+    pub fn of(blamed: Blamed<'_>) -> Self {
+        match blamed {
+            Blamed::Error { error, .. } => Self::error(error),
+            Blamed::Text(text) => Exception::new(UNKNOWN, text.to_owned()).into(),
+        }
     }
 
     /// What ended an exchange: the whole chain where the error's type is known, else what it says.

@@ -5,11 +5,11 @@ use opentelemetry::Context;
 use serde::Serialize;
 
 use super::{
-    Blame, Json, Name, OpenSubsegment, Status, Subsegment, SubsegmentGuard, Text, missing,
+    Cause, Json, Name, OpenSubsegment, Status, Subsegment, SubsegmentGuard, Text, missing,
     stem::{Part, Stem},
 };
 use crate::{
-    exchange::Value,
+    exchange::{Blame, Value},
     trace::{SpanId, TraceId},
 };
 
@@ -109,7 +109,7 @@ impl Live {
     /// inferred.
     pub fn record_error<M>(&self, error: &(impl Blame<M> + ?Sized)) {
         if let Some(stem) = &self.0 {
-            stem.fault(error.cause());
+            stem.fault(Cause::of(error.blamed()));
         }
     }
 

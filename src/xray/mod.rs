@@ -59,7 +59,6 @@ mod address;
 mod annotations;
 mod api;
 mod aws;
-mod blame;
 mod capture;
 mod cause;
 mod client;
@@ -101,7 +100,6 @@ mod url;
 
 pub use self::annotations::Annotations;
 pub use self::aws::{Aws, CloudWatchLogs, Ec2, Ecs, Eks, ElasticBeanstalk, Xray};
-pub use self::blame::{Blame, OfBox, OfError, OfText};
 pub use self::capture::{Captured, capture, try_capture};
 pub use self::cause::{Cause, Exception, Exceptions, StackFrame};
 pub use self::client::{CalledSubsegment, XRayClientLayer};
