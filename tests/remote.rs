@@ -572,3 +572,20 @@ async fn a_service_in_the_same_process_has_a_segment_of_its_own_below_the_call()
     assert_eq!(back.trace_id, front.trace_id);
     assert_ne!(back.entity.id, front.entity.id);
 }
+
+#[tokio::test]
+async fn a_service_in_the_same_process_that_is_called_by_hand_is_a_part_of_what_is_current() {
+    let (front, back) = (Traced::new("front").await, Traced::new("back").await);
+    let inner = Router::new().fallback(|| async {}).layer(back.layer.clone());
+    front
+        .serve(move || {
+            xray::capture("ask", async move {
+                let request = Request::get("/").body(Body::empty()).unwrap();
+                inner.oneshot(request).await.unwrap().into_body().collect().await.unwrap();
+            })
+        })
+        .await;
+    let (front, back) = (front.segment().await, back.segment().await);
+    assert_eq!(back.parent_id, Some(front.subsegments[0].entity.id));
+    assert_eq!(back.trace_id, front.trace_id);
+}

@@ -11,7 +11,7 @@ use belvedere::{
     exchange::{Annotations, Peer},
     observe::ObserveLayer,
     outbox::Outbox,
-    trace::{Propagation, Propagator},
+    trace::{Propagation, Propagator, TrustIncoming},
     xray::{Sampler, Segment, SegmentLane, XRayLayer},
 };
 use daemon::Daemon;
@@ -377,6 +377,20 @@ async fn the_answer_to_a_caller_that_asks_is_that_of_the_segments_in_any_order_o
             _ => serve(&ObserveLayer::new((xray, otel)), request, answer(200)).await,
         };
         assert!(headers["x-amzn-trace-id"].to_str().unwrap().ends_with("Sampled=0"), "{order}: {headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_is_not_trusted_forces_no_segment_behind_a_layer_that_trusts_it() {
+    for trust in [TrustIncoming::All, TrustIncoming::Ids] {
+        let (shop, spans) = (Shop::open().await, Spans::new());
+        let xray = shop.layer.clone().sample(Sampler::none()).trust(trust);
+        let mut request = get("/");
+        let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        request.headers_mut().insert("traceparent", traceparent.parse().unwrap());
+        serve(&Stack::new(xray, spans.layer()), request, answer(200)).await;
+        let expected = usize::from(trust == TrustIncoming::All);
+        assert_eq!((shop.close().await.len(), spans.all().len()), (expected, 1), "{trust:?}");
     }
 }
 

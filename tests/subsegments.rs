@@ -379,6 +379,25 @@ async fn errors_of_all_kinds_can_be_recorded() {
 }
 
 #[tokio::test]
+async fn an_error_that_is_recorded_where_the_caller_is_to_blame_is_no_fault_of_the_service() {
+    for (status, fault) in [(StatusCode::BAD_REQUEST, false), (StatusCode::OK, true)] {
+        let traced = Traced::new("shop").await;
+        traced
+            .serve(move || async move {
+                xray::subsegment("check").blame("no such cart", Status::ERROR);
+                xray::record_error("no such cart");
+                status
+            })
+            .await;
+        let segment = traced.segment().await;
+        assert_eq!((segment.entity.status.fault, segment.entity.status.error), (fault, !fault));
+        assert!(segment.entity.cause.is_some());
+        let check = &segment.subsegments[0].entity;
+        assert!(check.status == Status::ERROR && check.cause.is_some());
+    }
+}
+
+#[tokio::test]
 async fn a_panic_is_a_fault_of_every_subsegment_that_it_goes_through() {
     let traced = Traced::new("shop").await;
     traced

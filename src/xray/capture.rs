@@ -9,7 +9,7 @@ use opentelemetry::Context;
 use pin_project_lite::pin_project;
 
 use super::{Live, Name, OpenSubsegment, current};
-use crate::{exchange::Blame, observe::message};
+use crate::{exchange::Blame, observe::message, trace::attach};
 
 pin_project! {
     /// A future that runs in a subsegment. Made by [`capture`] and [`OpenSubsegment::capture`].
@@ -24,7 +24,7 @@ pin_project! {
         // What ends in the middle ends in its subsegment.
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            let _guard = this.run.context().map(|context| context.clone().attach());
+            let _guard = this.run.context().and_then(|context| attach(context.clone()));
             this.inner.set(None);
             this.run.cancel();
         }

@@ -102,14 +102,34 @@ impl Live {
         }
     }
 
-    /// Makes it a fault, with this error and all that caused it for the reason: an error, one in a box, or one of anyhow's
-    /// or eyre's.
+    /// Adds an error, and all that caused it, as the reason of a fault: an error, one in a box, or one of anyhow's or eyre's.
+    ///
+    /// A subsegment is a fault then, and so is a segment, unless it is answered with a status that is the caller's error, from
+    /// 400 to 499. [`blame`](Self::blame) says it otherwise.
     ///
     /// An error that a part of it has told of already is referred to by its id, as AWS's SDKs do. The marker `M` is always
     /// inferred.
     pub fn record_error<M>(&self, error: &(impl Blame<M> + ?Sized)) {
         if let Some(stem) = &self.0 {
-            stem.fault(Cause::of(error.blamed()));
+            stem.record(Cause::of(error.blamed()));
+        }
+    }
+
+    /// Adds an error, and all that caused it, with these flags: a call that was refused is [`Status::ERROR`] and no fault.
+    ///
+    /// ```
+    /// use belvedere::xray::{self, Status};
+    ///
+    /// # fn check() -> std::io::Result<()> { Ok(()) }
+    /// let step = xray::subsegment("check");
+    /// if let Err(error) = check() {
+    ///     step.blame(&error, Status::ERROR);
+    /// }
+    /// ```
+    pub fn blame<M>(&self, error: &(impl Blame<M> + ?Sized), status: Status) {
+        if let Some(stem) = &self.0 {
+            stem.edit(|part| part.entity_mut().status |= status);
+            stem.blame(Cause::of(error.blamed()));
         }
     }
 

@@ -42,6 +42,8 @@ struct State {
     part: Option<Part>,
     parent: Option<Arc<Stem>>,
     began: Instant,
+    /// Whether an error was recorded on a segment, whose status is not known before its end.
+    recorded: bool,
     /// The last exception that a part of it told of.
     told: Option<Told>,
     /// The ids of calls in it that another layer had decided.
@@ -117,6 +119,16 @@ impl Stem {
         *self.trunk.user.lock().unwrap_or_else(PoisonError::into_inner) = Some(user);
     }
 
+    /// Adds an error that was recorded. It makes a subsegment a fault, and a segment unless that was the caller's error.
+    pub(super) fn record(&self, cause: Cause) {
+        self.locked(|state| match &mut state.part {
+            Some(Part::Subsegment(subsegment)) => subsegment.entity.status |= Status::FAULT,
+            Some(Part::Segment(_)) => state.recorded = true,
+            None => {}
+        });
+        self.blame(cause);
+    }
+
     /// Makes it a fault, with the reason.
     pub(super) fn fault(&self, cause: Cause) {
         self.edit(|part| part.entity_mut().status |= Status::FAULT);
@@ -149,11 +161,15 @@ impl Stem {
     pub(super) fn end(&self, elapsed: Option<Duration>, last: impl FnOnce(&mut Part)) {
         let ended = self.locked(|state| {
             let part = state.part.take()?;
-            Some((part, state.parent.take(), state.told.take(), state.began.elapsed()))
+            let since = state.began.elapsed();
+            Some((part, state.parent.take(), state.told.take(), since, state.recorded))
         });
-        let Some((mut part, parent, told, since)) = ended else { return };
+        let Some((mut part, parent, told, since, recorded)) = ended else { return };
         part.entity_mut().end(elapsed.unwrap_or(since));
         last(&mut part);
+        if recorded && !part.entity_mut().status.error {
+            part.entity_mut().status |= Status::FAULT;
+        }
         part.refer(told.as_ref());
         match (part, parent) {
             (Part::Segment(mut segment), _) => {
@@ -227,7 +243,7 @@ impl Trunk {
 
 impl State {
     fn new(part: Part, parent: Option<Arc<Stem>>, began: Instant) -> Self {
-        Self { part: Some(part), parent, began, told: None, called: Vec::new() }
+        Self { part: Some(part), parent, began, recorded: false, told: None, called: Vec::new() }
     }
 }
 
