@@ -5,7 +5,7 @@ use opentelemetry::Context;
 use serde::Serialize;
 
 use super::{
-    Blame, Name, OpenSubsegment, Status, Subsegment, SubsegmentGuard, Text, missing,
+    Blame, Json, Name, OpenSubsegment, Status, Subsegment, SubsegmentGuard, Text, missing,
     stem::{Part, Stem},
 };
 use crate::{
@@ -78,7 +78,9 @@ impl Live {
     /// [`exchange::Annotations`](crate::exchange::Annotations) are the request's own, for every backend; this is for one
     /// part of it, and for X-Ray alone.
     pub fn annotate(&self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
-        self.edit(|part| part.entity_mut().annotations.insert(key, value));
+        let Some(stem) = &self.0 else { return };
+        let (key, value) = (key.into(), value.into());
+        stem.edit(|part| part.entity_mut().annotations.insert(key, value));
     }
 
     /// Adds metadata under a namespace, which X-Ray shows, or replaces it. See [`Metadata`](super::Metadata) for bounds.
@@ -88,7 +90,10 @@ impl Live {
         key: impl Into<Cow<'static, str>>,
         value: impl Serialize,
     ) {
-        self.edit(|part| part.entity_mut().metadata.insert(namespace, key, value));
+        let Some(stem) = &self.0 else { return };
+        // Before the lock: how a value is written is the user's code, which may be traced, or slow.
+        let (namespace, key, value) = (namespace.into(), key.into(), Json::new(value));
+        stem.edit(|part| part.entity_mut().metadata.add(namespace, key, value));
     }
 
     /// Says who asks. It goes onto the segment, wherever it is said, and X-Ray indexes it.

@@ -90,7 +90,7 @@ impl Metadata {
         losses
     }
 
-    fn add(&mut self, mut namespace: Cow<'static, str>, mut key: Cow<'static, str>, value: Json) {
+    pub(super) fn add(&mut self, mut namespace: Cow<'static, str>, mut key: Cow<'static, str>, value: Json) {
         if let Some(name) = namespace.strip_prefix(RESERVED) {
             namespace = Cow::Owned(format!("AWS_{name}"));
         }
