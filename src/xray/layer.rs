@@ -125,6 +125,8 @@ impl XRayLayer {
     }
 
     /// What a caller may decide about the trace. Default: all.
+    ///
+    /// Where an `OtelLayer` is further out, what that one believes is decided already: give it the same.
     #[must_use]
     pub fn trust(mut self, trust: TrustIncoming) -> Self {
         let options = self.options_mut();
