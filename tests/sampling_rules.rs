@@ -303,6 +303,29 @@ async fn pages_that_lead_nowhere_are_not_read_forever() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn more_rules_than_an_account_can_have_are_not_kept() {
+    for (count, expected) in [(1_000, Some("0")), (1_001, None)] {
+        let all: Vec<_> = (0..count).map(|n| rule(&n.to_string(), n, 1.0, 0)).collect();
+        let central = Central::new(move |_| rules(&all));
+        central.settled().await;
+        assert_eq!(central.ask().1.as_deref(), expected);
+        assert_eq!(central.failures().len(), usize::from(expected.is_none()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_answer_tells_of_more_failures_than_there_were_reports() {
+    let central = Central::new(move |call| match call {
+        Call::Rules(_) => rules(&[default()]),
+        Call::Targets(_) => Reply::Json(json!({"UnprocessedStatistics": vec![json!({}); 10_000]})),
+    });
+    central.settled().await;
+    central.ask();
+    sleep(Duration::from_secs(15)).await;
+    assert_eq!(central.failures().len(), 25);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_page_that_fails_leaves_the_rules_as_they_were() {
     let has_failed = Arc::new(AtomicBool::new(false));
     let fails = has_failed.clone();

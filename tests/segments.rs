@@ -272,6 +272,39 @@ async fn a_caller_that_asks_is_told_and_one_that_is_not_recorded_is_left_alone()
 }
 
 #[tokio::test]
+async fn a_caller_that_may_not_decide_neither_forces_a_segment_nor_prevents_one() {
+    let root = "1-5759e988-bd862e3fe1be46a994272793";
+    let w3c = "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-0";
+    for (trust, keeps_root) in [(TrustIncoming::Ids, true), (TrustIncoming::None, false)] {
+        for (decision, sampler, recorded) in [(1, Sampler::none(), 0), (0, Sampler::all(), 1)] {
+            for headers in [
+                vec![("x-amzn-trace-id", format!("Root={root};Parent=53995c3f42cd8ad8;Sampled={decision}"))],
+                vec![("x-amzn-trace-id", format!("Sampled={decision}"))],
+                vec![("traceparent", format!("{w3c}{decision}"))],
+                vec![
+                    ("traceparent", format!("{w3c}{decision}")),
+                    ("x-amzn-trace-id", format!("Root={root};Sampled={decision}")),
+                ],
+            ] {
+                let (shop, mut request) = (Shop::open().await, get("/"));
+                for (name, value) in &headers {
+                    request.headers_mut().append(*name, value.parse().unwrap());
+                }
+                let layer = shop.layer.clone().sample(sampler.clone()).trust(trust);
+                serve(&layer, request, answer(200)).await;
+                let segments = shop.close().await;
+                assert_eq!(segments.len(), recorded, "{trust:?} {headers:?}");
+                let names_one = headers.iter().any(|(_, value)| value.len() > 20);
+                for segment in segments {
+                    let is_kept = segment.trace_id.amzn().to_string() == root;
+                    assert_eq!(is_kept, keeps_root && names_one, "{trust:?} {headers:?}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_segment_and_a_span_have_the_same_ids_whichever_is_outside() {
     for spans_outside in [true, false] {
         for header in [None, Some(HEADER)] {

@@ -9,6 +9,7 @@ mod log;
 mod segments;
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
     convert::Infallible,
     future::pending,
@@ -24,7 +25,7 @@ use axum::{
     response::Response,
 };
 use belvedere::{
-    exchange::Annotations,
+    exchange::{Annotations, Value},
     trace::{InScope as _, SpanId},
     xray::{self, ContextMissing, Document, Namespace, OpenSubsegment, Sampler, Sql, Status, Subsegment},
 };
@@ -34,7 +35,7 @@ use segments::{Traced, Wrapped, exceptions, json, outline};
 use tokio::{
     sync::oneshot,
     task::{spawn_blocking, yield_now},
-    time::sleep,
+    time::{sleep, timeout},
 };
 use tower::ServiceExt as _;
 use tower_http::timeout::TimeoutLayer;
@@ -276,6 +277,56 @@ async fn the_header_for_whom_is_called_by_hand_names_the_subsegment() {
         })
         .await;
     traced.segment().await;
+}
+
+// ===== facts =====
+
+/// A value that is traced while it is written, and a key and a text that are so while they are made.
+struct Busy(xray::Live);
+
+impl serde::Serialize for Busy {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.annotate("written", true);
+        serializer.serialize_str("busy")
+    }
+}
+
+impl From<Busy> for Cow<'static, str> {
+    fn from(Busy(live): Busy) -> Self {
+        live.annotate("named", true);
+        "busy".into()
+    }
+}
+
+impl From<Busy> for Value {
+    fn from(Busy(live): Busy) -> Self {
+        live.annotate("made", true);
+        "busy".into()
+    }
+}
+
+#[tokio::test]
+async fn facts_that_are_traced_while_they_are_made_hold_nobody_up() {
+    let traced = Traced::new("shop").await;
+    traced
+        .serve(|| async {
+            let (live, (done, is_done)) = (xray::current(), oneshot::channel());
+            // Not the blocking pool, which a test would wait for forever.
+            std::thread::spawn(move || {
+                let busy = || Busy(live.clone());
+                live.metadata(busy(), busy(), busy());
+                live.annotate(busy(), busy());
+                done.send(()).unwrap();
+            });
+            timeout(Duration::from_secs(10), is_done).await.unwrap().unwrap();
+        })
+        .await;
+    let segment = json(&traced.segment().await);
+    assert_eq!(
+        segment["annotations"],
+        serde_json::json!({ "named": true, "written": true, "made": true, "busy": "busy" })
+    );
+    assert_eq!(segment["metadata"], serde_json::json!({ "busy": { "busy": "busy" } }));
 }
 
 // ===== errors =====

@@ -78,8 +78,9 @@ impl Live {
     /// [`exchange::Annotations`](crate::exchange::Annotations) are the request's own, for every backend; this is for one
     /// part of it, and for X-Ray alone.
     pub fn annotate(&self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
+        let Some(stem) = &self.0 else { return };
         let (key, value) = (key.into(), value.into());
-        self.edit(|part| part.entity_mut().annotations.insert(key, value));
+        stem.edit(|part| part.entity_mut().annotations.insert(key, value));
     }
 
     /// Adds metadata under a namespace, which X-Ray shows, or replaces it. See [`Metadata`](super::Metadata) for bounds.
@@ -90,7 +91,7 @@ impl Live {
         value: impl Serialize,
     ) {
         let Some(stem) = &self.0 else { return };
-        // Not within the edit: what is written may be traced itself.
+        // Before the lock: how a value is written is the user's code, which may be traced, or slow.
         let (namespace, key, value) = (namespace.into(), key.into(), Json::new(value));
         stem.edit(|part| part.entity_mut().metadata.add(namespace, key, value));
     }
