@@ -146,8 +146,11 @@ impl Destination for Nowhere {
 struct Case {
     name: &'static str,
     request: fn() -> Request<Body>,
-    serve: Box<dyn FnMut(&Runtime, Vec<Request<Body>>)>,
+    serve: Box<Serve>,
 }
+
+type Requests = Vec<Request<Body>>;
+type Serve = dyn FnMut(&Runtime, Requests);
 
 // ===== impl Case =====
 
@@ -157,7 +160,7 @@ impl Case {
         S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + 'static,
         B: http_body::Body<Data = Bytes, Error = Infallible>,
     {
-        let serve = move |runtime: &Runtime, requests| {
+        let serve = move |runtime: &Runtime, requests: Requests| {
             runtime.block_on(async {
                 for request in requests {
                     exchange(&mut service, request).await;
@@ -181,7 +184,7 @@ impl Case {
             Self::new("segments, not by the sampler", undecided, segments().sample(none()).layer(bare)),
             Self::new("segments with a capture", sampled, segments().layer(service_fn(capture))),
             Self::new("segments with three annotations", sampled, segments().layer(service_fn(annotate))),
-            Self::new("segments and spans", sampled, segments().layer(spans.clone())),
+            Self::new("segments and spans", sampled, segments().layer(spans)),
             Self::new(
                 "segments and spans in one",
                 sampled,
@@ -198,7 +201,7 @@ impl Case {
 
     #[expect(clippy::disallowed_types, reason = "here the real clock is the point")]
     fn time(&mut self, runtime: &Runtime) -> Duration {
-        let requests: Vec<_> = (0..EXCHANGES).map(|_| (self.request)()).collect();
+        let requests = (0..EXCHANGES).map(|_| (self.request)()).collect();
         let started = std::time::Instant::now();
         (self.serve)(runtime, requests);
         started.elapsed()

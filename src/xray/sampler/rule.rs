@@ -64,7 +64,7 @@ impl Rule {
             && rule.attributes.is_none_or(|attributes| attributes.is_empty());
         let (true, rate) = (is_ours, rule.fixed_rate?) else { return None };
         Some(Self {
-            name: rule.rule_name.filter(is_short)?.into(),
+            name: short(rule.rule_name)?.into(),
             priority: rule.priority?,
             is_default,
             matcher: Matcher {
@@ -177,11 +177,11 @@ impl Moment {
 }
 
 fn pattern(text: Option<String>) -> Option<Pattern> {
-    text.filter(is_short).map(Pattern::new)
+    short(text).map(Pattern::new)
 }
 
-fn is_short(text: &String) -> bool {
-    text.len() <= LONGEST_TEXT
+fn short(text: Option<String>) -> Option<String> {
+    text.filter(|text| text.len() <= LONGEST_TEXT)
 }
 
 const DEFAULT: &str = "Default";
