@@ -1683,7 +1683,11 @@ mod aws_xray_sdk_enabled {
         let off = told(&[(NAME, "f"), ("AWS_XRAY_TRACING_NAME", "checkout")]);
         assert!(off.contains("off, because AWS_XRAY_SDK_ENABLED is false"), "{off}");
         let unsaid = told(&[]);
-        assert!(unsaid.contains("off; AWS_XRAY_DAEMON_ADDRESS or AWS_XRAY_TRACING_NAME"), "{unsaid}");
+        assert!(
+            unsaid
+                .contains("off; AWS_XRAY_SDK_ENABLED=true, AWS_XRAY_DAEMON_ADDRESS or AWS_XRAY_TRACING_NAME"),
+            "{unsaid}"
+        );
     }
 
     #[test]
@@ -1796,8 +1800,12 @@ mod aws_xray_tracing_name {
     }
 
     #[tokio::test]
-    async fn one_that_x_ray_does_not_take_is_made_such() {
-        assert_eq!(names(&[("AWS_XRAY_TRACING_NAME", "shop (west)?")], None).await, ["shop west"]);
+    async fn one_that_x_ray_does_not_take_is_made_such_which_is_told() {
+        let odd = [("AWS_XRAY_TRACING_NAME", "shop (west)?")];
+        assert_eq!(names(&odd, None).await, ["shop west"]);
+        assert!(told(&odd).contains("name=shop west"), "{}", told(&odd));
+        warns("AWS_XRAY_TRACING_NAME", "shop (west)?", "shop west");
+        assert_eq!(warnings(&[("AWS_XRAY_TRACING_NAME", " shop west ")]), [""; 0]);
     }
 }
 

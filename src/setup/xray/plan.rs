@@ -9,14 +9,14 @@ use super::{
 use crate::{
     Error,
     setup::start::Start,
-    xray::{ContextMissing, DaemonAddress, Sampler, XRayClientLayer, XRayLayer},
+    xray::{ContextMissing, DaemonAddress, Name, Sampler, XRayClientLayer, XRayLayer},
 };
 
 /// What is to be started. Whatever may be refused has been looked at.
 #[derive(Debug)]
 pub(in crate::setup) struct Plan {
     switch: Switch,
-    name: String,
+    name: Name,
     also: Vec<DaemonAddress>,
     exporter: Exporter,
     /// None where nobody asks.
@@ -33,7 +33,7 @@ impl Plan {
     pub(super) fn new(given: Given, env: &Env, service: &str) -> Result<Self, Error> {
         let switch = Switch::read(env, &given)?;
         let (is_on, is_for_spans) = (switch == Switch::On, samples_spans(env));
-        let name = env.text(TRACING_NAME).unwrap_or_else(|| service.to_owned());
+        let name = name(env, service);
         let also = given.also;
         if !is_on && !is_for_spans {
             if switch == Switch::Unsaid {
@@ -65,7 +65,7 @@ impl Plan {
         let sampler = sampling.map_or_else(Sampler::default, |sampling| sampling.sampler(start.outbox));
         let layers = (switch == Switch::On).then(|| {
             let lane = exporter.lane(start.outbox, &also);
-            tracing::info!(target: TARGET, to = %lane, name, sampling = by, "segments: on");
+            tracing::info!(target: TARGET, to = %lane, %name, sampling = by, "segments: on");
             missing.filter(|_| start.global).into_iter().for_each(ContextMissing::install);
             let layer = XRayLayer::on(name.clone(), lane).sample(sampler.clone()).one_decision(is_for_spans);
             let client = XRayClientLayer::new().propagation(start.propagation.clone());
@@ -78,6 +78,16 @@ impl Plan {
         }
         Ok(Running::new(layers, is_for_spans.then_some((sampler, name))))
     }
+}
+
+/// What segments are called.
+fn name(env: &Env, service: &str) -> Name {
+    let Some(text) = env.text(TRACING_NAME) else { return Name::from(service.to_owned()) };
+    let name = Name::from(text.clone());
+    if *name != *text {
+        env.note(format!("{TRACING_NAME} is {text:?}, which has characters that X-Ray does not take, or too many: using {name:?}"));
+    }
+    name
 }
 
 /// Whether the spans' sampler is X-Ray's.
@@ -96,5 +106,6 @@ fn warn_of_what_is_not_read(env: &Env) {
 
 const SAMPLER_ARG: &str = "OTEL_TRACES_SAMPLER_ARG";
 const TARGET: &str = "belvedere::setup";
-const HINT: &str = "AWS_XRAY_DAEMON_ADDRESS or AWS_XRAY_TRACING_NAME turns them on";
+const HINT: &str =
+    "AWS_XRAY_SDK_ENABLED=true, AWS_XRAY_DAEMON_ADDRESS or AWS_XRAY_TRACING_NAME turns them on";
 const TRACING_NAME: &str = "AWS_XRAY_TRACING_NAME";
