@@ -203,6 +203,21 @@ async fn a_further_daemon_takes_the_default_one_s_place_and_stands_beside_a_name
 }
 
 #[tokio::test]
+async fn who_knows_the_daemon_may_send_faster_than_the_smallest_one_takes() {
+    let both = Both::with_rate(1.0).await;
+    let setup = setup(&[("OTEL_TRACES_EXPORTER", "none"), ("AWS_XRAY_DAEMON_ADDRESS", &both.address())]);
+    let belvedere = setup.xray_pace(200, 2_000).start().unwrap();
+    for _ in 0..200 {
+        let sampled = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1";
+        serve(&belvedere, Request::get("/").header("x-amzn-trace-id", sampled).body(()).unwrap()).await;
+    }
+    // At the default pace they take 4.4 s.
+    assert!(belvedere.flush(Duration::from_secs(3)).await);
+    assert_eq!(close(belvedere).await.lost(), 0);
+    assert_eq!(segments(&both.daemon, 200).await.len(), 200);
+}
+
+#[tokio::test]
 async fn the_account_s_rules_are_had_from_the_daemon_s_proxy() {
     let both = Both::with_rate(0.0).await;
     let belvedere =

@@ -1,9 +1,9 @@
-use super::env::Env;
+use super::{env::Env, given::Given};
 use crate::{
     Error,
     aws::{Client, Service},
     outbox::Outbox,
-    xray::{Api, Daemon, DaemonAddress, SegmentLane},
+    xray::{Api, DaemonAddress, SegmentLane},
 };
 
 /// Where segments go, by `BELVEDERE_XRAY_EXPORTER`.
@@ -40,16 +40,16 @@ impl Exporter {
         }
     }
 
-    /// Opens the lanes, to here and to those further daemons.
-    pub(super) fn lane(&self, outbox: &Outbox, also: &[DaemonAddress]) -> SegmentLane {
-        let daemon = |address: &DaemonAddress| SegmentLane::daemon(outbox, Daemon::new(address.clone()));
+    /// Opens the lanes, to here and to the further daemons.
+    pub(super) fn lane(&self, outbox: &Outbox, given: &Given) -> SegmentLane {
+        let daemon = |address: &DaemonAddress| SegmentLane::daemon(outbox, given.daemon(address.clone()));
         let own = match self {
             Self::Daemon(Some(address)) => daemon(address),
-            Self::Daemon(None) if also.is_empty() => daemon(&DaemonAddress::default()),
+            Self::Daemon(None) if given.also.is_empty() => daemon(&DaemonAddress::default()),
             Self::Api(client) => SegmentLane::api(outbox, Api::new((**client).clone())),
             Self::Daemon(None) | Self::None => SegmentLane::none(),
         };
-        also.iter().fold(own, |lane, address| lane.and(daemon(address)))
+        given.also.iter().fold(own, |lane, address| lane.and(daemon(address)))
     }
 }
 

@@ -2,7 +2,7 @@ use super::{exporter::Exporter, plan::Plan};
 use crate::{
     Error,
     setup::{Setup, env::Env},
-    xray::DaemonAddress,
+    xray::{Daemon, DaemonAddress},
 };
 
 /// What code has said.
@@ -11,6 +11,8 @@ pub(in crate::setup) struct Given {
     pub(super) on: Option<bool>,
     /// Further daemons, such as that of a console.
     pub(super) also: Vec<DaemonAddress>,
+    /// How many datagrams at once, and how many a second.
+    pub(super) pace: Option<(usize, usize)>,
 }
 
 // ===== impl Setup =====
@@ -41,6 +43,16 @@ impl Setup {
         self
     }
 
+    /// How fast datagrams go to each daemon: `burst` at once, and `per_second` in the long run. Default: as fast as the
+    /// smallest daemon takes them, 36 a second, which is 700 requests a second by X-Ray's own sampling.
+    ///
+    /// More is for a daemon with more memory, and for a console; [`Daemon::pace`] says how much. It does not help with
+    /// `BELVEDERE_XRAY_EXPORTER=api`, which has no pace.
+    pub fn xray_pace(mut self, burst: usize, per_second: usize) -> Self {
+        self.xray.pace = Some((burst, per_second));
+        self
+    }
+
     /// Whether the environment itself says where segments go: a daemon, or X-Ray itself.
     pub fn names_daemon(&self) -> bool {
         Exporter::is_named(&self.env)
@@ -50,6 +62,15 @@ impl Setup {
 // ===== impl Given =====
 
 impl Given {
+    /// The daemon there.
+    pub(super) fn daemon(&self, address: DaemonAddress) -> Daemon {
+        let daemon = Daemon::new(address);
+        match self.pace {
+            Some((burst, per_second)) => daemon.pace(burst, per_second),
+            None => daemon,
+        }
+    }
+
     /// # Errors
     ///
     /// When a switch is neither on nor off; and where X-Ray is on, when a daemon's address is none, a region is missing,

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Error,
     setup::start::Start,
-    xray::{ContextMissing, DaemonAddress, Name, Sampler, XRayClientLayer, XRayLayer},
+    xray::{ContextMissing, Name, Sampler, XRayClientLayer, XRayLayer},
 };
 
 /// What is to be started. Whatever may be refused has been looked at.
@@ -17,7 +17,7 @@ use crate::{
 pub(in crate::setup) struct Plan {
     switch: Switch,
     name: Name,
-    also: Vec<DaemonAddress>,
+    given: Given,
     exporter: Exporter,
     /// None where nobody asks.
     sampling: Option<Sampling>,
@@ -34,13 +34,12 @@ impl Plan {
         let switch = Switch::read(env, &given)?;
         let (is_on, is_for_spans) = (switch == Switch::On, samples_spans(env));
         let name = name(env, service);
-        let also = given.also;
         if !is_on && !is_for_spans {
             if switch == Switch::Unsaid {
                 warn_of_what_is_not_read(env);
             }
             let exporter = Exporter::None;
-            return Ok(Self { switch, name, also, exporter, sampling: None, is_for_spans, missing: None });
+            return Ok(Self { switch, name, given, exporter, sampling: None, is_for_spans, missing: None });
         }
         if is_for_spans && env.text(SAMPLER_ARG).is_some() {
             env.note(format!(
@@ -48,9 +47,9 @@ impl Plan {
             ));
         }
         let exporter = Exporter::read(env)?;
-        let sampling = Some(Sampling::read(env, &exporter, &also)?);
+        let sampling = Some(Sampling::read(env, &exporter, &given.also)?);
         let missing = ContextMissing::lookup(env.lookup())?;
-        Ok(Self { switch, name, also, exporter, sampling, is_for_spans, missing })
+        Ok(Self { switch, name, given, exporter, sampling, is_for_spans, missing })
     }
 
     /// Whether anything was said about X-Ray, so that its header is to be read, be it only to let it through.
@@ -60,11 +59,11 @@ impl Plan {
 
     /// Opens the lanes, and makes the layers.
     pub(in crate::setup) fn start(self, start: &Start<'_>) -> Result<Running, Error> {
-        let Self { switch, name, also, exporter, sampling, is_for_spans, missing } = self;
+        let Self { switch, name, given, exporter, sampling, is_for_spans, missing } = self;
         let by = sampling.as_ref().map(Sampling::name);
         let sampler = sampling.map_or_else(Sampler::default, |sampling| sampling.sampler(start.outbox));
         let layers = (switch == Switch::On).then(|| {
-            let lane = exporter.lane(start.outbox, &also);
+            let lane = exporter.lane(start.outbox, &given);
             tracing::info!(target: TARGET, to = %lane, %name, sampling = by, "segments: on");
             missing.filter(|_| start.global).into_iter().for_each(ContextMissing::install);
             let layer = XRayLayer::on(name.clone(), lane).sample(sampler.clone()).one_decision(is_for_spans);
