@@ -141,9 +141,18 @@ fn a_file_that_is_no_json_is_refused_with_its_line() {
     let message = Sampler::rules("{\n  \"version\": 2,\n  oops\n}").unwrap_err().to_string();
     assert!(message.starts_with("the sampling rules file is \"oops\": it is not JSON: "), "{message}");
     assert!(message.contains("line 3"), "{message}");
+    let cut = Sampler::rules("{\n  \"version\": 2,\n\n").unwrap_err().to_string();
+    assert!(cut.starts_with(r#"the sampling rules file is "\"version\": 2,": it is not JSON: EOF"#), "{cut}");
     assert!(Sampler::rules("").is_err());
     let long = Sampler::rules(&"ü".repeat(10_000)).unwrap_err().to_string();
     assert!(long.len() < 300, "{long}");
+}
+
+#[test]
+fn a_rule_for_the_account_is_no_file_of_rules_which_is_told() {
+    let rule = include_str!("../examples/cruddur/aws/json/xray.json");
+    let message = Sampler::rules(rule).unwrap_err().to_string();
+    assert!(message.contains("`SamplingRule`") && message.contains("create-sampling-rule"), "{message}");
 }
 
 #[test]

@@ -428,6 +428,27 @@ async fn a_caller_that_is_not_trusted_forces_no_segment_behind_a_layer_that_trus
 }
 
 #[tokio::test]
+async fn an_error_that_panics_when_it_is_to_be_shown_costs_no_segment() {
+    struct Broken;
+    impl std::fmt::Display for Broken {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic!("it cannot be shown")
+        }
+    }
+    impl std::fmt::Debug for Broken {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic!("it cannot be shown")
+        }
+    }
+    let shop = Shop::open().await;
+    let service = service_fn(async |_: Request<()>| Err::<Response<Script>, _>(Broken));
+    let answered = shop.layer.layer(service).oneshot(get("/")).await;
+    assert!(answered.is_err());
+    let segment = shop.close().await.remove(0);
+    assert!(segment.entity.status.fault && segment.entity.end_time.is_some());
+}
+
+#[tokio::test]
 async fn two_layers_make_one_segment_and_a_skipped_request_none() {
     let shop = Shop::open().await;
     serve(&Stack::new(shop.layer.clone(), shop.layer.clone()), get("/"), answer(200)).await;

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Error,
     exchange::{self, Code, End, Hosts, Tally, is_grpc},
-    observe::{Observation, Observe, Observer},
+    observe::{Observation, Observe, Observer, quietly},
     trace::{Identity, Propagation, Propagator, Scope},
 };
 
@@ -318,7 +318,8 @@ impl Observation for CalledSubsegment {
         let end = if self.grpc { end.of_call(self.status, self.code) } else { end };
         let (status, response) = (self.status(end), self.response.take());
         match end {
-            End::Failed { error } => self.stem.fault(Cause::failure(error)),
+            // What an error says is the user's code; should it panic, the subsegment is sent without it.
+            End::Failed { error } => drop(quietly(|| self.stem.fault(Cause::failure(error)))),
             End::Panicked { message } => self.stem.fault(Cause::panic(message)),
             _ => {}
         }

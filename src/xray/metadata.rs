@@ -68,6 +68,11 @@ impl Metadata {
         self.len
     }
 
+    /// About how many bytes it takes in memory besides what it takes when it is written.
+    pub(super) fn overhead(&self) -> usize {
+        self.iter().map(|(_, _, value)| value.overhead()).sum()
+    }
+
     /// Cuts it down to about so many bytes: the largest values become texts, then the last are dropped.
     pub(super) fn shrink(&mut self, most: usize) -> Losses {
         let mut losses = Losses::default();

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     exchange::{self, Annotations, Code, End, HandlerError, Tally, is_grpc, may_be_grpc},
-    observe::{Observation, Observer},
+    observe::{Observation, Observer, quietly},
     trace::{AmznAnswer, Identity, Other, Scope},
 };
 
@@ -127,11 +127,12 @@ impl Recorded {
 
     fn end(self, end: End<'_>, status: Status, tally: &Tally) {
         let Self { stem, annotations, response, error } = self;
+        // What an error says is the user's code; should it panic, the segment is sent without it.
         if let Some(error) = error.filter(|_| status.error || status.fault) {
-            stem.blame(Cause::error(error.error()));
+            quietly(|| stem.blame(Cause::error(error.error())));
         }
         match end {
-            End::Failed { error } => stem.fault(Cause::failure(error)),
+            End::Failed { error } => drop(quietly(|| stem.fault(Cause::failure(error)))),
             End::Panicked { message } => stem.fault(Cause::panic(message)),
             End::Canceled => {
                 stem.edit(|part| part.entity_mut().add_cause(Exception::new(CANCELED, LEFT).into()));
