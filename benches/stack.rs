@@ -6,8 +6,10 @@
 use std::{convert::Infallible, hint::black_box, sync::OnceLock, time::Duration};
 
 use belvedere::{
+    observe::ObserveLayer,
     otel::{Ids, Metrics, OtelLayer, SpanLane},
     outbox::{Batch, Destination, Limits, Outbox, SendError},
+    xray::{self, Daemon, Sampler, SegmentLane, XRayLayer},
 };
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
@@ -27,7 +29,20 @@ async fn handle(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     Ok(Response::new(Full::from("hello")))
 }
 
-/// A request as a browser behind a proxy makes it: seven headers.
+/// The same in a subsegment.
+async fn capture(request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    xray::capture("load", handle(request)).await
+}
+
+/// The same with three facts.
+async fn annotate(request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    xray::annotate("cart", 17);
+    xray::annotate("is_gift", true);
+    xray::annotate("owner", "worf");
+    handle(request).await
+}
+
+/// A request as a browser behind a proxy makes it: six headers.
 fn request() -> Request<Body> {
     Request::get("http://shop.example/carts/17?page=2")
         .header("host", "shop.example")
@@ -36,9 +51,34 @@ fn request() -> Request<Body> {
         .header("accept-encoding", "gzip, deflate, br, zstd")
         .header("cookie", "session=0123456789abcdef")
         .header("x-forwarded-for", "192.0.2.1")
-        .header("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
         .body(Full::default())
         .unwrap()
+}
+
+/// One that is in a trace.
+fn traced() -> Request<Body> {
+    with("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+}
+
+/// One that X-Ray records.
+fn sampled() -> Request<Body> {
+    with("x-amzn-trace-id", "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Parent=00f067aa0ba902b7;Sampled=1")
+}
+
+/// One that X-Ray does not record.
+fn unsampled() -> Request<Body> {
+    with("x-amzn-trace-id", "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Parent=00f067aa0ba902b7;Sampled=0")
+}
+
+/// One that leaves it to the service, as a load balancer does.
+fn undecided() -> Request<Body> {
+    with("x-amzn-trace-id", "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736")
+}
+
+fn with(name: &'static str, value: &'static str) -> Request<Body> {
+    let mut request = request();
+    request.headers_mut().insert(name, value.parse().unwrap());
+    request
 }
 
 async fn exchange<S, B>(service: &mut S, request: Request<Body>)
@@ -70,6 +110,20 @@ fn measured() -> OtelLayer {
     layer().metrics(Metrics::new(PROVIDER.get_or_init(make)).active_requests(true))
 }
 
+/// A layer whose segments wait in a lane that is full, where each makes room for the next: what is measured is the
+/// request's own part, and the end of an earlier segment.
+fn segments() -> XRayLayer {
+    static LANE: OnceLock<(Outbox, SegmentLane)> = OnceLock::new();
+    let make = || {
+        let outbox = Outbox::builder().start().unwrap();
+        let never = Limits::default().records(usize::MAX).bytes(usize::MAX).age(Duration::MAX);
+        let daemon = Daemon::default().limits(never.queue_records(1_000));
+        let lane = SegmentLane::daemon(&outbox, daemon);
+        (outbox, lane)
+    };
+    XRayLayer::on("shop", LANE.get_or_init(make).1.clone())
+}
+
 struct Nowhere;
 
 impl Destination for Nowhere {
@@ -88,108 +142,116 @@ impl Destination for Nowhere {
     }
 }
 
+/// A service, and what it is asked.
+struct Case {
+    name: &'static str,
+    request: fn() -> Request<Body>,
+    serve: Box<Serve>,
+}
+
+type Requests = Vec<Request<Body>>;
+type Serve = dyn FnMut(&Runtime, Requests);
+
+// ===== impl Case =====
+
+impl Case {
+    fn new<S, B>(name: &'static str, request: fn() -> Request<Body>, mut service: S) -> Self
+    where
+        S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + 'static,
+        B: http_body::Body<Data = Bytes, Error = Infallible>,
+    {
+        let serve = move |runtime: &Runtime, requests: Requests| {
+            runtime.block_on(async {
+                for request in requests {
+                    exchange(&mut service, request).await;
+                }
+            });
+        };
+        Self { name, request, serve: Box::new(serve) }
+    }
+
+    fn all() -> Vec<Self> {
+        let (bare, spans) = (service_fn(handle), layer().layer(service_fn(handle)));
+        let none = Sampler::none;
+        vec![
+            Self::new("bare", traced, bare),
+            Self::new("skipped", traced, layer().skip(|_| true).layer(bare)),
+            Self::new("spans", traced, spans.clone()),
+            Self::new("spans and metrics", traced, measured().layer(bare)),
+            Self::new("segments, skipped", sampled, segments().skip(|_| true).layer(bare)),
+            Self::new("segments", sampled, segments().layer(bare)),
+            Self::new("segments, not by the caller", unsampled, segments().layer(bare)),
+            Self::new("segments, not by the sampler", undecided, segments().sample(none()).layer(bare)),
+            Self::new("segments with a capture", sampled, segments().layer(service_fn(capture))),
+            Self::new("segments with three annotations", sampled, segments().layer(service_fn(annotate))),
+            Self::new("segments and spans", sampled, segments().layer(spans)),
+            Self::new(
+                "segments and spans in one",
+                sampled,
+                ObserveLayer::new((segments(), layer())).layer(bare),
+            ),
+        ]
+    }
+
+    /// How much it allocates for one exchange, once it is warm.
+    fn allocations(&mut self, runtime: &Runtime) -> u64 {
+        let mut one = Some(vec![(self.request)()]);
+        allocation_counter::measure(|| (self.serve)(runtime, one.take().unwrap())).count_total
+    }
+
+    #[expect(clippy::disallowed_types, reason = "here the real clock is the point")]
+    fn time(&mut self, runtime: &Runtime) -> Duration {
+        let requests = (0..EXCHANGES).map(|_| (self.request)()).collect();
+        let started = std::time::Instant::now();
+        (self.serve)(runtime, requests);
+        started.elapsed()
+    }
+}
+
 fn stack(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut group = criterion.benchmark_group("stack");
     group.measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_millis(500));
-    let mut bare = service_fn(handle);
-    group.bench_function("bare", |bencher| {
-        bencher.iter_batched(
-            request,
-            |request| runtime.block_on(exchange(&mut bare, request)),
-            BatchSize::SmallInput,
-        );
-    });
-    let mut skipped = layer().skip(|_| true).layer(service_fn(handle));
-    group.bench_function("skipped", |bencher| {
-        bencher.iter_batched(
-            request,
-            |request| runtime.block_on(exchange(&mut skipped, request)),
-            BatchSize::SmallInput,
-        );
-    });
-    let mut layered = layer().layer(service_fn(handle));
-    group.bench_function("spans", |bencher| {
-        bencher.iter_batched(
-            request,
-            |request| runtime.block_on(exchange(&mut layered, request)),
-            BatchSize::SmallInput,
-        );
-    });
-    let mut measured = measured().layer(service_fn(handle));
-    group.bench_function("spans and metrics", |bencher| {
-        bencher.iter_batched(
-            request,
-            |request| runtime.block_on(exchange(&mut measured, request)),
-            BatchSize::SmallInput,
-        );
-    });
+    for Case { name, request, mut serve } in Case::all() {
+        group.bench_function(name, |bencher| {
+            bencher.iter_batched(
+                || vec![request()],
+                |requests| serve(&runtime, requests),
+                BatchSize::SmallInput,
+            );
+        });
+    }
     group.finish();
     summary(&runtime);
+}
+
+/// Time and allocations side by side, in alternating rounds, so that a busy machine slows all alike.
+fn summary(runtime: &Runtime) {
+    let mut cases = Case::all();
+    let mut times = vec![Duration::MAX; cases.len()];
+    for _ in 0..ROUNDS {
+        for (case, time) in cases.iter_mut().zip(&mut times) {
+            *time = case.time(runtime).min(*time);
+        }
+    }
+    println!("\n| one exchange | ns | over bare | ratio | allocations | over bare |");
+    println!("|---|--:|--:|--:|--:|--:|");
+    let mut bare = None;
+    for (case, time) in cases.iter_mut().zip(times) {
+        let cost = Cost(time.as_nanos() / u128::from(EXCHANGES), case.allocations(runtime));
+        line(case.name, cost, *bare.get_or_insert(cost));
+    }
+    println!();
 }
 
 /// What one exchange costs: nanoseconds, and allocations.
 #[derive(Clone, Copy)]
 struct Cost(u128, u64);
 
-/// Time and allocations side by side, in alternating rounds, so that a busy machine slows all alike.
-fn summary(runtime: &Runtime) {
-    let mut bare = service_fn(handle);
-    let mut layered = layer().layer(service_fn(handle));
-    let mut measured = measured().layer(service_fn(handle));
-    let mut times = [Duration::MAX; 3];
-    for _ in 0..ROUNDS {
-        times[0] = times[0].min(time(runtime, &mut bare));
-        times[1] = times[1].min(time(runtime, &mut layered));
-        times[2] = times[2].min(time(runtime, &mut measured));
-    }
-    let counts = [
-        allocations(runtime, &mut bare),
-        allocations(runtime, &mut layered),
-        allocations(runtime, &mut measured),
-    ];
-    let cost = |index: usize| Cost(times[index].as_nanos() / u128::from(EXCHANGES), counts[index]);
-    println!("\n| one exchange | ns | over bare | ratio | allocations | over bare |");
-    println!("|---|--:|--:|--:|--:|--:|");
-    line("bare", cost(0), cost(0));
-    line("with spans", cost(1), cost(0));
-    line("with spans and metrics", cost(2), cost(0));
-    println!();
-}
-
 fn line(name: &str, Cost(nanos, allocations): Cost, bare: Cost) {
     let ratio = nanos as f64 / bare.0 as f64;
     let (slower, more) = (nanos.saturating_sub(bare.0), allocations - bare.1);
     println!("| {name} | {nanos} | {slower} | {ratio:.1} | {allocations} | {more} |");
-}
-
-/// How much a warm service allocates for one exchange.
-fn allocations<S, B>(runtime: &Runtime, service: &mut S) -> u64
-where
-    S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
-    B: http_body::Body<Data = Bytes, Error = Infallible>,
-{
-    let mut one = Some(request());
-    let measured = allocation_counter::measure(|| {
-        runtime.block_on(exchange(service, one.take().unwrap()));
-    });
-    measured.count_total
-}
-
-#[expect(clippy::disallowed_types, reason = "here the real clock is the point")]
-fn time<S, B>(runtime: &Runtime, service: &mut S) -> Duration
-where
-    S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
-    B: http_body::Body<Data = Bytes, Error = Infallible>,
-{
-    let requests: Vec<_> = (0..EXCHANGES).map(|_| request()).collect();
-    let started = std::time::Instant::now();
-    runtime.block_on(async {
-        for request in requests {
-            exchange(service, request).await;
-        }
-    });
-    started.elapsed()
 }
 
 const ROUNDS: usize = 20;

@@ -2,7 +2,7 @@
 //!
 //! Belvedere puts a span around each request of an axum, hyper or tonic service: from its arrival to the last byte of
 //! its body, or to the moment at which its client left, its handler panicked, its stream broke. The span goes to
-//! Honeycomb or any other OTLP backend, off the request's path.
+//! Honeycomb or any other OTLP backend, and a segment under the same trace id to AWS X-Ray, off the request's path.
 //!
 //! ```no_run
 //! # #[cfg(all(feature = "otel", feature = "axum"))]
@@ -27,7 +27,8 @@
 //! |---|---|
 //! | the variables, and one call for everything | `setup` |
 //! | spans and metrics: what is on them, how to change it | `otel` |
-//! | outgoing requests: hyper, tonic, reqwest | `otel::OtelClientLayer`, `adapter` |
+//! | segments and subsegments, X-Ray's sampling rules, its daemon and its API | `xray`, [`guide::segments`] |
+//! | outgoing requests: hyper, tonic, reqwest | `otel::OtelClientLayer`, `xray::XRayClientLayer`, `adapter` |
 //! | what an exchange is and how it ends | [`observe`], [`exchange`] |
 //! | trace ids, `traceparent`, `X-Amzn-Trace-Id`, work in tasks and threads | [`trace`] |
 //! | queues, retries, losses, the shutdown | [`outbox`] |
@@ -45,9 +46,9 @@
 //! | `reqwest` | the client layers on a reqwest client |
 //! | `xray` | AWS X-Ray segments, and its samplers; `from_env` comes with either |
 //! | `aws` | requests signed for AWS; part of `xray` |
-//! | `aws-config` | an `SdkConfig` of the crate `aws-config` makes a client of `aws`; not part of `full` |
 //! | `transport` | the HTTPS client and datagrams alone; part of `otel` and `aws` |
-//! | `full` | all of the above but `aws-config` |
+//! | `full` | all of the above |
+//! | `aws-config` | an `SdkConfig` of the crate `aws-config` makes a client of `aws` |
 //! | `console` | the local console, for development |
 //!
 //! # What it promises

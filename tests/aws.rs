@@ -397,6 +397,17 @@ async fn keys_that_nobody_can_replace_are_not_sent_twice() {
 }
 
 #[tokio::test]
+async fn a_service_that_refuses_everything_does_not_have_each_request_ask_for_other_keys() {
+    let endpoint = Endpoint::start(|_| refusal(403, "UnrecognizedClientException")).await;
+    let provider = Counting::new(|number| Ok(expiring(number, Duration::from_secs(3600))));
+    let client = client(&endpoint, provider.clone());
+    for _ in 0..10 {
+        assert_eq!(post(&client).await, StatusCode::FORBIDDEN);
+    }
+    assert_eq!((provider.asked(), endpoint.received().len()), (2, 11));
+}
+
+#[tokio::test]
 async fn no_log_line_of_any_level_shows_a_secret() {
     let log = log::Log::default();
     let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_max_level(tracing::Level::TRACE);

@@ -182,6 +182,18 @@ async fn after_two_hundred_hosts_no_other_becomes_a_name() {
     assert_eq!(names.iter().filter(|name| *name == "h7.test").count(), 2);
 }
 
+#[tokio::test]
+async fn a_host_that_is_spelled_out_has_its_name_however_many_strangers_came_before() {
+    let traced = Traced::new("shops").await;
+    let layer = traced.layer.clone().hosts("*.example.com").hosts("tea.example.com");
+    for n in 0..250 {
+        serve(&layer, get(&format!("stranger{n}.example.com"))).await;
+    }
+    serve(&layer, get("TEA.example.com")).await;
+    serve(&layer, get("coffee.example.com")).await;
+    assert_eq!(names(traced).await[250..], ["tea.example.com", "shops"]);
+}
+
 // ===== the sampler =====
 
 /// One rule for the service `tea.example.com`, and nothing else.

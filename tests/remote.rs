@@ -15,6 +15,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use axum::{Router, body::Body};
@@ -32,6 +33,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use opentelemetry::trace::{FutureExt as _, TraceContextExt as _, Tracer as _, TracerProvider as _};
 use segments::{Traced, exceptions, json, outline};
 use support::{
     Server, Spans,
@@ -307,6 +309,33 @@ async fn a_call_and_its_span_have_the_same_ids_whichever_layer_is_outside() {
     }
 }
 
+#[tokio::test]
+async fn what_a_call_waits_for_before_its_layer_is_no_part_of_its_time() {
+    let (traced, spans) = (Traced::new("shop").await, Spans::new());
+    let otel = spans.client_layer();
+    traced
+        .serve(move || async move {
+            let inner = service_fn(|_: Request<Empty<Bytes>>| async {
+                Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
+            });
+            let client = XRayClientLayer::new().layer(inner);
+            let signed = service_fn(move |request| {
+                let client = client.clone();
+                async move {
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                    client.oneshot(request).await
+                }
+            });
+            call(otel.layer(signed), get("http://stock.example/")).await.unwrap()
+        })
+        .await;
+    let segment = json(&traced.segment().await);
+    let time = |of: &serde_json::Value, key: &str| of[key].as_f64().unwrap();
+    let call = &segment["subsegments"][0];
+    assert!(time(call, "end_time") - time(call, "start_time") < 0.2, "{call}");
+    assert!(time(call, "end_time") <= time(&segment, "end_time") + 1e-3, "{segment}");
+}
+
 #[derive(Clone)]
 struct Thrice(Arc<AtomicUsize>);
 
@@ -429,11 +458,43 @@ async fn spans_and_segments_are_decided_apart_and_each_decision_has_a_header() {
 }
 
 #[tokio::test]
+async fn a_call_in_another_trace_s_span_still_tells_the_callee_the_segment_s_trace() {
+    let (traced, callee, spans) = (Traced::new("shop").await, Callee::default(), Spans::new());
+    let server = callee.listen().await;
+    let uri = format!("http://{}/200", server.address);
+    let tracer = spans.provider.tracer("own");
+    traced
+        .serve(move || async move {
+            let span = tracer.start_with_context("apart", &opentelemetry::Context::new());
+            let apart = opentelemetry::Context::current_with_span(span);
+            call(XRayClientLayer::new().layer(hyper()), get(uri)).with_context(apart).await.unwrap()
+        })
+        .await;
+    let segment = traced.segment().await;
+    let told =
+        format!("Root={};Parent={};Sampled=1", segment.trace_id.amzn(), segment.subsegments[0].entity.id);
+    assert_eq!(callee.amzn().unwrap(), told);
+}
+
+#[tokio::test]
 async fn an_excluded_host_is_told_nothing_and_still_has_its_subsegment() {
     let layer = XRayClientLayer::new().excluded_hosts(["127.0.0.1"]).unwrap();
     let (call, callee) = called(layer, |address| format!("http://{address}/200")).await;
     assert_eq!(call.entity.name.as_str(), "127.0.0.1");
     assert_eq!((callee.amzn(), callee.header("traceparent")), (None, None));
+}
+
+#[tokio::test]
+async fn an_excluded_host_is_told_nothing_outside_of_a_trace_either() {
+    let callee = Callee::default();
+    let server = callee.listen().await;
+    let layer = XRayClientLayer::new().excluded_hosts(["127.0.0.1"]).unwrap();
+    let mut request = get(format!("http://{}/200", server.address));
+    request
+        .headers_mut()
+        .insert("x-amzn-trace-id", "Root=1-5759e988-bd862e3fe1be46a994272793".parse().unwrap());
+    call(layer.layer(hyper()), request).await.unwrap();
+    assert_eq!(callee.amzn(), None);
 }
 
 #[tokio::test]
@@ -455,6 +516,20 @@ async fn outside_of_a_trace_a_call_has_no_header() {
     let uri = format!("http://{}/200", server.address);
     call(XRayClientLayer::new().layer(hyper()), get(uri)).await.unwrap();
     assert_eq!((callee.amzn(), callee.header("traceparent")), (None, None));
+}
+
+#[tokio::test]
+async fn b3_tells_the_callee_what_was_decided_about_segments_where_nobody_decided_about_spans() {
+    for (sampler, flag) in [(Sampler::all(), "1"), (Sampler::none(), "0")] {
+        let (mut traced, callee) = (Traced::new("shop").await, Callee::default());
+        traced.layer = traced.layer.sample(sampler);
+        let server = callee.listen().await;
+        let uri = format!("http://{}/200", server.address);
+        let client =
+            XRayClientLayer::new().propagation(Propagation::new([Propagator::B3Multi])).layer(hyper());
+        traced.serve(move || async move { call(client, get(uri)).await.unwrap() }).await;
+        assert_eq!(callee.header("x-b3-sampled").as_deref(), Some(flag));
+    }
 }
 
 #[tokio::test]
@@ -496,4 +571,21 @@ async fn a_service_in_the_same_process_has_a_segment_of_its_own_below_the_call()
     assert_eq!(back.parent_id, Some(front.subsegments[0].entity.id));
     assert_eq!(back.trace_id, front.trace_id);
     assert_ne!(back.entity.id, front.entity.id);
+}
+
+#[tokio::test]
+async fn a_service_in_the_same_process_that_is_called_by_hand_is_a_part_of_what_is_current() {
+    let (front, back) = (Traced::new("front").await, Traced::new("back").await);
+    let inner = Router::new().fallback(|| async {}).layer(back.layer.clone());
+    front
+        .serve(move || {
+            xray::capture("ask", async move {
+                let request = Request::get("/").body(Body::empty()).unwrap();
+                inner.oneshot(request).await.unwrap().into_body().collect().await.unwrap();
+            })
+        })
+        .await;
+    let (front, back) = (front.segment().await, back.segment().await);
+    assert_eq!(back.parent_id, Some(front.subsegments[0].entity.id));
+    assert_eq!(back.trace_id, front.trace_id);
 }

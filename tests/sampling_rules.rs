@@ -141,9 +141,18 @@ fn a_file_that_is_no_json_is_refused_with_its_line() {
     let message = Sampler::rules("{\n  \"version\": 2,\n  oops\n}").unwrap_err().to_string();
     assert!(message.starts_with("the sampling rules file is \"oops\": it is not JSON: "), "{message}");
     assert!(message.contains("line 3"), "{message}");
+    let cut = Sampler::rules("{\n  \"version\": 2,\n\n").unwrap_err().to_string();
+    assert!(cut.starts_with(r#"the sampling rules file is "\"version\": 2,": it is not JSON: EOF"#), "{cut}");
     assert!(Sampler::rules("").is_err());
     let long = Sampler::rules(&"ü".repeat(10_000)).unwrap_err().to_string();
     assert!(long.len() < 300, "{long}");
+}
+
+#[test]
+fn a_rule_for_the_account_is_no_file_of_rules_which_is_told() {
+    let rule = include_str!("../examples/cruddur/aws/json/xray.json");
+    let message = Sampler::rules(rule).unwrap_err().to_string();
+    assert!(message.contains("`SamplingRule`") && message.contains("create-sampling-rule"), "{message}");
 }
 
 #[test]
@@ -300,6 +309,29 @@ async fn pages_that_lead_nowhere_are_not_read_forever() {
     assert_eq!(central.source.calls().len(), 100);
     assert_eq!(central.failures(), ["endless: one page of the rules led to another"]);
     assert_eq!(central.ask().1, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_rules_than_an_account_can_have_are_not_kept() {
+    for (count, expected) in [(1_000, Some("0")), (1_001, None)] {
+        let all: Vec<_> = (0..count).map(|n| rule(&n.to_string(), n, 1.0, 0)).collect();
+        let central = Central::new(move |_| rules(&all));
+        central.settled().await;
+        assert_eq!(central.ask().1.as_deref(), expected);
+        assert_eq!(central.failures().len(), usize::from(expected.is_none()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_answer_tells_of_more_failures_than_there_were_reports() {
+    let central = Central::new(move |call| match call {
+        Call::Rules(_) => rules(&[default()]),
+        Call::Targets(_) => Reply::Json(json!({"UnprocessedStatistics": vec![json!({}); 10_000]})),
+    });
+    central.settled().await;
+    central.ask();
+    sleep(Duration::from_secs(15)).await;
+    assert_eq!(central.failures().len(), 25);
 }
 
 #[tokio::test(start_paused = true)]

@@ -559,3 +559,23 @@ async fn a_task_that_is_aborted_is_dropped_in_scope() {
     drop(tower::ServiceExt::oneshot(service, http::Request::new(())).await);
     assert!(told.await.unwrap());
 }
+
+#[test]
+fn what_is_dropped_while_its_thread_ends_is_dropped_all_the_same() {
+    use std::cell::RefCell;
+
+    use belvedere::trace::Scoped;
+
+    type Pending = Scoped<std::future::Pending<()>>;
+
+    thread_local! {
+        static KEPT: RefCell<Option<Pending>> = const { RefCell::new(None) };
+    }
+    let kept = std::thread::spawn(|| {
+        KEPT.with(|kept| drop(kept.borrow_mut().take()));
+        // The context's own place on this thread is made later, and so gone earlier.
+        let scoped = std::future::pending().in_scope();
+        KEPT.with(|kept| *kept.borrow_mut() = Some(scoped));
+    });
+    kept.join().unwrap();
+}

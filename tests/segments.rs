@@ -11,7 +11,7 @@ use belvedere::{
     exchange::{Annotations, Peer},
     observe::ObserveLayer,
     outbox::Outbox,
-    trace::{Propagation, Propagator},
+    trace::{Propagation, Propagator, TrustIncoming},
     xray::{Sampler, Segment, SegmentLane, XRayLayer},
 };
 use daemon::Daemon;
@@ -272,6 +272,39 @@ async fn a_caller_that_asks_is_told_and_one_that_is_not_recorded_is_left_alone()
 }
 
 #[tokio::test]
+async fn a_caller_that_may_not_decide_neither_forces_a_segment_nor_prevents_one() {
+    let root = "1-5759e988-bd862e3fe1be46a994272793";
+    let w3c = "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-0";
+    for (trust, keeps_root) in [(TrustIncoming::Ids, true), (TrustIncoming::None, false)] {
+        for (decision, sampler, recorded) in [(1, Sampler::none(), 0), (0, Sampler::all(), 1)] {
+            for headers in [
+                vec![("x-amzn-trace-id", format!("Root={root};Parent=53995c3f42cd8ad8;Sampled={decision}"))],
+                vec![("x-amzn-trace-id", format!("Sampled={decision}"))],
+                vec![("traceparent", format!("{w3c}{decision}"))],
+                vec![
+                    ("traceparent", format!("{w3c}{decision}")),
+                    ("x-amzn-trace-id", format!("Root={root};Sampled={decision}")),
+                ],
+            ] {
+                let (shop, mut request) = (Shop::open().await, get("/"));
+                for (name, value) in &headers {
+                    request.headers_mut().append(*name, value.parse().unwrap());
+                }
+                let layer = shop.layer.clone().sample(sampler.clone()).trust(trust);
+                serve(&layer, request, answer(200)).await;
+                let segments = shop.close().await;
+                assert_eq!(segments.len(), recorded, "{trust:?} {headers:?}");
+                let names_one = headers.iter().any(|(_, value)| value.len() > 20);
+                for segment in segments {
+                    let is_kept = segment.trace_id.amzn().to_string() == root;
+                    assert_eq!(is_kept, keeps_root && names_one, "{trust:?} {headers:?}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_segment_and_a_span_have_the_same_ids_whichever_is_outside() {
     for spans_outside in [true, false] {
         for header in [None, Some(HEADER)] {
@@ -344,19 +377,75 @@ async fn a_header_of_the_same_trace_is_joined_although_a_layer_further_out_does_
 }
 
 #[tokio::test]
+async fn a_header_of_another_trace_is_a_link_and_answered_although_a_layer_further_out_does_not_read_it() {
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    for one_pass in [true, false] {
+        let (shop, spans) = (Shop::open().await, Spans::new());
+        let mut request = with(HEADER);
+        request.headers_mut().insert("traceparent", traceparent.parse().unwrap());
+        let headers = if one_pass {
+            serve(&ObserveLayer::new((spans.layer(), shop.layer.clone())), request, answer(200)).await
+        } else {
+            serve(&Stack::new(shop.layer.clone(), spans.layer()), request, answer(200)).await
+        };
+        assert_eq!(headers["x-amzn-trace-id"], "Root=1-5759e988-bd862e3fe1be46a994272793");
+        let json = serde_json::to_value(shop.close().await.remove(0)).unwrap();
+        assert_eq!(json["trace_id"], "1-4bf92f35-77b34da6a3ce929d0e0e4736");
+        let link = serde_json::json!([{ "trace_id": "1-5759e988-bd862e3fe1be46a994272793", "id": "53995c3f42cd8ad8" }]);
+        assert_eq!(json["links"], link);
+    }
+}
+
+#[tokio::test]
 async fn the_answer_to_a_caller_that_asks_is_that_of_the_segments_in_any_order_of_layers() {
-    for spans_outside in [true, false] {
+    for order in 0..4 {
         let (shop, spans) = (Shop::open().await, Spans::new());
         let otel = spans.layer().propagation(Propagation::new([Propagator::XRay]));
         let xray = shop.layer.clone().sample(Sampler::none());
         let request = with("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=?");
-        let headers = if spans_outside {
-            serve(&Stack::new(xray, otel), request, answer(200)).await
-        } else {
-            serve(&Stack::new(otel, xray), request, answer(200)).await
+        let headers = match order {
+            0 => serve(&Stack::new(xray, otel), request, answer(200)).await,
+            1 => serve(&Stack::new(otel, xray), request, answer(200)).await,
+            2 => serve(&ObserveLayer::new((otel, xray)), request, answer(200)).await,
+            _ => serve(&ObserveLayer::new((xray, otel)), request, answer(200)).await,
         };
-        assert!(headers["x-amzn-trace-id"].to_str().unwrap().ends_with("Sampled=0"), "{headers:?}");
+        assert!(headers["x-amzn-trace-id"].to_str().unwrap().ends_with("Sampled=0"), "{order}: {headers:?}");
     }
+}
+
+#[tokio::test]
+async fn a_caller_that_is_not_trusted_forces_no_segment_behind_a_layer_that_trusts_it() {
+    for trust in [TrustIncoming::All, TrustIncoming::Ids] {
+        let (shop, spans) = (Shop::open().await, Spans::new());
+        let xray = shop.layer.clone().sample(Sampler::none()).trust(trust);
+        let mut request = get("/");
+        let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        request.headers_mut().insert("traceparent", traceparent.parse().unwrap());
+        serve(&Stack::new(xray, spans.layer()), request, answer(200)).await;
+        let expected = usize::from(trust == TrustIncoming::All);
+        assert_eq!((shop.close().await.len(), spans.all().len()), (expected, 1), "{trust:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_that_panics_when_it_is_to_be_shown_costs_no_segment() {
+    struct Broken;
+    impl std::fmt::Display for Broken {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic!("it cannot be shown")
+        }
+    }
+    impl std::fmt::Debug for Broken {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic!("it cannot be shown")
+        }
+    }
+    let shop = Shop::open().await;
+    let service = service_fn(async |_: Request<()>| Err::<Response<Script>, _>(Broken));
+    let answered = shop.layer.layer(service).oneshot(get("/")).await;
+    assert!(answered.is_err());
+    let segment = shop.close().await.remove(0);
+    assert!(segment.entity.status.fault && segment.entity.end_time.is_some());
 }
 
 #[tokio::test]

@@ -203,6 +203,21 @@ async fn a_further_daemon_takes_the_default_one_s_place_and_stands_beside_a_name
 }
 
 #[tokio::test]
+async fn who_knows_the_daemon_may_send_faster_than_the_smallest_one_takes() {
+    let both = Both::with_rate(1.0).await;
+    let setup = setup(&[("OTEL_TRACES_EXPORTER", "none"), ("AWS_XRAY_DAEMON_ADDRESS", &both.address())]);
+    let belvedere = setup.xray_pace(200, 2_000).start().unwrap();
+    for _ in 0..200 {
+        let sampled = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1";
+        serve(&belvedere, Request::get("/").header("x-amzn-trace-id", sampled).body(()).unwrap()).await;
+    }
+    // At the default pace they take 4.4 s.
+    assert!(belvedere.flush(Duration::from_secs(3)).await);
+    assert_eq!(close(belvedere).await.lost(), 0);
+    assert_eq!(segments(&both.daemon, 200).await.len(), 200);
+}
+
+#[tokio::test]
 async fn the_account_s_rules_are_had_from_the_daemon_s_proxy() {
     let both = Both::with_rate(0.0).await;
     let belvedere =
@@ -413,3 +428,31 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
 const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const AMZN: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8";
+
+#[tokio::test]
+async fn a_client_that_code_gives_sends_segments_and_asks_for_rules_unless_the_environment_says_otherwise() {
+    use belvedere::aws::{Client, CredentialsChain, Region, Service};
+
+    let endpoint = rules(1.0).await;
+    let keys = |name: &str| Some(if name == "AWS_ACCESS_KEY_ID" { "AKID" } else { "canary" }.to_owned());
+    let credentials = CredentialsChain::lookup(keys).unwrap();
+    let uri = format!("http://{}", endpoint.address).parse().unwrap();
+    let client = Client::builder(Service::XRAY, "eu-west-1".parse::<Region>().unwrap(), credentials);
+    let client = client.endpoint(uri).build().unwrap();
+    let way = |variables: Pairs<'_>| {
+        let variables = [&[("OTEL_TRACES_EXPORTER", "none")], variables].concat();
+        setup(&variables).xray_api(client.clone()).start().unwrap()
+    };
+    let ways = |belvedere: &Belvedere| belvedere.outbox().report().lanes[0].name.to_string();
+
+    let belvedere = way(&[]);
+    assert_eq!(ways(&belvedere), format!("xray {}", endpoint.address));
+    serve(&belvedere, Request::new(())).await;
+    learned(&belvedere, &endpoint).await;
+    serve(&belvedere, Request::new(())).await;
+    belvedere.shutdown(Duration::from_secs(5)).await;
+    assert!(endpoint.received().iter().any(|received| received.path == "/TraceSegments"));
+
+    assert_eq!(ways(&way(&[("BELVEDERE_XRAY_EXPORTER", "daemon")])), "xray 127.0.0.1:2000");
+    assert!(way(&[("AWS_XRAY_SDK_ENABLED", "false")]).outbox().report().lanes.is_empty());
+}

@@ -9,7 +9,10 @@ mod log;
 mod segments;
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
+    convert::Infallible,
+    future::pending,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Mutex,
@@ -19,9 +22,10 @@ use std::{
 use axum::{
     body::Body,
     http::{Request, StatusCode},
+    response::Response,
 };
 use belvedere::{
-    exchange::Annotations,
+    exchange::{Annotations, Value},
     trace::{InScope as _, SpanId},
     xray::{self, ContextMissing, Document, Namespace, OpenSubsegment, Sampler, Sql, Status, Subsegment},
 };
@@ -31,8 +35,10 @@ use segments::{Traced, Wrapped, exceptions, json, outline};
 use tokio::{
     sync::oneshot,
     task::{spawn_blocking, yield_now},
-    time::sleep,
+    time::{sleep, timeout},
 };
+use tower::ServiceExt as _;
+use tower_http::timeout::TimeoutLayer;
 
 // ===== captures =====
 
@@ -84,6 +90,24 @@ async fn concurrent_captures_are_siblings_each_with_its_own() {
         .await;
     let segment = traced.segment().await;
     assert!(["a(a1) b(b1)", "b(b1) a(a1)"].contains(&&*outline(&segment.subsegments)), "{segment:#?}");
+}
+
+#[tokio::test]
+async fn items_of_a_body_are_captured_in_its_segment() {
+    let traced = Traced::new("shop").await;
+    traced
+        .serve(|| async {
+            let items = futures_util::stream::unfold(0, |n| async move {
+                let item = xray::capture(format!("item {n}"), async move {
+                    yield_now().await;
+                    Ok::<_, io::Error>("data: x\n\n")
+                });
+                if n < 3 { Some((item.await, n + 1)) } else { None }
+            });
+            Body::from_stream(items)
+        })
+        .await;
+    assert_eq!(outline(&traced.segment().await.subsegments), "item 0 item 1 item 2");
 }
 
 #[tokio::test]
@@ -155,6 +179,19 @@ async fn a_capture_that_is_dropped_says_so_and_is_no_fault() {
 // ===== guards =====
 
 #[tokio::test]
+async fn what_a_capture_gives_up_ends_within_it() {
+    let traced = Traced::new("shop").await;
+    traced
+        .serve(|| async {
+            let limited = xray::begin_subsegment("limited");
+            let slow = limited.begin_subsegment("slow").capture(pending::<()>());
+            limited.capture(tokio::time::timeout(Duration::from_millis(1), slow)).await.unwrap_err();
+        })
+        .await;
+    assert_eq!(outline(&traced.segment().await.subsegments), "limited(slow)");
+}
+
+#[tokio::test]
 async fn guards_nest_and_what_was_current_before_is_so_again() {
     let traced = Traced::new("shop").await;
     traced
@@ -172,6 +209,20 @@ async fn guards_nest_and_what_was_current_before_is_so_again() {
         })
         .await;
     assert_eq!(outline(&traced.segment().await.subsegments), "outer(inner) next");
+}
+
+#[tokio::test]
+async fn what_a_layer_further_in_gives_up_is_a_part_of_the_segment() {
+    let traced = Traced::new("shop").await;
+    let limit = Duration::from_millis(1);
+    let service = tower::ServiceBuilder::new()
+        .layer(traced.layer.clone())
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, limit))
+        .service_fn(|_: Request<Body>| xray::capture("slow", pending::<Result<Response, Infallible>>()));
+    let request = Request::get("/").body(Body::empty()).unwrap();
+    let answer = service.oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::REQUEST_TIMEOUT);
+    assert_eq!(outline(&traced.segment().await.subsegments), "slow");
 }
 
 #[tokio::test]
@@ -228,6 +279,56 @@ async fn the_header_for_whom_is_called_by_hand_names_the_subsegment() {
     traced.segment().await;
 }
 
+// ===== facts =====
+
+/// A value that is traced while it is written, and a key and a text that are so while they are made.
+struct Busy(xray::Live);
+
+impl serde::Serialize for Busy {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.annotate("written", true);
+        serializer.serialize_str("busy")
+    }
+}
+
+impl From<Busy> for Cow<'static, str> {
+    fn from(Busy(live): Busy) -> Self {
+        live.annotate("named", true);
+        "busy".into()
+    }
+}
+
+impl From<Busy> for Value {
+    fn from(Busy(live): Busy) -> Self {
+        live.annotate("made", true);
+        "busy".into()
+    }
+}
+
+#[tokio::test]
+async fn facts_that_are_traced_while_they_are_made_hold_nobody_up() {
+    let traced = Traced::new("shop").await;
+    traced
+        .serve(|| async {
+            let (live, (done, is_done)) = (xray::current(), oneshot::channel());
+            // Not the blocking pool, which a test would wait for forever.
+            std::thread::spawn(move || {
+                let busy = || Busy(live.clone());
+                live.metadata(busy(), busy(), busy());
+                live.annotate(busy(), busy());
+                done.send(()).unwrap();
+            });
+            timeout(Duration::from_secs(10), is_done).await.unwrap().unwrap();
+        })
+        .await;
+    let segment = json(&traced.segment().await);
+    assert_eq!(
+        segment["annotations"],
+        serde_json::json!({ "named": true, "written": true, "made": true, "busy": "busy" })
+    );
+    assert_eq!(segment["metadata"], serde_json::json!({ "busy": { "busy": "busy" } }));
+}
+
 // ===== errors =====
 
 #[tokio::test]
@@ -256,6 +357,23 @@ async fn an_error_is_told_once_with_its_chain_and_referred_to_further_out() {
         assert!(matches!(further.cause, Some(xray::Cause::Id(_))), "{:?}", further.cause);
         assert_eq!(further.cause.as_ref().unwrap().id(), id);
     }
+}
+
+#[tokio::test]
+async fn an_error_that_passes_through_a_subsegment_which_does_not_tell_it_is_told_once_all_the_same() {
+    let traced = Traced::new("shop").await;
+    traced
+        .serve(|| async {
+            let cart = xray::capture("cart", async {
+                xray::try_capture("disk", async { Err::<(), _>(io::Error::other("gone")) }).await
+            });
+            xray::record_error(&cart.await.unwrap_err());
+        })
+        .await;
+    let segment = traced.segment().await;
+    let (cart, disk) = (&segment.subsegments[0], &segment.subsegments[0].subsegments[0]);
+    assert_eq!(json(&segment)["cause"], json(disk)["cause"]["exceptions"][0]["id"]);
+    assert!(!cart.entity.status.fault && cart.entity.cause.is_none());
 }
 
 #[tokio::test]
@@ -312,6 +430,25 @@ async fn errors_of_all_kinds_can_be_recorded() {
 }
 
 #[tokio::test]
+async fn an_error_that_is_recorded_where_the_caller_is_to_blame_is_no_fault_of_the_service() {
+    for (status, fault) in [(StatusCode::BAD_REQUEST, false), (StatusCode::OK, true)] {
+        let traced = Traced::new("shop").await;
+        traced
+            .serve(move || async move {
+                xray::subsegment("check").blame("no such cart", Status::ERROR);
+                xray::record_error("no such cart");
+                status
+            })
+            .await;
+        let segment = traced.segment().await;
+        assert_eq!((segment.entity.status.fault, segment.entity.status.error), (fault, !fault));
+        assert!(segment.entity.cause.is_some());
+        let check = &segment.subsegments[0].entity;
+        assert!(check.status == Status::ERROR && check.cause.is_some());
+    }
+}
+
+#[tokio::test]
 async fn a_panic_is_a_fault_of_every_subsegment_that_it_goes_through() {
     let traced = Traced::new("shop").await;
     traced
@@ -330,6 +467,28 @@ async fn a_panic_is_a_fault_of_every_subsegment_that_it_goes_through() {
     assert_eq!(exceptions(&captured.entity), [("panic".to_owned(), "the till is on fire".to_owned())]);
     assert!(captured.entity.status.fault && captured.subsegments[0].entity.status.fault);
     assert!(!segment.subsegments[1].entity.status.fault && !segment.entity.status.fault);
+}
+
+#[tokio::test]
+async fn a_capture_that_another_one_s_panic_stops_is_canceled_and_no_fault() {
+    let traced = Traced::new("shop").await;
+    traced
+        .serve(|| async {
+            let both = async {
+                tokio::join!(
+                    xray::capture("stopped", pending::<()>()),
+                    xray::capture("broken", async { panic!("the till is on fire") }),
+                )
+            };
+            AssertUnwindSafe(both).catch_unwind().await.unwrap_err();
+        })
+        .await;
+    let segment = traced.segment().await;
+    for subsegment in segment.subsegments.iter() {
+        let (name, entity) = (subsegment.entity.name.as_str(), &subsegment.entity);
+        assert_eq!(entity.status.fault, name == "broken", "{entity:?}");
+        assert_eq!(json(subsegment)["metadata"]["belvedere"]["canceled"] == true, name == "stopped");
+    }
 }
 
 #[test]
@@ -413,6 +572,21 @@ async fn a_subsegment_of_one_that_is_over_goes_by_itself() {
 }
 
 #[tokio::test]
+async fn a_value_may_look_at_its_subsegment_while_it_is_written() {
+    struct Curious;
+    impl serde::Serialize for Curious {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            xray::annotate("seen", true);
+            serializer.serialize_bool(true)
+        }
+    }
+    let traced = Traced::new("shop").await;
+    traced.serve(|| async { xray::metadata("shop", "curious", Curious) }).await;
+    let segment = json(&traced.segment().await);
+    assert_eq!(segment["metadata"]["shop"]["curious"], true);
+}
+
+#[tokio::test]
 async fn what_is_added_after_the_end_goes_nowhere() {
     let traced = Traced::new("shop").await;
     traced
@@ -455,6 +629,24 @@ async fn four_thousand_subsegments_arrive_and_do_not_all_wait_for_their_segment(
     }
     assert_eq!(seen.len(), 4_000);
     assert!(documents.len() > 3_000, "{}", documents.len());
+}
+
+#[tokio::test]
+async fn what_has_left_a_trace_takes_no_room_in_it() {
+    let traced = Traced::new("shop").await;
+    traced
+        .serve(|| async {
+            let over = xray::begin_subsegment("over");
+            let live = (*over).clone();
+            over.end();
+            for _ in 0..2_000 {
+                let round = live.begin_subsegment("round");
+                round.begin_subsegment("step").end();
+            }
+        })
+        .await;
+    let documents = traced.documents().await;
+    assert_eq!(documents.len(), 2_001, "each round goes with its step");
 }
 
 #[tokio::test]

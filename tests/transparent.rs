@@ -508,7 +508,7 @@ async fn over_and_under_a_timeout() {
     assert!(error.is::<tower::timeout::error::Elapsed>());
     let seen = recorder.seen();
     let ends: Vec<_> = seen.iter().map(|ended| (ended.observer, ended.end.as_str())).collect();
-    assert_eq!(ends, [("over", "failed: request timed out"), ("under", "canceled")]);
+    assert_eq!(ends, [("under", "canceled"), ("over", "failed: request timed out")]);
     assert!(seen.iter().all(|ended| ended.duration == Duration::from_millis(300)), "{seen:#?}");
 }
 

@@ -1705,7 +1705,11 @@ mod aws_xray_sdk_enabled {
         let off = told(&[(NAME, "f"), ("AWS_XRAY_TRACING_NAME", "checkout")]);
         assert!(off.contains("off, because AWS_XRAY_SDK_ENABLED is false"), "{off}");
         let unsaid = told(&[]);
-        assert!(unsaid.contains("off; AWS_XRAY_DAEMON_ADDRESS or AWS_XRAY_TRACING_NAME"), "{unsaid}");
+        assert!(
+            unsaid
+                .contains("off; AWS_XRAY_SDK_ENABLED=true, AWS_XRAY_DAEMON_ADDRESS or AWS_XRAY_TRACING_NAME"),
+            "{unsaid}"
+        );
     }
 
     #[test]
@@ -1818,8 +1822,12 @@ mod aws_xray_tracing_name {
     }
 
     #[tokio::test]
-    async fn one_that_x_ray_does_not_take_is_made_such() {
-        assert_eq!(names(&[("AWS_XRAY_TRACING_NAME", "shop (west)?")], None).await, ["shop west"]);
+    async fn one_that_x_ray_does_not_take_is_made_such_which_is_told() {
+        let odd = [("AWS_XRAY_TRACING_NAME", "shop (west)?")];
+        assert_eq!(names(&odd, None).await, ["shop west"]);
+        assert!(told(&odd).contains("name=shop west"), "{}", told(&odd));
+        warns("AWS_XRAY_TRACING_NAME", "shop (west)?", "shop west");
+        assert_eq!(warnings(&[("AWS_XRAY_TRACING_NAME", " shop west ")]), [""; 0]);
     }
 }
 
@@ -1995,6 +2003,12 @@ mod belvedere_xray_log_groups {
         assert_eq!(groups.len(), 2);
         assert_eq!(groups[0]["log_group"], "/shop/checkout");
         assert_eq!(groups[1]["arn"], arn);
+    }
+
+    #[tokio::test]
+    async fn the_version_of_the_resource_is_in_each_segment() {
+        let variables = [(NAME, ""), ("OTEL_RESOURCE_ATTRIBUTES", "service.version=1.2.3,team=shop")];
+        assert_eq!(segment(&variables, |_| true).await["service"]["version"], "1.2.3");
     }
 
     #[tokio::test]

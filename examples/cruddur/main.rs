@@ -28,7 +28,7 @@
 //!
 //! `--traffic 5` makes five requests in a second, so that there is something to look at.
 //!
-//! # As two containers
+//! # As two services
 //!
 //! ```text
 //! docker compose -f examples/cruddur/compose.yaml up
@@ -36,6 +36,13 @@
 //!
 //! `cruddur timeline` is the second service alone, on port 4568 unless `PORT` says otherwise. `compose.yaml` runs both,
 //! and the X-Ray daemon; `Dockerfile.dev` builds and runs what is mounted, `Dockerfile.prod` makes an image of its own.
+//! The second service has no console. Without containers, it sends to the backend's with
+//!
+//! ```text
+//! OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:7676 AWS_XRAY_DAEMON_ADDRESS=127.0.0.1:2000 cruddur timeline
+//! TIMELINE_URL=http://127.0.0.1:4568 cruddur
+//! ```
+//!
 //! What the map shows for them are the names that `AWS_XRAY_TRACING_NAME` gives. The course's sampling rule is
 //!
 //! ```text

@@ -42,7 +42,7 @@ fn timeline(text: String) -> Result<Authority, String> {
         uri.authority().filter(|_| is_base).cloned()
     });
     authority.ok_or_else(|| {
-        format!("TIMELINE_URL is {text:?}: give a scheme, a host and a port, such as http://timeline:4568")
+        format!("TIMELINE_URL is {text:?}: give http://, a host and a port, such as http://timeline:4568")
     })
 }
 

@@ -60,7 +60,10 @@ impl Also {
     pub(crate) fn onto(self, setup: Setup) -> Setup {
         let Self { otlp, xray_daemon } = self;
         let setup = otlp.into_iter().fold(setup, Setup::otlp);
-        xray_daemon.into_iter().fold(setup, Setup::xray_daemon)
+        let Some(daemon) = xray_daemon else { return setup };
+        // A console takes more at once than a daemon that we do not know.
+        let setup = if setup.names_daemon() { setup } else { setup.xray_pace(500, 2_000) };
+        setup.xray_daemon(daemon)
     }
 }
 

@@ -1,6 +1,9 @@
 //! Credentials that are asked for once.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::PoisonError,
+    time::{Duration, SystemTime},
+};
 
 use aws_credential_types::{
     Credentials,
@@ -21,6 +24,8 @@ use tokio::{
 pub(super) struct Cache {
     provider: SharedCredentialsProvider,
     kept: Mutex<Option<Kept>>,
+    /// When others were last asked for because those that were kept were refused.
+    replaced: std::sync::Mutex<Option<Instant>>,
 }
 
 #[derive(Clone, Debug)]
@@ -34,7 +39,7 @@ struct Kept {
 
 impl Cache {
     pub(super) fn new(provider: SharedCredentialsProvider) -> Self {
-        Self { provider, kept: Mutex::default() }
+        Self { provider, kept: Mutex::default(), replaced: std::sync::Mutex::default() }
     }
 
     pub(super) async fn credentials(&self) -> Result<Credentials, CredentialsError> {
@@ -52,9 +57,20 @@ impl Cache {
         let kept = self.kept.lock().await;
         let current = match &*kept {
             Some(kept) if kept.credentials != *refused => Ok(kept.credentials.clone()),
+            Some(kept) if !self.may_replace() => Ok(kept.credentials.clone()),
             _ => self.load(kept).await,
         };
         current.is_ok_and(|current| current != *refused)
+    }
+
+    /// Whether it is long enough since others were asked for. A service that refuses everything must not make each request ask.
+    fn may_replace(&self) -> bool {
+        let mut replaced = self.replaced.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = replaced.is_none_or(|replaced| replaced.elapsed() >= PAUSE);
+        if may {
+            *replaced = Some(Instant::now());
+        }
+        may
     }
 
     async fn load(&self, mut kept: MutexGuard<'_, Option<Kept>>) -> Result<Credentials, CredentialsError> {

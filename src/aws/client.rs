@@ -70,7 +70,13 @@ impl Client {
     /// When one has a value that cannot be used, or none says the region.
     pub fn lookup(service: Service, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let region = Region::lookup(&lookup)?;
-        let region = region.ok_or_else(|| Error::invalid("AWS_REGION", "", "set it, as in eu-central-1"))?;
+        let region = region.ok_or_else(|| {
+            Error::invalid(
+                "AWS_REGION",
+                "",
+                "set it or AWS_DEFAULT_REGION, as in eu-central-1, to reach AWS itself",
+            )
+        })?;
         let credentials = CredentialsChain::lookup(&lookup)?;
         Self::builder(service, region, credentials).lookup(lookup)?.build()
     }

@@ -55,6 +55,7 @@ pub use self::{
 pub(crate) use self::{
     imds::{Imds, ImdsError},
     service::url,
+    service_error::code_name,
     variables::Variables,
 };
 

@@ -35,7 +35,7 @@ impl ServiceError {
         let body: Body = serde_json::from_slice(&answer.body).unwrap_or_default();
         let header = answer.headers.get(ERROR_TYPE).and_then(|value| value.to_str().ok());
         let code = header.map(str::to_owned).or(body.code).unwrap_or_default();
-        let code = name(&code).unwrap_or_else(|| format!("http {}", answer.status.as_u16()));
+        let code = code_name(&code).unwrap_or_else(|| format!("http {}", answer.status.as_u16()));
         Some(Self { code, message: body.message.unwrap_or_default() })
     }
 
@@ -81,8 +81,8 @@ impl fmt::Display for ServiceError {
 
 impl error::Error for ServiceError {}
 
-/// `ThrottledException`, out of `com.amazonaws.xray#ThrottledException:http://internal.amazon.com/...`.
-fn name(text: &str) -> Option<String> {
+/// `ThrottledException`, out of `com.amazonaws.xray#ThrottledException:http://internal.amazon.com/...`. `None`: it is none.
+pub(crate) fn code_name(text: &str) -> Option<String> {
     let name = text.split(':').next()?.rsplit('#').next()?.trim();
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     let name: String = name.chars().take(LONGEST).collect();

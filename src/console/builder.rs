@@ -145,7 +145,16 @@ fn local(listener: &TcpListener) -> Result<SocketAddr, Error> {
 
 fn listen_by_default() -> Result<TcpListener, Error> {
     let bound = TcpListener::bind(DEFAULT).and_then(unblocked);
-    bound.or_else(|_| bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))))
+    bound.or_else(|_| {
+        bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).inspect(|listener| moved(DEFAULT.1, listener))
+    })
+}
+
+/// Whoever was pointed at the usual port sends elsewhere.
+fn moved(usual: u16, listener: &TcpListener) {
+    if let Ok(address) = listener.local_addr() {
+        tracing::warn!(target: "belvedere::console", "port {usual} is taken: the console listens on {address} in its place");
+    }
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
@@ -157,7 +166,8 @@ fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
 type Both = (TcpListener, UdpSocket);
 
 fn both_by_default() -> Result<Both, Error> {
-    both_at(DAEMON.into()).or_else(|_| both(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))))
+    let any = || both(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    both_at(DAEMON.into()).or_else(|_| any().inspect(|(listener, _)| moved(DAEMON.1, listener)))
 }
 
 fn both(address: SocketAddr) -> Result<Both, Error> {

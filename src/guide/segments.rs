@@ -15,8 +15,12 @@
 //! | `set_user` | `xray::user(name)`; or the annotation `user_id`, for every backend |
 //! | `add_exception`, `AddError` | `xray::record_error(&error)` |
 //! | a trace header by hand | `xray::current().header()` |
-//! | a file of sampling rules | `Sampler::rules(json)` |
-//! | centralized sampling | `Sampler::central(..)` |
+//! | a file of sampling rules | `BELVEDERE_XRAY_SAMPLING_RULES`, `Sampler::rules(json)` |
+//! | centralized sampling | what `from_env` does; `Sampler::central(..)` |
+//! | `plugins`, `AWSXRay.config([plugins.ECSPlugin])` | `XRayLayer::plugins`; nobody is asked by default |
+//! | dynamic naming | `XRayLayer::hosts(pattern)` |
+//! | `AWS_XRAY_*` | the same variables, see `setup` |
+//! | the daemon's own upload | `BELVEDERE_XRAY_EXPORTER=api`, `SegmentLane::api`: no daemon at all |
 //!
 //! # What is not the same
 //!
@@ -27,6 +31,40 @@
 //! - The caller's trace is kept even where it is not recorded, in the answer and in calls: logs still find it.
 //! - An error that was caught is a fault of its subsegment alone. Errors have all their causes.
 //! - Nothing ever panics or throws because there is no segment, whatever `AWS_XRAY_CONTEXT_MISSING` says.
+//!
+//! # Where segments go
+//!
+//! To a daemon, by datagrams; the CloudWatch agent, an OpenTelemetry collector and this crate's console listen to the same
+//! ones. Or signed to X-Ray itself, `PutTraceSegments`, where there is no daemon. `from_env` sends to the daemon of
+//! `AWS_XRAY_DAEMON_ADDRESS`; `Setup::xray_daemon` adds another.
+//!
+//! Datagrams are not answered, so they leave at a pace that the smallest daemon keeps up with: 36 a second, 40 at once. Who
+//! records more than that in the long run says what the daemon takes, by `Setup::xray_pace` or `Daemon::pace`: else segments
+//! arrive late, and when 8,192 wait, the oldest are lost and counted. A shutdown keeps to the pace, too.
+//!
+//! # What the layers of `from_env` do not know by themselves
+//!
+//! ```no_run
+//! # #[cfg(feature = "xray")]
+//! # fn run() -> Result<(), belvedere::Error> {
+//! use belvedere::xray::plugins::{Plugin, Plugins};
+//!
+//! let belvedere = belvedere::from_env()?;
+//! let plugins = Plugins::lookup([Plugin::Ecs], |name| std::env::var(name).ok())?.start(belvedere.outbox());
+//! let layer = belvedere.layer().xray(|xray| {
+//!     let xray = xray.plugins(plugins).version(env!("CARGO_PKG_VERSION")).log_group("/ecs/checkout");
+//!     xray.trusted_hops(1) // behind one load balancer, whose word about the client counts
+//! });
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The service map
+//!
+//! A service is a node by the name of its segments, so each has one of its own that is always the same. A call through
+//! `XRayClientLayer` is an edge: its remote subsegment is the parent of the callee's segment, whatever it is called. Where the
+//! callee sends no segments, the subsegment's name is a node of its own: the host, unless `XRayClientLayer::name` says
+//! otherwise.
 //!
 //! # Work that goes on elsewhere
 //!

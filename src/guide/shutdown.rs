@@ -28,6 +28,9 @@
 //! everything is settled or when its limit is reached. The report says for every lane what was accepted, what was
 //! delivered, and what was lost under which reason; the numbers add up, always.
 //!
+//! Segments leave for a daemon at its pace, 36 a second unless `Setup::xray_pace` or `Daemon::pace` says more: what five
+//! seconds are too short for is lost, and in the report. Where nobody listens there, a shutdown tries until its limit.
+//!
 //! # Without a shutdown
 //!
 //! Dropping the guard drains too, for two seconds at most. A process that is killed loses what is queued: at most a

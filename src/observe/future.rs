@@ -45,9 +45,16 @@ where
     type Output = Result<Response<Body<B, O>>, E>;
 
     fn poll(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let inner = this.inner.as_pin_mut().expect("it is dropped with the future alone");
-        let result = ready!(this.watch.run(|| inner.poll(task)));
+        let mut this = self.project();
+        let result = ready!(this.watch.run(|| {
+            let polled =
+                this.inner.as_mut().as_pin_mut().expect("it is not polled when it is over").poll(task);
+            if polled.is_ready() {
+                // What it has given up ends before the exchange does.
+                this.inner.set(None);
+            }
+            polled
+        }));
         let mut watch = this.watch.take();
         match result {
             Ok(response) => Poll::Ready(Ok(watch.respond(response))),

@@ -55,21 +55,22 @@ macro_rules! tuples {
         }
 
         impl<$($observer: Observation),+> Observation for ($(Each<$observer>,)+) {
+            /// Innermost first, as nested layers see it.
             fn on_response(&mut self, response: &mut response::Parts) {
-                $(self.$index.on_response(response);)+
+                tuples!(@reverse self, on_response(response), [$($index)+]);
             }
 
             /// Innermost first, as nested layers end.
             fn on_end(self, end: End<'_>, tally: &Tally) {
-                tuples!(@reverse self, end, tally, [$($index)+]);
+                tuples!(@reverse self, on_end(end, tally), [$($index)+]);
             }
         }
     )+};
-    (@reverse $self:ident, $end:ident, $tally:ident, [$first:tt $($rest:tt)*]) => {
-        tuples!(@reverse $self, $end, $tally, [$($rest)*]);
-        $self.$first.on_end($end, $tally);
+    (@reverse $self:ident, $method:ident $arguments:tt, [$first:tt $($rest:tt)*]) => {
+        tuples!(@reverse $self, $method $arguments, [$($rest)*]);
+        $self.$first.$method $arguments;
     };
-    (@reverse $self:ident, $end:ident, $tally:ident, []) => {};
+    (@reverse $self:ident, $method:ident $arguments:tt, []) => {};
 }
 
 tuples! {

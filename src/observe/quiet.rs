@@ -11,7 +11,7 @@ pub fn panics() -> u64 {
 }
 
 /// Runs an observer so that its panic is its own.
-pub(super) fn quietly<T>(observer: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn quietly<T>(observer: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(observer)) {
         Ok(value) => Some(value),
         Err(payload) => {

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     exchange::{End, Failure, Tally},
-    trace::Scope,
+    trace::{Scope, attach},
 };
 
 /// An observation and what it takes to end it exactly once.
@@ -172,7 +172,7 @@ impl Bodies {
 
 /// Runs a call, a poll or a drop in this context. When it unwinds, `unwound` is told, and the panic goes on.
 pub(super) fn within<T>(context: Context, inner: impl FnOnce() -> T, unwound: impl FnOnce(End<'_>)) -> T {
-    let guard = context.attach();
+    let guard = attach(context);
     let result = catch_unwind(AssertUnwindSafe(inner));
     drop(guard);
     result.unwrap_or_else(|payload| {

@@ -94,11 +94,14 @@ impl Reason {
         Self { phrase: phrase.into(), detail: None }
     }
 
-    /// What the backend said about it. It must hold no secrets: it is logged.
+    /// What the backend said about it. It must hold no secrets: it is logged, in one line, whatever is in it.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         let mut detail = detail.into();
         detail.truncate(detail.floor_char_boundary(LONGEST_DETAIL));
+        if detail.contains(char::is_control) {
+            detail = detail.replace(char::is_control, " ");
+        }
         self.detail = (!detail.is_empty()).then(|| detail.into_boxed_str());
         self
     }
@@ -133,3 +136,14 @@ impl fmt::Display for Reason {
 }
 
 const LONGEST_DETAIL: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_backend_says_stays_on_one_line() {
+        let reason = Reason::new("http 400").detail("no\r\n2026-11-21 ERROR forged \u{1b}[31m\u{9b}red");
+        assert_eq!(reason.to_string(), "http 400: no  2026-11-21 ERROR forged  [31m red");
+    }
+}

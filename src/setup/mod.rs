@@ -95,7 +95,7 @@
 //! | `AWS_XRAY_SDK_ENABLED` | none; `true` or `false`, also as `y`, `yes`, `t`, `on`, `1` and `n`, `no`, `f`, `off`, `0` | error |
 //! | `AWS_XRAY_SDK_DISABLED` | none; `true` turns it off, whatever else is said | error |
 //! | `AWS_XRAY_DAEMON_ADDRESS` | `127.0.0.1:2000`; see `DaemonAddress` | error |
-//! | `AWS_XRAY_TRACING_NAME` | the service's name | made such as X-Ray takes |
+//! | `AWS_XRAY_TRACING_NAME` | the service's name | warning, made such as X-Ray takes |
 //! | `AWS_XRAY_CONTEXT_MISSING` | `IGNORE_ERROR`; `LOG_ERROR`, `RUNTIME_ERROR`, which logs as well | error |
 //! | `BELVEDERE_XRAY_EXPORTER` | `daemon`; `api`: signed, straight to X-Ray; `none` | error |
 //! | `BELVEDERE_XRAY_SAMPLING_RULES` | the account's rules; the path of a file of AWS's sampling rules, which decide alone | error |

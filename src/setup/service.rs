@@ -2,13 +2,20 @@ use super::{env::Env, pairs::pairs};
 
 /// What the service is called: by `OTEL_SERVICE_NAME`, else by its attribute, else by code, else after its program.
 pub(super) fn service(env: &Env, by_code: Option<String>) -> String {
-    env.text("OTEL_SERVICE_NAME").or_else(|| attribute(env)).or(by_code).unwrap_or_else(unknown)
+    let name = env.text("OTEL_SERVICE_NAME").or_else(|| attribute(env, "service.name"));
+    name.or(by_code).unwrap_or_else(unknown)
 }
 
-fn attribute(env: &Env) -> Option<String> {
+/// Which version of it runs, by its attribute.
+#[cfg(feature = "xray")]
+pub(super) fn version(env: &Env) -> Option<String> {
+    attribute(env, "service.version")
+}
+
+fn attribute(env: &Env, name: &str) -> Option<String> {
     let pairs = pairs(env, ATTRIBUTES, &env.text(ATTRIBUTES)?);
-    let mut names = pairs.into_iter().rev().filter(|(key, value)| key == "service.name" && !value.is_empty());
-    names.next().map(|(_, name)| name)
+    let mut values = pairs.into_iter().rev().filter(|(key, value)| key == name && !value.is_empty());
+    values.next().map(|(_, value)| value)
 }
 
 fn unknown() -> String {

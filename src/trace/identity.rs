@@ -250,8 +250,8 @@ impl Identity {
 
     /// What B3 says of this identity to a callee.
     pub(super) fn b3(&self) -> b3::Header {
-        let Self { trace_id, span_id, sampled, debug, .. } = *self;
-        let decided = sampled.map(b3::Decision::from);
+        let Self { trace_id, span_id, sampled, segment, debug, .. } = *self;
+        let decided = sampled.or(segment).map(b3::Decision::from);
         let decision = if debug { Some(b3::Decision::Debug) } else { decided };
         // OpenTelemetry forbids to send the parent's parent.
         b3::Header { ids: Some(b3::Ids { trace_id, span_id, parent_id: None }), decision }

@@ -1,10 +1,11 @@
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context as Task, Poll},
 };
 
 use futures_core::Stream;
-use opentelemetry::Context;
+use opentelemetry::{Context, ContextGuard};
 use pin_project_lite::pin_project;
 
 /// Carries the scope of the exchange that this code runs in into work that runs elsewhere: tasks, threads, streams.
@@ -42,7 +43,7 @@ pin_project! {
         // What ends in the middle ends in scope.
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            let _guard = this.context.clone().attach();
+            let _guard = attach(this.context.clone());
             this.inner.set(None);
         }
     }
@@ -114,6 +115,11 @@ impl<S: Stream> Stream for Scoped<S> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.inner.as_ref().expect(DROPPED).size_hint()
     }
+}
+
+/// Makes a context the current one, unless the thread is ending: what is dropped then is dropped in none.
+pub(crate) fn attach(context: Context) -> Option<ContextGuard> {
+    catch_unwind(AssertUnwindSafe(|| context.attach())).ok()
 }
 
 const DROPPED: &str = "it is dropped with its scope alone";

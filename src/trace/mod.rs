@@ -49,6 +49,7 @@ mod propagation;
 mod scope;
 pub mod w3c;
 
+pub(crate) use self::in_scope::attach;
 pub use self::{
     id::{Amzn, SpanId, TraceId},
     identity::{AmznAnswer, Identity, Other},

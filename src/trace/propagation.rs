@@ -101,7 +101,8 @@ impl Propagation {
         }
     }
 
-    /// Adds what `X-Amzn-Trace-Id` says of the same trace to an identity that was decided without that header.
+    /// Adds what `X-Amzn-Trace-Id` says to an identity that was decided without that header: of the same trace, or of another
+    /// one, which is noted.
     #[cfg(feature = "xray")]
     pub(crate) fn join(&self, identity: Identity, headers: &HeaderMap) -> Identity {
         let unread = identity.amzn().is_none() && self.has(Propagator::XRay);
@@ -109,11 +110,10 @@ impl Propagation {
             return identity;
         }
         let Some(header) = amzn::Header::read(headers) else { return identity };
-        if header.root != Some(identity.trace_id()) {
-            return identity;
-        }
-        let mut identity = identity;
-        if self.passes_on() {
+        let named = Identity::of_amzn(&header);
+        let mut identity =
+            if identity.other().is_none() { identity.and_other(named.as_ref()) } else { identity };
+        if self.passes_on() && header.root == Some(identity.trace_id()) {
             identity.and_amzn_decision(header.sampled);
         }
         identity.and_amzn(Some(header))

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::document::Parts;
 use crate::{
-    aws::{Client, ClientError, ServiceError},
+    aws::{Client, ClientError, ServiceError, code_name},
     outbox::{Batch, Destination, Limits, Reason, SendError},
     transport::Answer,
 };
@@ -204,7 +204,8 @@ impl Unprocessed {
                 Some(record) => drop(self.records.insert(record)),
                 None => self.unknown += 1,
             }
-            *self.codes.entry(error_code.unwrap_or_else(|| UNPROCESSED.to_owned())).or_default() += 1;
+            let code = error_code.and_then(|code| code_name(&code));
+            *self.codes.entry(code.unwrap_or_else(|| UNPROCESSED.to_owned())).or_default() += 1;
             self.words = self.words.take().or(message);
         }
     }

@@ -9,7 +9,7 @@ use opentelemetry::Context;
 use pin_project_lite::pin_project;
 
 use super::{Live, Name, OpenSubsegment, current};
-use crate::{exchange::Blame, observe::message};
+use crate::{exchange::Blame, observe::message, trace::attach};
 
 pin_project! {
     /// A future that runs in a subsegment. Made by [`capture`] and [`OpenSubsegment::capture`].
@@ -24,7 +24,7 @@ pin_project! {
         // What ends in the middle ends in its subsegment.
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            let _guard = this.run.context().map(|context| context.clone().attach());
+            let _guard = this.run.context().and_then(|context| attach(context.clone()));
             this.inner.set(None);
             this.run.cancel();
         }
@@ -59,11 +59,19 @@ impl<F: Future> Future for Captured<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        let inner = this.inner.as_pin_mut().expect("it is dropped with its subsegment alone");
-        let Some(context) = this.run.begin() else { return inner.poll(task) };
+        let mut this = self.project();
+        let mut poll = || {
+            let inner = this.inner.as_mut().as_pin_mut().expect("it is not polled when it is over");
+            let polled = inner.poll(task);
+            if polled.is_ready() {
+                // What it has given up ends in its subsegment.
+                this.inner.set(None);
+            }
+            polled
+        };
+        let Some(context) = this.run.begin() else { return poll() };
         let guard = context.attach();
-        let polled = catch_unwind(AssertUnwindSafe(|| inner.poll(task)));
+        let polled = catch_unwind(AssertUnwindSafe(poll));
         drop(guard);
         match polled {
             Ok(polled) => {
@@ -121,10 +129,9 @@ impl Run {
 
     /// Whoever waited for it has given up.
     fn cancel(&mut self) {
-        if let Self::Runs { open, .. } = self {
-            open.metadata(NAMESPACE, "canceled", true);
+        if let Self::Runs { open, .. } = mem::replace(self, Self::Over) {
+            open.canceled();
         }
-        *self = Self::Over;
     }
 }
 
@@ -188,5 +195,3 @@ where
         result
     })
 }
-
-const NAMESPACE: &str = super::Losses::NAMESPACE;

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Error,
     exchange::{self, Code, End, Hosts, Tally, is_grpc},
-    observe::{Observation, Observe, Observer},
+    observe::{Observation, Observe, Observer, quietly},
     trace::{Identity, Propagation, Propagator, Scope},
 };
 
@@ -175,9 +175,10 @@ impl Observer for XRayClientLayer {
         let stem = live.as_ref().and_then(Live::stem);
         let Some(identity) = identify(scope, stem) else {
             missing::note();
+            options.hide(request);
             return None;
         };
-        options.tell(&identity, request);
+        options.tell(&identity, stem, request);
         let stem = stem?.begin(identity.span_id(), options.name(request));
         stem.edit(|part| options.describe(request, part));
         scope.activate(Live::of(stem.clone()).context(scope.context()));
@@ -218,12 +219,25 @@ impl ClientOptions {
     }
 
     /// Writes the trace into the request's headers, or keeps it from who is not to know it.
-    fn tell(&self, identity: &Identity, request: &mut request::Parts) {
-        if self.excludes(request) {
-            Propagation::remove(&mut request.headers);
-        } else {
-            self.propagation.inject(identity, &mut request.headers);
+    fn tell(&self, identity: &Identity, stem: Option<&Arc<Stem>>, request: &mut request::Parts) {
+        if self.hide(request) {
+            return;
         }
+        self.propagation.inject(identity, &mut request.headers);
+        // The active span may be of another trace than the segment.
+        let apart = stem.filter(|stem| stem.trace_id() != identity.trace_id());
+        if let Some(stem) = apart.filter(|_| self.propagation.has(Propagator::XRay)) {
+            stem.header(identity.span_id()).inject(&mut request.headers);
+        }
+    }
+
+    /// Removes all of a trace from the headers if the host is not to know it, and says whether that is so.
+    fn hide(&self, request: &mut request::Parts) -> bool {
+        let hidden = self.excludes(request);
+        if hidden {
+            Propagation::remove(&mut request.headers);
+        }
+        hidden
     }
 
     fn excludes(&self, request: &request::Parts) -> bool {
@@ -304,11 +318,13 @@ impl Observation for CalledSubsegment {
         let end = if self.grpc { end.of_call(self.status, self.code) } else { end };
         let (status, response) = (self.status(end), self.response.take());
         match end {
-            End::Failed { error } => self.stem.fault(Cause::failure(error)),
+            // What an error says is the user's code; should it panic, the subsegment is sent without it.
+            End::Failed { error } => drop(quietly(|| self.stem.fault(Cause::failure(error)))),
             End::Panicked { message } => self.stem.fault(Cause::panic(message)),
             _ => {}
         }
-        self.stem.end(Some(tally.duration), |part| {
+        // The exchange may have begun in a layer further out, long before this call.
+        self.stem.end(None, |part| {
             let entity = part.entity_mut();
             entity.status |= status;
             if let (Some(http), Some(mut response)) = (&mut entity.http, response) {

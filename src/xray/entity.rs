@@ -202,6 +202,7 @@ impl Entity {
             + capacity.map_or(0, |capacity| capacity.len())
             + self.annotations.size()
             + self.metadata.size()
+            + self.metadata.overhead()
     }
 }
 

@@ -52,6 +52,11 @@ impl Json {
         self.cut
     }
 
+    /// About how many bytes it takes in memory besides its texts: a list of zeros takes much more than its JSON does.
+    pub(super) fn overhead(&self) -> usize {
+        nodes(&self.value) * size_of::<Value>()
+    }
+
     /// Makes it a text of at most so many bytes, if it takes more and they are enough for two quotes.
     pub(super) fn shorten(&mut self, most: usize) {
         if self.len <= most {
@@ -88,6 +93,16 @@ impl io::Write for Count {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// How many values there are in a value, itself among them.
+fn nodes(value: &Value) -> usize {
+    let inner = match value {
+        Value::Array(values) => values.iter().map(nodes).sum(),
+        Value::Object(map) => map.values().map(|value| 2 * nodes(value)).sum(),
+        _ => 0,
+    };
+    1 + inner
 }
 
 /// How many bytes a value takes as JSON.
@@ -147,6 +162,14 @@ mod tests {
         let list = Json::new(vec!["item"; 100_000]);
         assert!(list.is_cut() && list.len() <= Json::MOST);
         assert!(list.value().as_str().unwrap().starts_with(r#"["item","item""#));
+    }
+
+    #[test]
+    fn a_list_of_zeros_is_known_to_take_more_than_its_text() {
+        let zeros = Json::new(vec![0; 1_000]);
+        assert_eq!(zeros.len(), 2_001);
+        assert!(zeros.overhead() >= 1_000 * size_of::<Value>());
+        assert!(Json::new("x".repeat(1_000)).overhead() <= 64);
     }
 
     #[test]

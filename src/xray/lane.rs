@@ -1,5 +1,7 @@
 use std::{fmt, sync::Arc};
 
+use http::uri::Authority;
+
 use super::{Api, Daemon, Document};
 use crate::outbox::{Lane, Outbox};
 
@@ -31,7 +33,8 @@ impl SegmentLane {
 
     /// By signed requests to X-Ray itself; named after its host: `xray xray.eu-west-1.amazonaws.com`.
     pub fn api(outbox: &Outbox, api: Api) -> Self {
-        let name = format!("xray {}", api.client().endpoint().host().unwrap_or_default());
+        let authority = api.client().endpoint().authority();
+        let name = format!("xray {}", authority.map(Authority::as_str).unwrap_or_default());
         Self { lanes: Arc::new([outbox.lane(name, api.destination())]) }
     }
 

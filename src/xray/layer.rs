@@ -56,7 +56,8 @@ impl XRayLayer {
     /// becomes the name, without its port and in lower case: `Shop.example.com:8080` is asked as `shop.example.com`.
     ///
     /// Anybody can send any host, so a pattern should be as narrow as the service's own names: `*.example.com`. The first 200
-    /// hosts become names; after them, and where a host is no possible [`Name`], the service's name stays.
+    /// hosts become names; after them, and where a host is no possible [`Name`], the service's name stays. A host that a
+    /// pattern spells out, as `shop.example.com` does, always becomes one: strangers cannot use up its place.
     ///
     /// ```
     /// use belvedere::{outbox::Outbox, xray::XRayLayer};
@@ -124,6 +125,9 @@ impl XRayLayer {
     }
 
     /// What a caller may decide about the trace. Default: all.
+    ///
+    /// Where an `OtelLayer` is further out, the trace is the one that it believes in; a decision that only that one believes
+    /// counts for its spans alone.
     #[must_use]
     pub fn trust(mut self, trust: TrustIncoming) -> Self {
         let options = self.options_mut();

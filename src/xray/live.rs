@@ -5,7 +5,7 @@ use opentelemetry::Context;
 use serde::Serialize;
 
 use super::{
-    Cause, Name, OpenSubsegment, Status, Subsegment, SubsegmentGuard, Text, missing,
+    Cause, Json, Name, OpenSubsegment, Status, Subsegment, SubsegmentGuard, Text, missing,
     stem::{Part, Stem},
 };
 use crate::{
@@ -70,7 +70,7 @@ impl Live {
     /// The header `X-Amzn-Trace-Id` for whomever is called from it, where no layer of this crate writes it: for a queue's
     /// message, or a client of another kind.
     pub fn header(&self) -> Option<HeaderValue> {
-        self.0.as_ref().map(|stem| stem.header().to_value())
+        self.0.as_ref().map(|stem| stem.header(stem.id()).to_value())
     }
 
     /// Adds an annotation, which X-Ray indexes, or replaces it. See [`Annotations`](super::Annotations) for keys and values.
@@ -78,7 +78,9 @@ impl Live {
     /// [`exchange::Annotations`](crate::exchange::Annotations) are the request's own, for every backend; this is for one
     /// part of it, and for X-Ray alone.
     pub fn annotate(&self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
-        self.edit(|part| part.entity_mut().annotations.insert(key, value));
+        let Some(stem) = &self.0 else { return };
+        let (key, value) = (key.into(), value.into());
+        stem.edit(|part| part.entity_mut().annotations.insert(key, value));
     }
 
     /// Adds metadata under a namespace, which X-Ray shows, or replaces it. See [`Metadata`](super::Metadata) for bounds.
@@ -88,7 +90,10 @@ impl Live {
         key: impl Into<Cow<'static, str>>,
         value: impl Serialize,
     ) {
-        self.edit(|part| part.entity_mut().metadata.insert(namespace, key, value));
+        let Some(stem) = &self.0 else { return };
+        // Before the lock: how a value is written is the user's code, which may be traced, or slow.
+        let (namespace, key, value) = (namespace.into(), key.into(), Json::new(value));
+        stem.edit(|part| part.entity_mut().metadata.add(namespace, key, value));
     }
 
     /// Says who asks. It goes onto the segment, wherever it is said, and X-Ray indexes it.
@@ -98,14 +103,34 @@ impl Live {
         }
     }
 
-    /// Makes it a fault, with this error and all that caused it for the reason: an error, one in a box, or one of anyhow's
-    /// or eyre's.
+    /// Adds an error, and all that caused it, as the reason of a fault: an error, one in a box, or one of anyhow's or eyre's.
+    ///
+    /// A subsegment is a fault then, and so is a segment, unless it is answered with a status that is the caller's error, from
+    /// 400 to 499. [`blame`](Self::blame) says it otherwise.
     ///
     /// An error that a part of it has told of already is referred to by its id, as AWS's SDKs do. The marker `M` is always
     /// inferred.
     pub fn record_error<M>(&self, error: &(impl Blame<M> + ?Sized)) {
         if let Some(stem) = &self.0 {
-            stem.fault(Cause::of(error.blamed()));
+            stem.record(Cause::of(error.blamed()));
+        }
+    }
+
+    /// Adds an error, and all that caused it, with these flags: a call that was refused is [`Status::ERROR`] and no fault.
+    ///
+    /// ```
+    /// use belvedere::xray::{self, Status};
+    ///
+    /// # fn check() -> std::io::Result<()> { Ok(()) }
+    /// let step = xray::subsegment("check");
+    /// if let Err(error) = check() {
+    ///     step.blame(&error, Status::ERROR);
+    /// }
+    /// ```
+    pub fn blame<M>(&self, error: &(impl Blame<M> + ?Sized), status: Status) {
+        if let Some(stem) = &self.0 {
+            stem.edit(|part| part.entity_mut().status |= status);
+            stem.blame(Cause::of(error.blamed()));
         }
     }
 

@@ -68,6 +68,11 @@ impl Metadata {
         self.len
     }
 
+    /// About how many bytes it takes in memory besides what it takes when it is written.
+    pub(super) fn overhead(&self) -> usize {
+        self.iter().map(|(_, _, value)| value.overhead()).sum()
+    }
+
     /// Cuts it down to about so many bytes: the largest values become texts, then the last are dropped.
     pub(super) fn shrink(&mut self, most: usize) -> Losses {
         let mut losses = Losses::default();
@@ -90,7 +95,7 @@ impl Metadata {
         losses
     }
 
-    fn add(&mut self, mut namespace: Cow<'static, str>, mut key: Cow<'static, str>, value: Json) {
+    pub(super) fn add(&mut self, mut namespace: Cow<'static, str>, mut key: Cow<'static, str>, value: Json) {
         if let Some(name) = namespace.strip_prefix(RESERVED) {
             namespace = Cow::Owned(format!("AWS_{name}"));
         }

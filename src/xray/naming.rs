@@ -33,12 +33,13 @@ impl Naming {
 
     fn of_host(&self, host: &str) -> Option<Name> {
         let host = host.strip_suffix('.').unwrap_or(host);
-        self.hosts.iter().find(|pattern| pattern.matches(host))?;
+        let mut patterns = self.hosts.iter().filter(|pattern| pattern.matches(host)).peekable();
+        patterns.peek()?;
         let name = Name::from(host.to_ascii_lowercase());
         // What a name cannot hold is no host, or not the one that was asked for.
         let is_whole = name.eq_ignore_ascii_case(host);
-        is_whole.then(|| self.admitted.admit(&name))??;
-        Some(name)
+        (is_whole && (patterns.any(Pattern::is_plain) || self.admitted.admit(&name).is_some()))
+            .then_some(name)
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     exchange::{self, Annotations, Code, End, HandlerError, Tally, is_grpc, may_be_grpc},
-    observe::{Observation, Observer},
+    observe::{Observation, Observer, quietly},
     trace::{AmznAnswer, Identity, Other, Scope},
 };
 
@@ -83,9 +83,14 @@ fn decide(
     scope: &mut Scope,
 ) -> (Identity, Sampling) {
     let surrounding = scope.surrounding().cloned();
+    let joins = scope.identity().is_some();
     let begin = || options.propagation.identify(&request.headers, surrounding.as_ref());
     let identity = scope.identify(begin).clone();
-    let identity = options.propagation.join(identity, &request.headers);
+    let mut identity = options.propagation.join(identity, &request.headers);
+    if joins && identity.is_remote() && !options.propagation.passes_on() {
+        // The layer further out lets callers decide, this one does not.
+        identity = identity.sample_segment(None);
+    }
     let asked = sampler::Request::of(request).service(name);
     let asked = options.origin().map_or(asked, |origin| asked.service_type(origin.as_str()));
     let of_spans = || identity.sampled().filter(|_| options.one_decision);
@@ -108,7 +113,13 @@ impl Recorded {
         identity: &Identity,
         sampling: Sampling,
     ) -> Self {
-        let segment = segment(options, request, name, scope, identity, sampling);
+        let mut segment = segment(options, request, name, scope, identity, sampling);
+        if !identity.is_remote() {
+            // A service in its caller's own process is a part of what is current there.
+            let within =
+                Live::within(scope.context()).filter(|live| live.trace_id() == Some(segment.trace_id));
+            segment.parent_id = within.and_then(|live| live.id()).or(segment.parent_id);
+        }
         let header = identity.amzn().cloned().unwrap_or_default();
         let stem = Stem::segment(segment, header, options.lane.clone(), (scope.started(), scope.began()));
         Self { stem, annotations: scope.annotations().clone(), response: None, error: None }
@@ -116,11 +127,12 @@ impl Recorded {
 
     fn end(self, end: End<'_>, status: Status, tally: &Tally) {
         let Self { stem, annotations, response, error } = self;
+        // What an error says is the user's code; should it panic, the segment is sent without it.
         if let Some(error) = error.filter(|_| status.error || status.fault) {
-            stem.blame(Cause::error(error.error()));
+            quietly(|| stem.blame(Cause::error(error.error())));
         }
         match end {
-            End::Failed { error } => stem.fault(Cause::failure(error)),
+            End::Failed { error } => drop(quietly(|| stem.fault(Cause::failure(error)))),
             End::Panicked { message } => stem.fault(Cause::panic(message)),
             End::Canceled => {
                 stem.edit(|part| part.entity_mut().add_cause(Exception::new(CANCELED, LEFT).into()));

@@ -66,6 +66,14 @@ impl OpenSubsegment {
             stem.fault(super::Cause::panic(message));
         }
     }
+
+    /// Ends it before what runs in it is over. That may be for a panic, but then for another one's.
+    pub(super) fn canceled(self) {
+        self.live.metadata(super::Losses::NAMESPACE, "canceled", true);
+        if let Some(stem) = self.live.stem() {
+            stem.end(None, |_| {});
+        }
+    }
 }
 
 impl Deref for OpenSubsegment {

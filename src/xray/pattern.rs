@@ -16,6 +16,11 @@ impl Pattern {
         Self::new(ANY)
     }
 
+    /// Whether it stands for one text alone.
+    pub(super) fn is_plain(&self) -> bool {
+        !self.0.contains(['*', '?'])
+    }
+
     /// Whether it matches all of `text`. It takes at most as many steps as the pattern has characters, for each of the
     /// text's.
     pub(super) fn matches(&self, text: &str) -> bool {

@@ -1,5 +1,5 @@
 use std::{
-    fmt,
+    fmt, slice,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -42,6 +42,8 @@ struct State {
     part: Option<Part>,
     parent: Option<Arc<Stem>>,
     began: Instant,
+    /// Whether an error was recorded on a segment, whose status is not known before its end.
+    recorded: bool,
     /// The last exception that a part of it told of.
     told: Option<Told>,
     /// The ids of calls in it that another layer had decided.
@@ -98,11 +100,11 @@ impl Stem {
         self.trunk.trace_id
     }
 
-    /// What tells a service that is called from here about the trace.
-    pub(super) fn header(&self) -> amzn::Header {
+    /// What tells a service that is called from here, by the subsegment `parent`, about the trace.
+    pub(super) fn header(&self, parent: SpanId) -> amzn::Header {
         let mut header = self.trunk.header.clone();
         header.root = Some(self.trunk.trace_id);
-        header.parent = Some(self.id);
+        header.parent = Some(parent);
         header.sampled = Some(amzn::Decision::Yes);
         header
     }
@@ -115,6 +117,16 @@ impl Stem {
     /// Says who asks; the segment tells it when it is over.
     pub(super) fn user(&self, user: Text) {
         *self.trunk.user.lock().unwrap_or_else(PoisonError::into_inner) = Some(user);
+    }
+
+    /// Adds an error that was recorded. It makes a subsegment a fault, and a segment unless that was the caller's error.
+    pub(super) fn record(&self, cause: Cause) {
+        self.locked(|state| match &mut state.part {
+            Some(Part::Subsegment(subsegment)) => subsegment.entity.status |= Status::FAULT,
+            Some(Part::Segment(_)) => state.recorded = true,
+            None => {}
+        });
+        self.blame(cause);
     }
 
     /// Makes it a fault, with the reason.
@@ -149,16 +161,24 @@ impl Stem {
     pub(super) fn end(&self, elapsed: Option<Duration>, last: impl FnOnce(&mut Part)) {
         let ended = self.locked(|state| {
             let part = state.part.take()?;
-            Some((part, state.parent.take(), state.told.take(), state.began.elapsed()))
+            let since = state.began.elapsed();
+            Some((part, state.parent.take(), state.told.take(), since, state.recorded))
         });
-        let Some((mut part, parent, told, since)) = ended else { return };
+        let Some((mut part, parent, told, since, recorded)) = ended else { return };
         part.entity_mut().end(elapsed.unwrap_or(since));
         last(&mut part);
+        if recorded && !part.entity_mut().status.error {
+            part.entity_mut().status |= Status::FAULT;
+        }
         part.refer(told.as_ref());
         match (part, parent) {
             (Part::Segment(mut segment), _) => {
                 let user = self.trunk.user.lock().unwrap_or_else(PoisonError::into_inner).take();
                 segment.user = user.or(segment.user);
+                // What is still open goes on without it.
+                if Arc::strong_count(&self.trunk) > 1 {
+                    self.trunk.leave(&segment.subsegments);
+                }
                 self.trunk.lane.push(Document::Segment(segment));
             }
             (Part::Subsegment(subsegment), Some(parent)) => {
@@ -180,7 +200,7 @@ impl Stem {
             None
         });
         let Some(subsegment) = left else { return };
-        self.trunk.held.fetch_sub(size, Ordering::Relaxed);
+        self.trunk.leave(slice::from_ref(&subsegment));
         let independent = Independent { trace_id: self.trunk.trace_id, parent_id: self.id, subsegment };
         self.trunk.lane.push(Document::from(independent));
     }
@@ -206,13 +226,24 @@ impl Trunk {
     fn at(&self, moment: Instant) -> SystemTime {
         self.started + moment.saturating_duration_since(self.began)
     }
+
+    /// Notes that these, with all that is in them, wait no longer.
+    fn leave(&self, subsegments: &[Subsegment]) {
+        let mut rest: Vec<_> = subsegments.iter().collect();
+        while let Some(next) = rest.pop() {
+            let less = |held: usize| Some(held.saturating_sub(next.size()));
+            // What a user has put in was never counted.
+            let _ = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+            rest.extend(next.subsegments.iter());
+        }
+    }
 }
 
 // ===== impl State =====
 
 impl State {
     fn new(part: Part, parent: Option<Arc<Stem>>, began: Instant) -> Self {
-        Self { part: Some(part), parent, began, told: None, called: Vec::new() }
+        Self { part: Some(part), parent, began, recorded: false, told: None, called: Vec::new() }
     }
 }
 
@@ -248,9 +279,10 @@ impl Part {
 impl Told {
     /// What a subsegment tells of: an exception of its own, or the one that a part of it told of.
     fn by(subsegment: &Subsegment, of_part: Option<Self>) -> Option<Self> {
-        match subsegment.entity.cause.as_ref()? {
-            Cause::Id(id) => of_part.filter(|told| told.id == *id),
-            Cause::Exceptions(cause) => {
+        match &subsegment.entity.cause {
+            None => of_part,
+            Some(Cause::Id(id)) => of_part.filter(|told| told.id == *id),
+            Some(Cause::Exceptions(cause)) => {
                 let Exception { id, type_name, message, .. } = cause.exceptions.first()?.clone();
                 Some(Self { id, type_name, message })
             }

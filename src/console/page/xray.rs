@@ -16,7 +16,7 @@ pub(super) fn pane(state: &State, store: &Store, trace: &Trace, parts: &Parts, a
     let nodes = parts.tree();
     html! {
         section.waterfall.xray aria-label="X-Ray" {
-            div.axis { span { b { "X-Ray" } " " code { (trace.id().xray()) } } (axis.ticks()) }
+            div.axis { span { "X-Ray segment" } (axis.ticks()) }
             ol #segments.lines {
                 @for node in nodes.iter().take(SHOWN) { (line(store, parts, axis, *node)) }
             }

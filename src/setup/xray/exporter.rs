@@ -1,9 +1,9 @@
-use super::env::Env;
+use super::{env::Env, given::Given};
 use crate::{
     Error,
     aws::{Client, Service},
     outbox::Outbox,
-    xray::{Api, Daemon, DaemonAddress, SegmentLane},
+    xray::{Api, DaemonAddress, SegmentLane},
 };
 
 /// Where segments go, by `BELVEDERE_XRAY_EXPORTER`.
@@ -21,11 +21,12 @@ impl Exporter {
     /// # Errors
     ///
     /// When it is none of these, a daemon's address is none, or X-Ray itself cannot be reached for want of a region.
-    pub(super) fn read(env: &Env) -> Result<Self, Error> {
-        let word = env.text(EXPORTER).unwrap_or_else(|| DAEMON.to_owned());
+    pub(super) fn read(env: &Env, given: Option<&Client>) -> Result<Self, Error> {
+        let default = if given.is_some() { API } else { DAEMON };
+        let word = env.text(EXPORTER).unwrap_or_else(|| default.to_owned());
         match word.to_ascii_lowercase().as_str() {
             DAEMON => DaemonAddress::lookup(env.lookup()).map(Self::Daemon),
-            API => Client::lookup(Service::XRAY, env.lookup()).map(|client| Self::Api(Box::new(client))),
+            API => api(env, given).map(|client| Self::Api(Box::new(client))),
             NONE => Ok(Self::None),
             _ => Err(Error::invalid(EXPORTER, &word, "write daemon, api or none")),
         }
@@ -40,17 +41,23 @@ impl Exporter {
         }
     }
 
-    /// Opens the lanes, to here and to those further daemons.
-    pub(super) fn lane(&self, outbox: &Outbox, also: &[DaemonAddress]) -> SegmentLane {
-        let daemon = |address: &DaemonAddress| SegmentLane::daemon(outbox, Daemon::new(address.clone()));
+    /// Opens the lanes, to here and to the further daemons.
+    pub(super) fn lane(&self, outbox: &Outbox, given: &Given) -> SegmentLane {
+        let daemon = |address: &DaemonAddress| SegmentLane::daemon(outbox, given.daemon(address.clone()));
         let own = match self {
             Self::Daemon(Some(address)) => daemon(address),
-            Self::Daemon(None) if also.is_empty() => daemon(&DaemonAddress::default()),
+            Self::Daemon(None) if given.also.is_empty() => daemon(&DaemonAddress::default()),
             Self::Api(client) => SegmentLane::api(outbox, Api::new((**client).clone())),
             Self::Daemon(None) | Self::None => SegmentLane::none(),
         };
-        also.iter().fold(own, |lane, address| lane.and(daemon(address)))
+        given.also.iter().fold(own, |lane, address| lane.and(daemon(address)))
     }
+}
+
+/// The client that code has given, or one by the environment.
+fn api(env: &Env, given: Option<&Client>) -> Result<Client, Error> {
+    let by_env = || Client::lookup(Service::XRAY, env.lookup());
+    given.cloned().map_or_else(by_env, Ok)
 }
 
 /// What names where segments go, and is read only where they are made.

@@ -1,8 +1,9 @@
 use super::{exporter::Exporter, plan::Plan};
 use crate::{
     Error,
+    aws::Client,
     setup::{Setup, env::Env},
-    xray::DaemonAddress,
+    xray::{Daemon, DaemonAddress},
 };
 
 /// What code has said.
@@ -11,6 +12,10 @@ pub(in crate::setup) struct Given {
     pub(super) on: Option<bool>,
     /// Further daemons, such as that of a console.
     pub(super) also: Vec<DaemonAddress>,
+    /// What posts to X-Ray itself.
+    pub(super) api: Option<Client>,
+    /// How many datagrams at once, and how many a second.
+    pub(super) pace: Option<(usize, usize)>,
 }
 
 // ===== impl Setup =====
@@ -41,6 +46,36 @@ impl Setup {
         self
     }
 
+    /// How fast datagrams go to each daemon: `burst` at once, and `per_second` in the long run. Default: as fast as the
+    /// smallest daemon takes them, 36 a second, which is 700 requests a second by X-Ray's own sampling.
+    ///
+    /// More is for a daemon with more memory, and for a console; [`Daemon::pace`] says how much. It does not help with
+    /// `BELVEDERE_XRAY_EXPORTER=api`, which has no pace.
+    pub fn xray_pace(mut self, burst: usize, per_second: usize) -> Self {
+        self.xray.pace = Some((burst, per_second));
+        self
+    }
+
+    /// Sends segments to X-Ray itself by this client, unless `BELVEDERE_XRAY_EXPORTER` says otherwise, and asks for sampling
+    /// rules by it: for credentials of AWS's own SDK, such as those of a profile, of single sign-on, or of IAM roles for
+    /// service accounts. X-Ray is on then, unless it is said to be off.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "aws-config")]
+    /// # async fn run() -> Result<(), belvedere::Error> {
+    /// use belvedere::{Setup, aws::{Client, Service}};
+    ///
+    /// let config = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
+    /// let xray = Client::from_sdk_config(Service::XRAY, &config)?.build()?;
+    /// let belvedere = Setup::from_env().xray_api(xray).start()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn xray_api(mut self, client: Client) -> Self {
+        self.xray.api = Some(client);
+        self
+    }
+
     /// Whether the environment itself says where segments go: a daemon, or X-Ray itself.
     pub fn names_daemon(&self) -> bool {
         Exporter::is_named(&self.env)
@@ -50,6 +85,15 @@ impl Setup {
 // ===== impl Given =====
 
 impl Given {
+    /// The daemon there.
+    pub(super) fn daemon(&self, address: DaemonAddress) -> Daemon {
+        let daemon = Daemon::new(address);
+        match self.pace {
+            Some((burst, per_second)) => daemon.pace(burst, per_second),
+            None => daemon,
+        }
+    }
+
     /// # Errors
     ///
     /// When a switch is neither on nor off; and where X-Ray is on, when a daemon's address is none, a region is missing,

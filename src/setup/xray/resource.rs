@@ -2,24 +2,26 @@ use super::env::Env;
 use crate::{
     Error,
     outbox::Outbox,
+    setup::service::version,
     xray::{
         XRayLayer,
         plugins::{Plugin, Plugins, PluginsBuilder},
     },
 };
 
-/// What the service runs on, and where its lines are.
+/// What the service is and runs on, and where its lines are.
 #[derive(Debug)]
 pub(super) struct Resource {
     /// None where nobody is asked.
     plugins: Option<PluginsBuilder>,
     log_groups: Vec<String>,
+    version: Option<String>,
 }
 
 // ===== impl Resource =====
 
 impl Resource {
-    /// By `BELVEDERE_XRAY_PLUGINS` and `BELVEDERE_XRAY_LOG_GROUPS`.
+    /// By `BELVEDERE_XRAY_PLUGINS`, `BELVEDERE_XRAY_LOG_GROUPS`, and `service.version` of `OTEL_RESOURCE_ATTRIBUTES`.
     ///
     /// # Errors
     ///
@@ -29,12 +31,14 @@ impl Resource {
         let plugins = if plugins.is_empty() { None } else { Some(Plugins::lookup(plugins, env.lookup())?) };
         let log_groups = env.text(LOG_GROUPS).unwrap_or_default();
         let log_groups = log_groups.split(',').map(str::trim).filter(|group| !group.is_empty());
-        Ok(Self { plugins, log_groups: log_groups.map(str::to_owned).collect() })
+        let (log_groups, version) = (log_groups.map(str::to_owned).collect(), version(env));
+        Ok(Self { plugins, log_groups, version })
     }
 
     /// Lets the plugins ask, and has the layer say what they find.
     pub(super) fn describe(self, layer: XRayLayer, outbox: &Outbox) -> XRayLayer {
-        let Self { plugins, log_groups } = self;
+        let Self { plugins, log_groups, version } = self;
+        let layer = version.into_iter().fold(layer, XRayLayer::version);
         let layer = log_groups.into_iter().fold(layer, XRayLayer::log_group);
         match plugins {
             Some(plugins) => layer.plugins(plugins.start(outbox)),

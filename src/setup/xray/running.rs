@@ -2,7 +2,7 @@
 use crate::xray::sampler::SpanSampler;
 use crate::{
     setup::{Belvedere, BelvedereClientLayer, BelvedereLayer},
-    xray::{Sampler, XRayClientLayer, XRayLayer},
+    xray::{Name, Sampler, XRayClientLayer, XRayLayer},
 };
 
 /// The layers, and what samples spans.
@@ -12,16 +12,13 @@ pub(in crate::setup) struct Running {
     client_layer: Option<XRayClientLayer>,
     /// With the service's name.
     #[cfg_attr(not(feature = "otel"), allow(dead_code, reason = "there are no spans"))]
-    rules: Option<(Sampler, String)>,
+    rules: Option<(Sampler, Name)>,
 }
 
 // ===== impl Running =====
 
 impl Running {
-    pub(super) fn new(
-        layers: Option<(XRayLayer, XRayClientLayer)>,
-        rules: Option<(Sampler, String)>,
-    ) -> Self {
+    pub(super) fn new(layers: Option<(XRayLayer, XRayClientLayer)>, rules: Option<(Sampler, Name)>) -> Self {
         let (layer, client_layer) = layers.unzip();
         Self { layer, client_layer, rules }
     }
@@ -41,7 +38,7 @@ impl Running {
     /// What samples spans, where they are sampled as segments are.
     #[cfg(feature = "otel")]
     pub(in crate::setup) fn rules(&self) -> Option<SpanSampler> {
-        self.rules.clone().map(|(sampler, name)| SpanSampler::new(sampler, name))
+        self.rules.clone().map(|(sampler, name)| SpanSampler::new(sampler, name.as_str()))
     }
 }
 

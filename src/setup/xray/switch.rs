@@ -20,7 +20,9 @@ impl Switch {
     /// When one of the environment's is neither on nor off.
     pub(super) fn read(env: &Env, given: &Given) -> Result<Self, Error> {
         let (enabled, disabled) = (read(env, ENABLED)?, read(env, DISABLED)?);
-        let is_named = !given.also.is_empty() || NAMED.iter().any(|name| env.text(name).is_some());
+        let is_named = given.api.is_some()
+            || !given.also.is_empty()
+            || NAMED.iter().any(|name| env.text(name).is_some());
         Ok(match (disabled, enabled, given.on) {
             (Some(true), _, _) => Self::Off(format!("{DISABLED} is true")),
             (_, Some(false), _) => Self::Off(format!("{ENABLED} is false")),

@@ -104,6 +104,19 @@ async fn an_unprocessed_document_without_an_id_is_counted_too() {
 }
 
 #[tokio::test]
+async fn a_code_that_is_none_is_not_counted_under() {
+    for code in ["Invalid\n2026-11-21 ERROR forged", "\u{1b}[2J", "", &"x".repeat(10_000)] {
+        let unprocessed = json!({"UnprocessedTraceSegments": [{"Id": "1", "ErrorCode": code}]});
+        let (_, outbox, lane) = open(move |_| answer(200, unprocessed.to_string())).await;
+        lane.push(segment("1"));
+        assert!(outbox.flush(LONG).await);
+        let report = outbox.shutdown(LONG).await;
+        let phrase = report.lanes[0].lost.keys().next().unwrap();
+        assert!(phrase == "unprocessed" || *phrase == "x".repeat(64), "{phrase}");
+    }
+}
+
+#[tokio::test]
 async fn two_lost_parts_of_a_document_are_one_lost_document() {
     let unprocessed = |id: &str| json!({"Id": id, "ErrorCode": "InvalidId"});
     let body = json!({"UnprocessedTraceSegments": [unprocessed("1"), unprocessed("2")]});

@@ -1,4 +1,5 @@
 use std::{
+    collections::HashMap,
     fmt,
     sync::{
         Arc, Mutex, PoisonError, RwLock, Weak,
@@ -59,9 +60,12 @@ impl Central {
         let mut rules: Vec<_> = rules.collect();
         rules.sort_by(|one, other| one.order().cmp(&other.order()));
         let mut present = self.rules.write().unwrap_or_else(PoisonError::into_inner);
+        let mut earlier: HashMap<_, _> =
+            present.rules.iter_mut().map(|earlier| (earlier.name.clone(), earlier)).collect();
         for rule in &mut rules {
-            let earlier = present.rules.iter_mut().find(|earlier| earlier.name == rule.name);
-            earlier.into_iter().for_each(|earlier| rule.succeed(earlier));
+            if let Some(earlier) = earlier.get_mut(&rule.name) {
+                rule.succeed(earlier);
+            }
         }
         let gone = std::mem::replace(&mut *present, Rules { rules, fetched: Some(fetched) });
         drop(present);
@@ -78,8 +82,9 @@ impl Central {
     /// Does from now on as it is told, in answer to reports that were made at `reported`.
     pub(super) fn aim(&self, targets: &[SamplingTargetDocument], reported: Instant, at: Moment) {
         self.read(|rules| {
+            let by_name: HashMap<_, _> = rules.rules.iter().map(|rule| (&*rule.name, rule)).collect();
             for target in targets {
-                let rule = rules.rules.iter().find(|rule| Some(&*rule.name) == target.rule_name.as_deref());
+                let rule = target.rule_name.as_deref().and_then(|name| by_name.get(name));
                 rule.into_iter().for_each(|rule| rule.aim(target, reported, at));
             }
         });

@@ -20,6 +20,10 @@ struct Place<'a> {
 pub(super) fn read(json: &str) -> Result<Local, Error> {
     let file: Value = serde_json::from_str(json).map_err(|error| no_json(json, &error))?;
     let file = Place { name: FILE.to_owned(), value: &file };
+    file.has_none_of(
+        &[OF_ACCOUNT],
+        "it is for `aws xray create-sampling-rule`, which adds it to the account's",
+    )?;
     let host = host_key(&file)?;
     let default = file.member("default")?;
     default.has_none_of(&[HOST, SERVICE_NAME, METHOD, PATH], "it is for what no rule matches")?;
@@ -39,8 +43,10 @@ fn host_key(file: &Place<'_>) -> Result<&'static str, Error> {
 }
 
 fn no_json(json: &str, error: &serde_json::Error) -> Error {
-    let line = json.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
-    Error::invalid(FILE, &excerpt(line.trim()), format_args!("it is not JSON: {error}"))
+    // A file that ends too early is wrong in its last line with anything in it.
+    let lines = json.lines().take(error.line()).map(str::trim);
+    let line = lines.filter(|line| !line.is_empty()).last().unwrap_or_default();
+    Error::invalid(FILE, &excerpt(line), format_args!("it is not JSON: {error}"))
 }
 
 // ===== impl Place =====
@@ -129,6 +135,8 @@ fn excerpt(text: &str) -> String {
 
 const FILE: &str = "the sampling rules file";
 const HOST: &str = "host";
+/// What the one member of a rule for the account is called.
+const OF_ACCOUNT: &str = "SamplingRule";
 const SERVICE_NAME: &str = "service_name";
 const METHOD: &str = "http_method";
 const PATH: &str = "url_path";

@@ -59,7 +59,7 @@
 //!   sampled ones. A report that fails is lost, so that a long outage does not look like a rush afterwards.
 //! - A rule that is changed keeps its counts, its reservoir and its quota.
 //! - Rules count if they are of version 1, for all resources, without attributes, and have a name, a priority, a rate, a
-//!   reservoir and all five patterns.
+//!   reservoir and all five patterns, each of which has at most 256 bytes. An answer with more than 1,000 is a failure.
 //! - For an hour without a good answer the last rules stay; then the fallback decides, as it does before the first answer.
 //!   The hour begins when they were asked for.
 //!

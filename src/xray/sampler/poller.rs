@@ -82,6 +82,9 @@ impl<S: SamplingSource> Poller<S> {
         for _ in 0..MOST_PAGES {
             let page = call(async { self.source.rules(token.as_deref()).await }).await?;
             records.extend(page.sampling_rule_records);
+            if records.len() > MOST_RULES {
+                return Err(Reason::new("endless").detail("there are more rules than an account may have"));
+            }
             token = page.next_token.filter(|token| !token.is_empty());
             if token.is_none() {
                 return Ok(records);
@@ -117,7 +120,7 @@ impl<S: SamplingSource> Poller<S> {
         if let Some(central) = self.central.upgrade() {
             central.aim(sampling_target_documents, reported, Moment::now());
         }
-        for unprocessed in unprocessed_statistics {
+        for unprocessed in unprocessed_statistics.iter().take(MOST_DOCUMENTS) {
             self.failed(reason(unprocessed));
         }
         let is_unknown = unprocessed_statistics.iter().any(is_of_the_caller);
@@ -194,6 +197,11 @@ const LONGEST_CALL: Duration = Duration::from_secs(20);
 
 /// <https://docs.aws.amazon.com/xray/latest/api/API_GetSamplingTargets.html>
 const MOST_DOCUMENTS: usize = 25;
+
+/// Requests wait while they are looked through. An account has [25] unless AWS allows it more.
+///
+/// [25]: https://docs.aws.amazon.com/general/latest/gr/xray.html
+const MOST_RULES: usize = 1_000;
 
 /// Pages that lead in a circle must come to an end.
 const MOST_PAGES: usize = 100;

@@ -36,7 +36,10 @@ impl DaemonProxy {
         let Call { path, headers, body } = call;
         let uri: Uri = format!("{}{path}", self.base).parse().map_err(|_| Reason::new("address"))?;
         let answer = self.client.post(&uri, &headers, body, TIMEOUT).await;
-        read(&answer.map_err(|error| Reason::new(error.reason()))?)
+        read(
+            &answer
+                .map_err(|error| Reason::new(error.reason()).detail(format!("{FALLBACK} {}", self.base)))?,
+        )
     }
 }
 
@@ -53,4 +56,6 @@ impl SamplingSource for DaemonProxy {
     }
 }
 
+const FALLBACK: &str =
+    "until there are rules the fallback decides, which is 1 a second and 5 % if none was set; none from";
 const TIMEOUT: Duration = Duration::from_secs(10);

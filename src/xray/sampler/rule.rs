@@ -64,15 +64,15 @@ impl Rule {
             && rule.attributes.is_none_or(|attributes| attributes.is_empty());
         let (true, rate) = (is_ours, rule.fixed_rate?) else { return None };
         Some(Self {
-            name: rule.rule_name?.into(),
+            name: short(rule.rule_name)?.into(),
             priority: rule.priority?,
             is_default,
             matcher: Matcher {
-                service: Pattern::new(rule.service_name?),
-                service_type: Pattern::new(rule.service_type?),
-                host: Pattern::new(rule.host?),
-                method: Pattern::new(rule.http_method?),
-                path: Pattern::new(rule.url_path?),
+                service: pattern(rule.service_name)?,
+                service_type: pattern(rule.service_type)?,
+                host: pattern(rule.host)?,
+                method: pattern(rule.http_method)?,
+                path: pattern(rule.url_path)?,
             },
             reservoir_size: rule.reservoir_size?,
             state: Mutex::new(State::new(rate)),
@@ -176,7 +176,19 @@ impl Moment {
     }
 }
 
+fn pattern(text: Option<String>) -> Option<Pattern> {
+    short(text).map(Pattern::new)
+}
+
+fn short(text: Option<String>) -> Option<String> {
+    text.filter(|text| text.len() <= LONGEST_TEXT)
+}
+
 const DEFAULT: &str = "Default";
+
+/// Twice of what X-Ray allows, in bytes: requests wait for what takes so many steps for each of their characters
+/// (<https://docs.aws.amazon.com/xray/latest/api/API_SamplingRule.html>).
+const LONGEST_TEXT: usize = 256;
 
 /// When to report again, unless told otherwise.
 const INTERVAL: Duration = Duration::from_secs(10);

@@ -292,6 +292,8 @@ async fn a_rule_that_lacks_something_or_is_not_for_us_does_not_count() {
         json!({}),
         json!(null),
         json!(7),
+        change("RuleName", json!("x".repeat(257))),
+        change("URLPath", json!("*a".repeat(129))),
     ];
     for wrong in lacking.into_iter().chain(others) {
         let sampler = Centrally::new(json!([wrong, rule("right", 2, 0.0, 1)]));
