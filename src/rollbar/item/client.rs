@@ -12,7 +12,7 @@ use super::{
 #[non_exhaustive]
 pub struct Client {
     #[serde(flatten)]
-    extra: Extra,
+    pub(in crate::rollbar) extra: Extra,
     /// Its processor: at most 255 characters.
     #[serde(deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub cpu: Option<Text<255>>,

@@ -10,7 +10,7 @@ use super::extra::json;
 /// It [cannot have a field `data`](https://docs.rollbar.com/docs/custom-data): that one is called `data_`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(transparent)]
-pub struct Custom(Map<String, Value>);
+pub struct Custom(pub(super) Map<String, Value>);
 
 // ===== impl Custom =====
 

@@ -13,7 +13,7 @@ use super::{
 #[non_exhaustive]
 pub struct Data {
     #[serde(flatten)]
-    extra: Extra,
+    pub(in crate::rollbar) extra: Extra,
     /// Where it ran, such as `production`: at most 255 characters. Items of two environments are never one.
     pub environment: Text<255>,
     /// What happened.

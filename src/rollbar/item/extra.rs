@@ -1,11 +1,13 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+use super::levels::is_deeper;
+
 /// Fields besides those that a type has. It must be a type's first field: should a name be there twice after all, the
 /// later one counts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(transparent)]
-pub(super) struct Extra(pub(super) Map<String, Value>);
+pub(in crate::rollbar) struct Extra(pub(in crate::rollbar) Map<String, Value>);
 
 // ===== impl Extra =====
 
@@ -26,8 +28,12 @@ impl<'de> Deserialize<'de> for Extra {
     }
 }
 
-/// What a value is as JSON: `null` if it cannot be, like a map with keys that are no texts.
+/// What a value is as JSON: `null` if it cannot be, like a map with keys that are no texts, and a text that says so if it
+/// is too deep to be read again.
 pub(super) fn json(value: impl Serialize) -> Value {
+    if is_deeper(&value, DEEPEST) {
+        return TOO_DEEP.into();
+    }
     serde_json::to_value(value).unwrap_or_default()
 }
 
@@ -50,3 +56,8 @@ macro_rules! extra {
 }
 
 pub(super) use extra;
+
+/// Others read no more than 128 levels, and those around it count too.
+const DEEPEST: usize = 32;
+
+pub(in crate::rollbar) const TOO_DEEP: &str = "nested too deep";

@@ -10,7 +10,7 @@ use super::{
 #[non_exhaustive]
 pub struct Message {
     #[serde(flatten)]
-    extra: Extra,
+    pub(in crate::rollbar) extra: Extra,
     /// The text.
     #[serde(deserialize_with = "lenient::text")]
     pub body: String,

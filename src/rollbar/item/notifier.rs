@@ -12,7 +12,7 @@ use super::{
 #[non_exhaustive]
 pub struct Notifier {
     #[serde(flatten)]
-    extra: Extra,
+    pub(in crate::rollbar) extra: Extra,
     /// Its name.
     pub name: Text<255>,
     /// Its version.

@@ -11,7 +11,7 @@ use super::{
 #[non_exhaustive]
 pub struct Person {
     #[serde(flatten)]
-    extra: Extra,
+    pub(in crate::rollbar) extra: Extra,
     /// The id: at most 40 characters.
     pub id: Text<40>,
     /// The name: at most 255 characters.

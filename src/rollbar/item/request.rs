@@ -12,7 +12,7 @@ use super::{
 #[non_exhaustive]
 pub struct Request {
     #[serde(flatten)]
-    extra: Extra,
+    pub(in crate::rollbar) extra: Extra,
     /// The whole URL.
     #[serde(deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,

@@ -12,7 +12,7 @@ use super::{
 #[non_exhaustive]
 pub struct Server {
     #[serde(flatten)]
-    extra: Extra,
+    pub(in crate::rollbar) extra: Extra,
     /// Its name.
     #[serde(deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub host: Option<Text<255>>,

@@ -14,7 +14,7 @@ use super::{
 #[non_exhaustive]
 pub struct Telemetry {
     #[serde(flatten)]
-    extra: Extra,
+    pub(in crate::rollbar) extra: Extra,
     /// How bad it was.
     #[serde(default = "info")]
     pub level: Level,

@@ -137,7 +137,7 @@ mod tests {
         #[test]
         fn it_is_the_beginning_in_whole_characters(text in any::<String>()) {
             let characters: String = text.chars().take(7).collect();
-            prop_assert_eq!(Text::<7>::from(text).as_str(), characters);
+            prop_assert_eq!(Text::<7>::from(text), characters.as_str());
         }
     }
 }

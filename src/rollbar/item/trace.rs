@@ -13,7 +13,7 @@ use super::{
 #[non_exhaustive]
 pub struct Trace {
     #[serde(flatten)]
-    extra: Extra,
+    pub(in crate::rollbar) extra: Extra,
     /// The stack, the most recent call last.
     #[serde(default, deserialize_with = "lenient::list")]
     pub frames: Vec<Frame>,
