@@ -290,6 +290,16 @@ async fn a_rollbar_that_is_broken_or_silent_sees_few_requests_and_the_books_say_
 }
 
 #[tokio::test]
+async fn a_storm_at_a_dead_rollbar_does_not_grow() {
+    let shop = Shop::open(|_| None);
+    shop.push(1..=5_000);
+    shop.settle().await;
+    let lane = &shop.outbox.report().lanes[0];
+    assert_eq!((lane.waiting, lane.lost()), (1_024, 5_000 - 1_024), "{lane}");
+    assert!(shop.received().len() <= 1);
+}
+
+#[tokio::test]
 async fn retry_after_is_obeyed() {
     let shop = Shop::open(|one| match one.number {
         0 => {
