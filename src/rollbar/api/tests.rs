@@ -1,5 +1,6 @@
 //! Over real sockets, with a clock that is set forward.
 
+#[allow(clippy::duplicate_mod, reason = "the unit tests of another backend have it, too")]
 #[path = "../../../tests/support/log.rs"]
 mod log;
 #[path = "../../../tests/support/rollbar.rs"]

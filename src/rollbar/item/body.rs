@@ -67,9 +67,11 @@ impl TryFrom<Read> for Body {
 
     fn try_from(read: Read) -> Result<Self, &'static str> {
         let Read { trace, trace_chain, message, crash_report, telemetry } = read;
-        let content = trace_chain.map(Content::TraceChain).or(trace.map(Content::Trace));
-        let content = content.or(message.map(Content::Message)).or(crash_report.map(Content::CrashReport));
-        let content = content.ok_or("a body needs a trace, a trace_chain, a message or a crash_report")?;
+        let error = trace_chain.map(Content::TraceChain).or_else(|| trace.map(Content::Trace));
+        let content = error
+            .or_else(|| message.map(Content::Message))
+            .or_else(|| crash_report.map(Content::CrashReport))
+            .ok_or("a body needs a trace, a trace_chain, a message or a crash_report")?;
         Ok(Self { content, telemetry })
     }
 }
