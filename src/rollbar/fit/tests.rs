@@ -115,6 +115,23 @@ fn at_last_the_largest_fields_go_and_are_told() {
 }
 
 #[test]
+fn with_every_field_at_its_limit_what_an_item_is_known_by_stays() {
+    let long = "\u{1}".repeat(255);
+    let mut trace = Trace::new(Exception::new(long.clone(), long.clone()));
+    trace.frames = (0..9).map(frame).collect();
+    trace.frames.iter_mut().for_each(|frame| frame.filename = long.clone());
+    let mut data = Data::new(long.clone(), trace);
+    (data.fingerprint, data.uuid) = (Some(long.clone().into()), Some(UUID.into()));
+    (data.title, data.context, data.framework) =
+        (Some(long.clone().into()), Some(long.clone().into()), Some(long.clone().into()));
+    (data.platform, data.language) = (Some(long.clone().into()), Some(long.clone().into()));
+    (0..60).for_each(|n| data.insert(format!("field{n}"), long.clone()));
+    let read = read(&fit(&mut data.into(), LEAST)).data;
+    assert_eq!((read.fingerprint.as_deref(), &*read.environment), (Some(&*long), &*long));
+    assert_eq!((read.uuid.as_deref(), read.body.content.traces().len()), (Some(UUID), 1));
+}
+
+#[test]
 fn of_a_message_its_beginning_is_kept() {
     let mut message = Message::new("\u{1}".repeat(3_000_000));
     message.insert("list", Vec::from_iter(0..300_000));
