@@ -70,9 +70,8 @@ fn then_texts_are_cut_wherever_they_are_as_far_as_need_be() {
 #[test]
 fn then_the_requests_body_and_headers_go() {
     let mut item = error(3);
-    let mut request = Request::default();
-    request.url = Some("https://tea.example.org/".to_owned());
-    request.body = Some(Value::from_iter(0..200_000));
+    let (url, body) = (Some("https://tea.example.org/".to_owned()), Some(Value::from_iter(0..200_000)));
+    let mut request = Request { url, body, ..Request::default() };
     request.headers.insert("Accept".to_owned(), json!("*/*"));
     item.data.request = Some(Box::new(request));
     let read = read(&fit(&mut item, MOST));
@@ -207,15 +206,13 @@ proptest! {
         for frame in &mut trace.frames {
             (frame.filename, frame.method) = (method.clone() + &frame.filename, Some(method.clone()));
             frame.code = Some(message.clone());
-            let mut context = CodeContext::default();
-            context.pre = vec![message.clone(); 4];
-            frame.context = Some(context);
+            frame.context = Some(CodeContext { pre: vec![message.clone(); 4], ..CodeContext::default() });
         }
         trace.insert("more", &values);
         let mut chain = TraceChain::new(trace.clone());
         (0..causes).for_each(|_| chain.push(trace.clone()));
         let mut data = Data::new(environment, Content::from(chain));
-        (data.level, data.uuid, data.fingerprint) = (Some(Level::Critical), Some(UUID.into()), Some(method.clone().into()));
+        (data.level, data.uuid, data.fingerprint) = (Some(Level::Critical), Some(UUID.into()), Some(method.into()));
         data.title = Some(message.clone().into());
         data.body.telemetry = (0..crumbs).map(|n| Telemetry::log(Level::Info, at(n), message.clone())).collect();
         let mut request = Request::default();
