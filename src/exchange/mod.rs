@@ -27,9 +27,11 @@ mod tally;
 mod timeout;
 
 pub use annotations::{Annotations, Value};
-pub use end::{End, Failure};
 #[cfg(feature = "xray")]
-pub(crate) use end::{known_name, said};
+pub(crate) use end::known_name;
+#[cfg(any(feature = "rollbar", feature = "xray"))]
+pub(crate) use end::said;
+pub use end::{End, Failure};
 pub use forwarded::Hops;
 pub use headers::HeaderNames;
 #[cfg(any(feature = "otel", feature = "xray"))]
