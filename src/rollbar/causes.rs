@@ -31,8 +31,9 @@ pub(super) fn typed<E: Error + 'static>(error: &E) -> Vec<Caused> {
 /// An error of any type and all that caused it, in the same way.
 pub(super) fn causes(error: &(dyn Error + 'static)) -> Vec<Caused> {
     let mut errors = chain(error);
-    let excess = errors.len().saturating_sub(MOST);
-    errors.drain(MOST - 1..MOST - 1 + excess.min(errors.len().saturating_sub(MOST - 1)));
+    if errors.len() > MOST {
+        errors.drain(MOST - 1..errors.len() - 1);
+    }
     errors.into_iter().map(Caused::of).collect()
 }
 

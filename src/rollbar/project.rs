@@ -186,8 +186,9 @@ fn of_route(route: &str) -> Frame {
 
 /// Keeps so many, half of them from either end.
 fn shorten(frames: &mut Vec<Frame>, most: usize) {
-    let excess = frames.len().saturating_sub(most);
-    frames.drain(most / 2..most / 2 + excess);
+    if frames.len() > most {
+        frames.drain(most / 2..most / 2 + frames.len() - most);
+    }
 }
 
 fn below<'a>(folder: &str, file: &'a str) -> Option<&'a str> {
