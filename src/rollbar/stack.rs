@@ -10,8 +10,8 @@ use super::{
     trim::{Top, trim},
 };
 
-/// The functions that were running, as addresses: captured where it happened, in a few microseconds and two allocations,
-/// and given names later, on a thread that may block.
+/// The functions that were running, as addresses: captured where it happened, in a few microseconds and one allocation, and
+/// given names later, on a thread that may block.
 ///
 /// It keeps the most recent 128 functions; what was inlined into them comes on top of that.
 ///
@@ -31,7 +31,8 @@ use super::{
 ///
 /// # What it costs
 ///
-/// Capturing takes 3 to 10 µs, with the depth of the stack. Names are looked up in the program's own debug information:
+/// Capturing takes 1 µs where the stack is flat, 3 µs with 20 functions, 10 µs with 128 and more, and one allocation of at
+/// most 1 KiB; in a panic that comes on top of the 2 µs of the panic itself. Names are looked up in the program's own debug information:
 /// some 20 to 500 µs each time, and the first time in a process 1 to 130 ms, because all of it has to be read.
 ///
 /// # What it shows

@@ -49,7 +49,8 @@ fn is_bottom(symbol: &Symbol) -> bool {
 /// The function of the engine that runs a call or a poll of an exchange. What is older is the server's.
 pub(super) const MARKER: &str = "belvedere_exchange";
 
-const MACHINERY: &[&str] = &["alloc", "backtrace", "core", "std", "__rustc", OWN];
+const MACHINERY: &[&str] =
+    &["alloc", "anyhow", "backtrace", "color_eyre", "core", "eyre", "stable_eyre", "std", "__rustc", OWN];
 
 /// They run and wrap what others wrote, and stand in each stack.
 const GLUE: &[&str] = &[
