@@ -88,8 +88,11 @@ impl Project {
     /// Finds out where the workspace was built, and by which crate, from a stack that was captured at a place in it. It may
     /// take long; later stacks take less.
     pub(super) fn learn(&self, stack: &Stack, place: &Place) {
-        let symbols = stack.symbols();
-        self.learn_folder(&symbols, place);
+        self.learn_of(&stack.symbols(), place);
+    }
+
+    fn learn_of(&self, symbols: &[Symbol], place: &Place) {
+        self.learn_folder(symbols, place);
         if let Some(package) = symbols.first().and_then(|symbol| name::package(&symbol.name)) {
             let _ = self.learned.package.set(package.into());
         }
@@ -296,6 +299,15 @@ mod tests {
         assert_eq!(Project::new(root).code(false).frames_of(&symbols, None, None)[0].code, None);
         let elsewhere = Project::new("/app").built_in(root).frames_of(&symbols, None, None);
         assert!(elsewhere[0].code.is_some(), "from where it was built");
+    }
+
+    #[test]
+    fn the_stack_of_whoever_makes_the_layer_says_what_is_the_projects() {
+        let (project, place) = (Project::new("/app"), place());
+        project.learn_of(&[symbol("shop::main", &format!("{BUILT}/{}", place.file()), place.line())], &place);
+        let symbols = [symbol("shop::load", "", 0), symbol("shop::load", "/build/shop/src/carts.rs", 3)];
+        let frames = project.frames_of(&symbols, None, None);
+        assert_eq!(files(&frames), [("/app/src/carts.rs", Some(3)), ("/app/<shop>", None)]);
     }
 
     #[test]
