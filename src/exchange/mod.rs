@@ -32,9 +32,11 @@ pub use annotations::{Annotations, Value};
 pub use blame::{Blame, Blamed, OfBox, OfError, OfText};
 #[cfg(feature = "otel")]
 pub(crate) use end::messages;
-pub use end::{End, Failure};
 #[cfg(feature = "xray")]
-pub(crate) use end::{known_name, said};
+pub(crate) use end::known_name;
+#[cfg(any(feature = "rollbar", feature = "xray"))]
+pub(crate) use end::said;
+pub use end::{End, Failure};
 pub use forwarded::Hops;
 pub use handler_error::HandlerError;
 pub use headers::HeaderNames;
