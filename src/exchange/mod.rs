@@ -10,6 +10,7 @@
 //! [`Query`] says. Methods are those of a list ([`Methods`]), and where there can be no list there is room for a number
 //! of [`Names`].
 
+mod address;
 mod annotations;
 mod end;
 mod forwarded;
@@ -26,6 +27,7 @@ mod status;
 mod tally;
 mod timeout;
 
+pub use address::AddressPolicy;
 pub use annotations::{Annotations, Value};
 pub use end::{End, Failure};
 #[cfg(feature = "xray")]
