@@ -114,7 +114,7 @@ fn ways() -> [(&'static str, fn(&Scrubber, &str) -> String); 6] {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn what_is_scrubbed_stays_as_it_is_when_it_is_scrubbed_again(text in strange()) {
@@ -151,6 +151,8 @@ proptest! {
         name in select(vec!["password", "api_key", "user[token]", "Pass%77ord", "authorization"]),
         joint in select(vec!["=", ": ", "=\"", ": '", "\":\"", "\\\":\\\"", " => \"", " = ", "=Bearer ", ": Some(\""]),
     ) {
+        // A quote that is open before it would end where its own begins.
+        let before = before.replace(['"', '\'', '`', '\\'], " ");
         let text = format!("{before} {name}{joint}c4n4ry\"{after}");
         let shown = Scrubber::default().text(&text).into_owned();
         prop_assert!(!shown.contains("c4n4ry"), "{:?} of {:?}", shown, text);
@@ -173,18 +175,30 @@ proptest! {
 }
 
 #[test]
-fn a_mebibyte_of_anything_is_read_in_time() {
+fn a_long_text_of_anything_is_read_in_time() {
     let scrubber = Scrubber::default().card_numbers();
     let began = Instant::now();
-    let of = |piece: &str| piece.repeat((1 << 20) / piece.len());
-    for piece in
-        PIECES.into_iter().chain(["password=", "token:\"", "a=&", "%25", "eyJ", "4 1 ", "[{", "://a:"])
-    {
-        let text = of(piece);
+    let more = [
+        "password=",
+        "token:\"",
+        "a=&",
+        "%25",
+        "eyJ",
+        "eyJ-",
+        "4 1 ",
+        "[{",
+        "://a:",
+        "Basic+",
+        "Basic%20",
+        "x,\"",
+    ];
+    let texts = PIECES.into_iter().chain(more).map(|piece| piece.repeat((64 << 10) / piece.len()));
+    for text in texts.chain([PIECES.concat().repeat((1 << 20) / 400)]) {
         assert!(scrubber.text(&text).len() <= 4 * text.len() + 16);
         scrubber.url(&text);
         scrubber.query(&text);
     }
+    // What grows with the square of the length would take an hour.
     assert!(began.elapsed() < Duration::from_secs(120), "{:?}", began.elapsed());
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::scrubber::Rules;
+use super::{REDACTED, scrubber::Rules};
 
 /// Where the value is that the name before a `=`, a `:`, or one of them in percent-encoding makes secret.
 pub(super) fn value(rules: &Rules, text: &str, at: usize) -> Option<Range<usize>> {
@@ -19,8 +19,13 @@ pub(super) fn value(rules: &Rules, text: &str, at: usize) -> Option<Range<usize>
 
 /// Where the value is of an argument such as `--password x`.
 pub(super) fn flag(rules: &Rules, text: &str, at: usize) -> Option<Range<usize>> {
+    if text[..at].ends_with('-') {
+        return None;
+    }
     let name = &text[at + 2..];
-    let name = &name[..count(name.as_bytes(), |byte| is_of_name(byte) && byte != b'%')];
+    let name = &name[..count(&name.as_bytes()[..name.len().min(LONGEST)], |byte| {
+        is_of_name(byte) && byte.is_ascii() && byte != b'%'
+    })];
     let start = at + 2 + name.len();
     let is_apart = text[start..].starts_with(' ') && !text[start + 1..].starts_with(['-', ' ']);
     (is_apart && !name.is_empty() && rules.fields.have(name)).then(|| one(text, start + 1)).flatten()
@@ -53,7 +58,10 @@ impl Separator {
             _ => at + 1,
         };
         // `==`, `=>`, `:=`.
-        Some(Self { end: end + count(&bytes[end..], |byte| matches!(byte, b'=' | b'>' | b'~')).min(2) })
+        Some(Self {
+            end: end
+                + count(&bytes[end..bytes.len().min(end + 2)], |byte| matches!(byte, b'=' | b'>' | b'~')),
+        })
     }
 }
 
@@ -62,11 +70,17 @@ impl Separator {
 impl<'a> Name<'a> {
     fn before(text: &'a str, at: usize) -> Option<Self> {
         let bytes = text.as_bytes();
-        let end = at - count_back(&bytes[..at], |byte| byte == b' ').min(SPACES);
-        let unquoted = end - count_back(&bytes[..end], is_quoting).min(QUOTES);
-        let start = unquoted - count_back(&bytes[..unquoted], is_of_name).min(LONGEST);
+        let end = at - count_back(&bytes[..at], SPACES, |byte| byte == b' ');
+        let unquoted = end - count_back(&bytes[..end], QUOTES, is_quoting);
+        let start = unquoted - count_back(&bytes[..unquoted], LONGEST, is_of_name);
         // The longest name may begin within a character.
         let start = (start..unquoted).find(|start| text.is_char_boundary(*start))?;
+        // What an encoded separator ends is another name, or a value.
+        let start = ENCODED
+            .iter()
+            .filter_map(|end| Some(start + text[start..unquoted].rfind(end)? + 3))
+            .max()
+            .unwrap_or(start);
         let opened = bytes[..start].last().copied().filter(|byte| matches!(byte, b'"' | b'\''));
         let is_quoted = unquoted < end;
         Some(Self { text: &text[start..unquoted], is_quoted, opened: opened.filter(|_| !is_quoted) })
@@ -86,12 +100,16 @@ fn one(text: &str, start: usize) -> Option<Range<usize>> {
         let start = start + opening + 1;
         return range(start, closing(&text.as_bytes()[start..], opening, quote));
     }
+    if is_scrubbed(rest) {
+        return range(start, REDACTED.len());
+    }
     if is_bracketed(rest) {
         return range(start, balanced(rest.as_bytes()));
     }
     let word = word(rest);
     let rest = &rest[word..];
-    let is_scheme = SCHEMES.iter().any(|scheme| scheme.eq_ignore_ascii_case(&text[start..start + word]));
+    let last = text[start..start + word].rsplit(['=', ':']).next().unwrap_or_default();
+    let is_scheme = SCHEMES.iter().any(|scheme| scheme.eq_ignore_ascii_case(last));
     let more = if is_scheme && rest.starts_with(' ') { 1 + self::word(&rest[1..]) } else { 0 };
     let shown = &text[start..start + word];
     if NOTHING.contains(&shown) { None } else { range(start, word + more) }
@@ -99,6 +117,11 @@ fn one(text: &str, start: usize) -> Option<Range<usize>> {
 
 fn range(start: usize, length: usize) -> Option<Range<usize>> {
     (length > 0).then_some(start..start + length)
+}
+
+/// Whether a value was replaced before, whatever follows it.
+pub(super) fn is_scrubbed(value: &str) -> bool {
+    value.strip_prefix(REDACTED).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
 }
 
 /// How many backslashes a value begins with, and the quote behind them.
@@ -188,17 +211,20 @@ fn count(bytes: &[u8], is: impl Fn(u8) -> bool) -> usize {
     bytes.iter().take_while(|byte| is(**byte)).count()
 }
 
-fn count_back(bytes: &[u8], is: impl Fn(u8) -> bool) -> usize {
-    bytes.iter().rev().take_while(|byte| is(**byte)).count()
+fn count_back(bytes: &[u8], most: usize, is: impl Fn(u8) -> bool) -> usize {
+    bytes.iter().rev().take(most).take_while(|byte| is(**byte)).count()
 }
 
 /// How much of a name is read, from its end on.
-const LONGEST: usize = 128;
+const LONGEST: usize = 64;
+
+/// `=`, `&`, `?`.
+const ENCODED: [&str; 5] = ["%3D", "%3d", "%26", "%3F", "%3f"];
 const SPACES: usize = 8;
 const QUOTES: usize = 8;
 
 /// What a value does not end with, if it ends with it.
-const TRAILING: [char; 11] = [',', ';', '.', ')', ']', '}', '>', '"', '\'', '`', '\\'];
+const TRAILING: [char; 13] = [',', ':', '=', ';', '.', ')', ']', '}', '>', '"', '\'', '`', '\\'];
 
 /// What precedes the secret of a header.
 const SCHEMES: [&str; 6] = ["basic", "bearer", "digest", "negotiate", "token", "apikey"];

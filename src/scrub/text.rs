@@ -43,10 +43,10 @@ pub(super) fn scan<'a>(rules: &Rules, text: &'a str) -> Cow<'a, str> {
     read(text, |at| secret(rules, text, at))
 }
 
-/// The same for the path of a URL, in which a colon is nothing special.
+/// The same for the path of a URL, in which a colon is nothing special unless it begins another URL.
 pub(super) fn scan_path<'a>(rules: &Rules, path: &'a str) -> Cow<'a, str> {
-    let has_own_meaning = |at: usize| path.as_bytes()[at] == b':';
-    read(path, |at| if has_own_meaning(at) { None } else { secret(rules, path, at) })
+    let is_plain = |at: usize| path.as_bytes()[at] == b':' && !path[at + 1..].starts_with("//");
+    read(path, |at| if is_plain(at) { None } else { secret(rules, path, at) })
 }
 
 fn read<'a>(text: &'a str, secret: impl Fn(usize) -> Option<(Range<usize>, Cow<'a, str>)>) -> Cow<'a, str> {
@@ -84,10 +84,11 @@ fn link<'a>(rules: &Rules, text: &'a str, colon: usize) -> Option<(Range<usize>,
     let scheme =
         |colon: usize| text.as_bytes()[..colon].iter().rev().take_while(|byte| is_of_scheme(byte)).count();
     let rest = &text[colon + 3..];
-    let end = rest.find(ends_url).unwrap_or(rest.len());
     // Another URL may follow without a gap.
-    let end = rest[..end].find("://").map_or(end, |next| next - scheme(colon + 3 + next).min(next));
-    let range = colon - scheme(colon)..colon + 3 + end;
+    let end = rest.find("://").map_or(rest.len(), |next| next - scheme(colon + 3 + next).min(next));
+    let end = rest[..end].find(ends_url).unwrap_or(end);
+    // Its scheme is no secret, and may be copied already.
+    let range = colon..colon + 3 + end;
     let scrubbed = url::scrub(rules, &text[range.clone()]);
     Some((range, scrubbed))
 }

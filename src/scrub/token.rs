@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::{REDACTED, pair::is_scrubbed};
+
 /// The secret that begins with this word, or follows it.
 pub(super) fn token(text: &str, at: usize) -> Option<Range<usize>> {
     let rest = &text[at..];
@@ -19,8 +21,9 @@ pub(super) fn token(text: &str, at: usize) -> Option<Range<usize>> {
 /// A private key in PEM, to its end or to that of the text.
 pub(super) fn pem(text: &str, at: usize) -> Option<Range<usize>> {
     let rest = text[at..].strip_prefix(BEGIN)?;
-    let label = &rest[..rest.find("-----").filter(|end| *end <= LABEL)?];
-    if !label.contains("PRIVATE KEY") {
+    let label = &rest[..rest[..rest.floor_char_boundary(LABEL)].find(RULE)?];
+    let is_label = label.split(' ').all(|word| LABELS.contains(&word));
+    if !is_label || !label.contains("PRIVATE KEY") {
         return None;
     }
     let begun = at + BEGIN.len() + label.len() + RULE.len();
@@ -30,15 +33,16 @@ pub(super) fn pem(text: &str, at: usize) -> Option<Range<usize>> {
 }
 
 fn bearer(text: &str) -> Option<Range<usize>> {
-    let (start, token) = credentials(text, "bearer")?;
+    let token = credentials(text, "bearer")?;
     let is_prose = PROSE.iter().any(|word| word.eq_ignore_ascii_case(&text[token.clone()]));
-    let is_challenge = text[token.end..].starts_with("=\"") && !text[start..].starts_with('=');
+    let is_challenge = text[token.end..].starts_with("=\"");
     (!is_prose && !is_challenge).then_some(token)
 }
 
 /// Base64 has letters of both cases, or digits, where a word of a language has not.
 fn basic(text: &str) -> Option<Range<usize>> {
-    let (_, token) = credentials(text, "basic")?;
+    let token = credentials(text, "basic")?;
+    let token = token.start..token.start + text[token.clone()].find(':').unwrap_or(token.len());
     let word = &text[token.clone()];
     let is_encoded = word.bytes().any(|byte| byte.is_ascii_digit() || byte == b'=')
         || word.bytes().skip(1).any(|byte| byte.is_ascii_uppercase())
@@ -46,28 +50,37 @@ fn basic(text: &str) -> Option<Range<usize>> {
     (is_encoded && word.len() >= SHORTEST_BASIC).then_some(token)
 }
 
-/// What follows the name of a scheme: where it begins, and as far as it goes.
-fn credentials(text: &str, scheme: &str) -> Option<(usize, Range<usize>)> {
-    let name = text.get(..scheme.len())?;
-    let gap = text[scheme.len()..].bytes();
-    let gap = match text.as_bytes().get(scheme.len())? {
-        b' ' => gap.take_while(|byte| *byte == b' ').count(),
+/// What follows the name of a scheme, as far as it goes.
+fn credentials(text: &str, scheme: &str) -> Option<Range<usize>> {
+    let (name, rest) = text.split_at_checked(scheme.len())?;
+    let gap = match rest.as_bytes().first()? {
+        b' ' => run(rest, |byte| byte == b' '),
         b'+' => 1,
-        b'%' if text[scheme.len()..].starts_with("%20") => 3,
+        b'%' if rest.starts_with("%20") => 3,
         _ => return None,
     };
+    let has_plus = !rest.starts_with('+');
     let start = scheme.len() + gap;
-    let length = run(&text[start..], is_of_token);
-    let length = text[start..start + length].trim_end_matches(['.', ':']).len();
-    (name.eq_ignore_ascii_case(scheme) && length > 0).then_some((start, start..start + length))
+    if is_scrubbed(&text[start..]) {
+        return name.eq_ignore_ascii_case(scheme).then_some(start..start + REDACTED.len());
+    }
+    let length = run(&text[start..], |byte| is_of_token(byte) && (has_plus || byte != b'+'));
+    let (token, rest) = text[start..].split_at(length);
+    let word = &token[..token.find("://").unwrap_or(length)];
+    let length = if word.starts_with([':', '.']) { 0 } else { word.trim_end_matches(['.', ':']).len() };
+    // What pads it is at its very end.
+    let padding = run(rest, |byte| byte == b'=');
+    let is_end = !rest[padding..].starts_with(|char: char| char.is_alphanumeric() || char == '"');
+    let length = if is_end && length == token.len() { length + padding } else { length };
+    (name.eq_ignore_ascii_case(scheme) && length > 0).then_some(start..start + length)
 }
 
 /// <https://www.rfc-editor.org/rfc/rfc7519>: JSON in base64, a dot, and more of it.
 fn jwt(text: &str) -> Option<usize> {
-    let length = run(text, |byte| is_of_word(byte) || byte == b'.');
-    let token = text[..length].trim_end_matches('.');
-    let head = token.find('.')?;
-    (head >= SHORTEST_HEAD).then_some(token.len())
+    let head = text.bytes().take(LONGEST_HEAD).take_while(|byte| is_of_word(*byte)).count();
+    let has_more = text.as_bytes()[head..].first() == Some(&b'.');
+    let length = || run(text, |byte| is_of_word(byte) || byte == b'.');
+    (has_more && head >= SHORTEST_HEAD).then(|| text[..length()].trim_end_matches('.').len())
 }
 
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>
@@ -95,7 +108,7 @@ fn is_of_word(byte: u8) -> bool {
 
 /// <https://www.rfc-editor.org/rfc/rfc9110#name-credentials>, and some more that is seen.
 fn is_of_token(byte: u8) -> bool {
-    is_of_word(byte) || matches!(byte, b'.' | b'~' | b'+' | b'/' | b'=' | b':' | b'%' | b'|')
+    is_of_word(byte) || matches!(byte, b'.' | b'~' | b'+' | b'/' | b':' | b'|')
 }
 
 const BEGIN: &str = "-----BEGIN ";
@@ -103,9 +116,14 @@ const END: &str = "-----END ";
 const RULE: &str = "-----";
 const LABEL: usize = 64;
 
+/// What a private key's label is made of.
+const LABELS: [&str; 11] =
+    ["ANY", "BLOCK", "DSA", "EC", "ED25519", "ENCRYPTED", "KEY", "OPENSSH", "PGP", "PRIVATE", "RSA"];
+
 const AWS_KEYS: [&str; 4] = ["AKIA", "ASIA", "ABIA", "ACCA"];
 const SHORTEST_BASIC: usize = 6;
 const SHORTEST_HEAD: usize = 8;
+const LONGEST_HEAD: usize = 512;
 
 /// Each with the length from which on it is a secret.
 const MARKS: [(&str, usize); 19] = [
