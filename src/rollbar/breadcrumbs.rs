@@ -267,3 +267,100 @@ const MESSAGE: &str = "message";
 /// What the crate `tracing-log` adds to an event.
 const LOG: &str = "log.";
 const LOG_TARGET: &str = "log.target";
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+    use tracing_subscriber::prelude::*;
+
+    use super::*;
+
+    /// Notes all events in one trail, whatever exchange they are of.
+    struct All(Arc<Trail>);
+
+    impl<S: Subscriber> layer::Layer<S> for All {
+        fn on_event(&self, event: &Event<'_>, _: layer::Context<'_, S>) {
+            self.0.add(event);
+        }
+    }
+
+    fn shown(log: impl FnOnce()) -> (Vec<Value>, u64) {
+        let trail = Arc::new(Trail::default());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(All(trail.clone())), log);
+        let telemetry = trail.telemetry(&Scrubber::default());
+        (telemetry.iter().map(|one| serde_json::to_value(one).unwrap()).collect(), trail.dropped())
+    }
+
+    #[test]
+    fn an_event_is_a_line_of_the_servers_log_without_secrets() {
+        let error = std::io::Error::other("no token=canary");
+        let (mut shown, _) = shown(|| {
+            tracing::warn!(
+                target: "shop",
+                error = &error as &(dyn std::error::Error + 'static),
+                items = 3,
+                api_key = "canary",
+                user = ?Some("worf"),
+                "paid with https://me:canary@bank.example/"
+            );
+        });
+        let mut shown = shown.remove(0);
+        assert!(shown["timestamp_ms"].take().as_u64() > Some(1_500_000_000_000));
+        let body = json!({
+            "message": "paid with https://REDACTED:REDACTED@bank.example/",
+            "target": "shop",
+            "error": "no token=REDACTED",
+            "items": "3",
+            "api_key": "REDACTED",
+            "user": "Some(\"worf\")",
+        });
+        let expected = json!({
+            "level": "warning", "type": "log", "source": "server", "timestamp_ms": null, "body": body,
+        });
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn the_latest_events_are_kept_and_the_others_counted() {
+        let (shown, dropped) = shown(|| (0..MOST + 7).for_each(|index| tracing::info!("{index}")));
+        assert_eq!((shown.len(), dropped), (MOST, 7));
+        assert_eq!(
+            (&shown[0]["body"]["message"], &shown[MOST - 1]["body"]["message"]),
+            (&json!("7"), &json!("56"))
+        );
+    }
+
+    #[test]
+    fn an_event_takes_a_kibibyte_at_most() {
+        let (shown, _) = shown(|| {
+            tracing::info!(a = "\u{e9}".repeat(700), b = 1, "{}", "x".repeat(5_000));
+            tracing::info!("{}", "\u{e9}".repeat(5_000));
+        });
+        let length = |value: &Value| value.as_str().map_or(0, str::len);
+        let body = &shown[0]["body"];
+        assert!(length(&body["message"]) + length(&body["a"]) + length(&body["b"]) <= LONGEST);
+        assert_eq!(length(&shown[1]["body"]["message"]), LONGEST);
+    }
+
+    #[test]
+    fn the_crates_own_events_are_noise_and_so_is_what_transports_say_in_good_times() {
+        for (target, level) in [
+            ("belvedere", Level::ERROR),
+            ("belvedere::outbox", Level::ERROR),
+            ("hyper::proto", Level::INFO),
+            ("h2", Level::DEBUG),
+        ] {
+            assert!(is_noise(target, level), "{target}");
+        }
+        for (target, level) in [
+            ("belvedere_shop", Level::INFO),
+            ("hyper::proto", Level::WARN),
+            ("tokio_postgres", Level::INFO),
+            ("shop", Level::DEBUG),
+        ] {
+            assert!(!is_noise(target, level), "{target}");
+        }
+    }
+}

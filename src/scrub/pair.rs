@@ -104,7 +104,9 @@ fn one(text: &str, start: usize) -> Option<Range<usize>> {
         return range(start, REDACTED.len());
     }
     if is_bracketed(rest) {
-        return range(start, balanced(rest.as_bytes()));
+        let end = balanced(rest.as_bytes());
+        let more = rest[end..].find(|char: char| !char.is_alphanumeric()).unwrap_or(rest.len() - end);
+        return range(start, end + more);
     }
     let word = word(rest);
     let rest = &rest[word..];

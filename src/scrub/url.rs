@@ -13,11 +13,13 @@ impl Scrubber {
 
 pub(super) fn scrub<'a>(rules: &Rules, url: &'a str) -> Cow<'a, str> {
     let mut copy = Copy::of(url);
-    let start = credentials(url).map_or(0, |range| {
-        let end = range.end;
+    let host = authority(url);
+    let has_host = host > 0;
+    let start = has_host.then(|| credentials(&url[host..])).flatten().map_or(host, |end| {
+        let range = host..host + end;
         let has_password = url[range.clone()].contains(':');
         copy.replace(range, if has_password { BOTH } else { REDACTED });
-        end
+        host + end
     });
     let rest = &url[start..];
     let path = start..start + rest.find(['?', '#']).unwrap_or(rest.len());
@@ -37,10 +39,13 @@ fn put<'a>(copy: &mut Copy<'a>, range: Range<usize>, scrub: impl Fn(&'a str) -> 
     }
 }
 
-/// Where a URL has its user and password, without the `@`.
-fn credentials(url: &str) -> Option<Range<usize>> {
-    let start = url.find("//").filter(|at| url[..*at].bytes().all(is_of_scheme))? + 2;
-    let rest = &url[start..];
+/// Where a URL has its host, with the user and the password before it.
+fn authority(url: &str) -> usize {
+    url.find("//").filter(|at| url[..*at].bytes().all(is_of_scheme)).map_or(0, |at| at + 2)
+}
+
+/// Where the user and the password end that it begins with, without the `@`.
+fn credentials(rest: &str) -> Option<usize> {
     let authority = &rest[..rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len())];
     let at = match authority.rfind('@') {
         Some(at) => at,
@@ -48,7 +53,7 @@ fn credentials(url: &str) -> Option<Range<usize>> {
         None if !is_host(authority) => rest.rfind('@')?,
         None => return None,
     };
-    (at > 0).then_some(start..start + at)
+    (at > 0).then_some(at)
 }
 
 fn is_of_scheme(byte: u8) -> bool {
