@@ -21,6 +21,15 @@ impl HeaderNames {
         names.into_iter().map(parse).collect::<Result<_, _>>().map(Self)
     }
 
+    /// The listed headers that are there, with each of their values in order: as they are, also sensitive ones.
+    #[cfg(feature = "rollbar")]
+    pub(crate) fn values<'a>(
+        &'a self,
+        headers: &'a HeaderMap,
+    ) -> impl Iterator<Item = (&'a HeaderName, &'a http::HeaderValue)> {
+        self.0.iter().flat_map(|name| headers.get_all(name).iter().map(move |value| (name, value)))
+    }
+
     /// The listed headers that are there, each with its values in order. A value that is
     /// [sensitive](http::HeaderValue::is_sensitive) reads `REDACTED`; bytes that are no text are replaced; a
     /// value is cut at 4096 bytes.

@@ -10,6 +10,7 @@
 //! [`Query`] says. Methods are those of a list ([`Methods`]), and where there can be no list there is room for a number
 //! of [`Names`].
 
+mod address;
 mod annotations;
 mod blame;
 mod end;
@@ -28,6 +29,7 @@ mod status;
 mod tally;
 mod timeout;
 
+pub use address::AddressPolicy;
 pub use annotations::{Annotations, Value};
 pub use blame::{Blame, Blamed, OfBox, OfError, OfText};
 #[cfg(feature = "otel")]

@@ -1,0 +1,276 @@
+use std::{borrow::Cow, net::IpAddr, sync::OnceLock};
+
+use http::{HeaderName, HeaderValue, Method, Uri, header, request};
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+
+use super::{Request, body::KeptBody, options::Options, route::Route};
+use crate::{
+    exchange::{self, AddressPolicy, Host},
+    scrub::Scrubber,
+};
+
+/// What is noted of a request when it arrives, in case that it has to be reported: clones that cost little. What it
+/// takes to show it is done on the outbox's thread.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    method: Method,
+    uri: Uri,
+    scheme: Cow<'static, str>,
+    host: Option<HeaderValue>,
+    /// Of a trusted proxy.
+    forwarded_host: Option<Box<str>>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    client: Option<IpAddr>,
+    addresses: AddressPolicy,
+    route: Option<Route>,
+    body: OnceLock<KeptBody>,
+}
+
+// ===== impl Snapshot =====
+
+impl Snapshot {
+    pub(super) fn take(request: &request::Parts, options: &Options) -> Self {
+        let (headers, hops) = (&request.headers, options.hops);
+        let forwarded = hops.client(headers).map(|(address, _)| address);
+        let body = OnceLock::new();
+        if let Some(kept) = request.extensions.get::<KeptBody>() {
+            let _ = body.set(kept.clone());
+        }
+        Self {
+            method: request.method.clone(),
+            uri: request.uri.clone(),
+            scheme: exchange::scheme(request, hops),
+            host: headers.get(header::HOST).cloned(),
+            forwarded_host: hops.host(headers).map(Box::from),
+            headers: options
+                .headers
+                .values(headers)
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+            client: forwarded.or_else(|| options.peer(request).map(|peer| peer.ip())),
+            addresses: options.addresses,
+            route: Route::of(request),
+            body,
+        }
+    }
+
+    /// What the request is matched by, such as `/carts/{id}`.
+    pub(super) fn route(&self) -> Option<&str> {
+        self.route.as_ref().map(Route::pattern)
+    }
+
+    pub(super) fn method(&self) -> &Method {
+        &self.method
+    }
+
+    pub(super) fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// Takes the body that a layer further in keeps. The first counts.
+    pub(super) fn keep(&self, body: KeptBody) {
+        let _ = self.body.set(body);
+    }
+
+    /// The request as it is reported, without secrets.
+    pub(super) fn request(&self, scrubber: &Scrubber) -> Request {
+        let mut request = Request::default();
+        request.url = Some(self.url(scrubber));
+        request.method = Some(self.method.to_string());
+        request.headers = self.headers(scrubber);
+        request.params = self.params(scrubber);
+        let query = self.uri.query().filter(|query| !query.is_empty());
+        request.get = query.map(|query| lists(scrubber.query_pairs(query))).unwrap_or_default();
+        request.query_string = query.map(|query| scrubber.query(query).into_owned());
+        request.user_ip =
+            self.client.and_then(|client| self.addresses.apply(client)).map(|ip| ip.to_string());
+        if let Some(body) = self.body.get() {
+            body.put(&mut request, scrubber);
+        }
+        request
+    }
+
+    fn url(&self, scrubber: &Scrubber) -> String {
+        let path = self.path(scrubber);
+        let query = self.uri.query().map(|query| format!("?{}", scrubber.query(query))).unwrap_or_default();
+        match self.host() {
+            Some(host) => format!("{}://{host}{path}{query}", self.scheme),
+            None => format!("{path}{query}"),
+        }
+    }
+
+    /// The path, in which a value that the route calls a secret is none to show.
+    fn path(&self, scrubber: &Scrubber) -> String {
+        let path = self.uri.path();
+        let hidden =
+            self.route.as_ref().and_then(|route| route.redact(path, |name| scrubber.is_secret(name)));
+        scrubber.url(hidden.as_deref().unwrap_or(path)).into_owned()
+    }
+
+    fn host(&self) -> Option<Host<'_>> {
+        let authority = || self.uri.authority().map(http::uri::Authority::as_str);
+        let header = || self.host.as_ref().filter(|host| !host.is_sensitive())?.to_str().ok();
+        Host::read(self.forwarded_host.as_deref().or_else(authority).or_else(header)?)
+    }
+
+    fn params(&self, scrubber: &Scrubber) -> Map<String, Value> {
+        let Some(route) = &self.route else { return Map::new() };
+        let shown = |(name, value): (&str, &str)| {
+            let value = percent_decode_str(value).decode_utf8_lossy();
+            (name.to_owned(), Value::from(scrubber.value(name, &value)))
+        };
+        route.params(self.uri.path()).map(shown).collect()
+    }
+
+    fn headers(&self, scrubber: &Scrubber) -> Map<String, Value> {
+        let mut headers = Map::new();
+        for (name, value) in &self.headers {
+            let value = scrubber.header(name, value);
+            let Some(value) = self.addresses.header(name, cut(&value)) else { continue };
+            let entry = headers.entry(canonical(name)).or_insert_with(|| Value::from(""));
+            *entry = match entry.as_str() {
+                Some("") | None => Value::from(value),
+                Some(earlier) => Value::from(format!("{earlier}, {value}")),
+            };
+        }
+        headers
+    }
+}
+
+/// Pairs as an object; a name that is there several times has a list.
+pub(super) fn lists<'a>(pairs: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>) -> Map<String, Value> {
+    let mut object = Map::new();
+    for (name, value) in pairs {
+        match object.get_mut(&*name) {
+            None => drop(object.insert(name.into_owned(), Value::from(value))),
+            Some(Value::Array(values)) => values.push(Value::from(value)),
+            Some(one) => *one = Value::Array(vec![one.take(), Value::from(value)]),
+        }
+    }
+    object
+}
+
+/// A name as HTTP/1.1 writes it: `User-Agent`.
+fn canonical(name: &HeaderName) -> String {
+    let capital = |part: &str| part[..1.min(part.len())].to_ascii_uppercase() + &part[1.min(part.len())..];
+    name.as_str().split('-').map(capital).collect::<Vec<_>>().join("-")
+}
+
+fn cut(value: &str) -> &str {
+    &value[..value.floor_char_boundary(LONGEST)]
+}
+
+/// The length of a header's value, in bytes.
+const LONGEST: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use http::Request as HttpRequest;
+    use serde_json::json;
+
+    use super::*;
+    use crate::exchange::{HeaderNames, Hops, Peer};
+
+    fn options(headers: &[&'static str], addresses: AddressPolicy) -> Options {
+        let headers = HeaderNames::new(headers.iter().copied()).unwrap();
+        Options { headers, addresses, hops: Hops::from(1) }
+    }
+
+    fn parts(uri: &str, headers: &[(&'static str, &'static str)]) -> request::Parts {
+        let mut request = HttpRequest::get(uri).body(()).unwrap();
+        for (name, value) in headers {
+            request.headers_mut().append(*name, HeaderValue::from_static(value));
+        }
+        request.extensions_mut().insert(Peer("192.0.2.17:81".parse().unwrap()));
+        request.into_parts().0
+    }
+
+    fn shown(request: &request::Parts, options: &Options) -> Value {
+        serde_json::to_value(Snapshot::take(request, options).request(&Scrubber::default())).unwrap()
+    }
+
+    #[test]
+    fn a_request_is_shown_without_secrets_and_with_all_values_of_its_query() {
+        let request = parts(
+            "/carts/7?x=1&x=2&token=canary&q=a%20b&next=%2F%3Fpin%3Dcanary",
+            &[
+                ("host", "shop.example:8080"),
+                ("user-agent", "curl/8"),
+                ("x-api-key", "canary"),
+                ("cookie", "a=canary"),
+            ],
+        );
+        let options = options(&["host", "user-agent", "x-api-key", "cookie", "absent"], AddressPolicy::Full);
+        let query = "x=1&x=2&token=REDACTED&q=a%20b&next=REDACTED";
+        assert_eq!(
+            shown(&request, &options),
+            json!({
+                "url": format!("http://shop.example:8080/carts/7?{query}"),
+                "method": "GET",
+                "headers": {
+                    "Host": "shop.example:8080",
+                    "User-Agent": "curl/8",
+                    "X-Api-Key": "REDACTED",
+                    "Cookie": "a=REDACTED",
+                },
+                "GET": {"x": ["1", "2"], "token": "REDACTED", "q": "a b", "next": "REDACTED"},
+                "query_string": query,
+                "user_ip": "192.0.2.17",
+            })
+        );
+    }
+
+    #[test]
+    fn addresses_obey_wherever_they_are() {
+        let request =
+            parts("/", &[("x-forwarded-for", "6.6.6.6, 203.0.113.42"), ("x-real-ip", "203.0.113.42")]);
+        let names = ["x-forwarded-for", "x-real-ip"];
+        let of = |addresses| shown(&request, &options(&names, addresses));
+        let full = of(AddressPolicy::Full);
+        assert_eq!(
+            (&full["user_ip"], &full["headers"]["X-Real-Ip"]),
+            (&json!("203.0.113.42"), &json!("203.0.113.42"))
+        );
+        let anonymized = of(AddressPolicy::Anonymized);
+        assert_eq!(anonymized["user_ip"], "203.0.113.0");
+        assert_eq!(
+            anonymized["headers"],
+            json!({"X-Forwarded-For": "6.6.6.0, 203.0.113.0", "X-Real-Ip": "203.0.113.0"})
+        );
+        let none = of(AddressPolicy::None);
+        assert!(none.get("user_ip").is_none() && none.get("headers").is_none());
+    }
+
+    #[test]
+    fn a_trusted_proxy_says_what_was_asked_for_and_a_user_in_it_is_not_shown() {
+        let headers = [
+            ("host", "10.0.0.1"),
+            ("x-forwarded-host", "me:canary@shop.example"),
+            ("x-forwarded-proto", "https"),
+        ];
+        let shown = shown(&parts("/", &headers), &options(&[], AddressPolicy::Full));
+        assert_eq!(shown["url"], "https://shop.example/");
+    }
+
+    #[test]
+    fn a_header_that_is_there_twice_has_both_values_and_a_long_one_is_cut() {
+        let long: &'static str = "\u{e9}".repeat(3_000).leak();
+        let mut request = parts("/", &[("accept", "a/b"), ("accept", "c/d")]);
+        request.headers.insert("x-long", HeaderValue::from_bytes(long.as_bytes()).unwrap());
+        let shown = shown(&request, &options(&["accept", "x-long"], AddressPolicy::Full));
+        assert_eq!(shown["headers"]["Accept"], "a/b, c/d");
+        assert_eq!(shown["headers"]["X-Long"].as_str().map(str::len), Some(LONGEST));
+    }
+
+    #[test]
+    fn a_body_that_a_layer_further_out_keeps_is_shown() {
+        let mut request = parts("/", &[("content-type", "application/json")]);
+        let kept = KeptBody::of(&request.headers, 100).unwrap();
+        request.extensions.insert(kept.clone());
+        let snapshot = Snapshot::take(&request, &options(&[], AddressPolicy::Full));
+        kept.add(b"{\"pin\": 1701}");
+        kept.end();
+        assert_eq!(snapshot.request(&Scrubber::default()).body, Some(json!("{\"pin\":\"REDACTED\"}")));
+    }
+}

@@ -1,0 +1,235 @@
+//! Names with values, in any of the ways in which texts have them.
+
+use std::ops::Range;
+
+use super::{REDACTED, scrubber::Rules};
+
+/// Where the value is that the name before a `=`, a `:`, or one of them in percent-encoding makes secret.
+pub(super) fn value(rules: &Rules, text: &str, at: usize) -> Option<Range<usize>> {
+    let separator = Separator::at(text.as_bytes(), at)?;
+    let name = Name::before(text, at)?;
+    let is_header = rules.headers.have(name.text);
+    if !is_header && !rules.fields.have(name.text) {
+        return None;
+    }
+    let start = separator.end + count(&text.as_bytes()[separator.end..], |byte| matches!(byte, b' ' | b'\t'));
+    let is_line = is_header && text.as_bytes()[at] == b':' && !name.is_quoted && !is_quote(text, start);
+    if is_line { line(text, start, name.opened) } else { one(text, start) }
+}
+
+/// Where the value is of an argument such as `--password x`.
+pub(super) fn flag(rules: &Rules, text: &str, at: usize) -> Option<Range<usize>> {
+    if text[..at].ends_with('-') {
+        return None;
+    }
+    let name = &text[at + 2..];
+    let name = &name[..count(&name.as_bytes()[..name.len().min(LONGEST)], |byte| {
+        is_of_name(byte) && byte.is_ascii() && byte != b'%'
+    })];
+    let start = at + 2 + name.len();
+    let is_apart = text[start..].starts_with(' ') && !text[start + 1..].starts_with(['-', ' ']);
+    (is_apart && !name.is_empty() && rules.fields.have(name)).then(|| one(text, start + 1)).flatten()
+}
+
+struct Separator {
+    end: usize,
+}
+
+struct Name<'a> {
+    text: &'a str,
+    /// Whether a quote stands between it and the separator.
+    is_quoted: bool,
+    /// The quote before it that is not closed behind it.
+    opened: Option<u8>,
+}
+
+// ===== impl Separator =====
+
+impl Separator {
+    fn at(bytes: &[u8], at: usize) -> Option<Self> {
+        let follows = |byte| bytes.get(at + 1) == Some(&byte);
+        let end = match bytes[at] {
+            // The path of a Rust item, and not a name with its value.
+            b':' if follows(b':') || at > 0 && bytes[at - 1] == b':' => return None,
+            b'%' => match bytes.get(at + 1..at + 3)? {
+                [b'3', b'D' | b'd' | b'A' | b'a'] => return Some(Self { end: at + 3 }),
+                _ => return None,
+            },
+            _ => at + 1,
+        };
+        // `==`, `=>`, `:=`.
+        Some(Self {
+            end: end
+                + count(&bytes[end..bytes.len().min(end + 2)], |byte| matches!(byte, b'=' | b'>' | b'~')),
+        })
+    }
+}
+
+// ===== impl Name =====
+
+impl<'a> Name<'a> {
+    fn before(text: &'a str, at: usize) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let end = at - count_back(&bytes[..at], SPACES, |byte| byte == b' ');
+        let unquoted = end - count_back(&bytes[..end], QUOTES, is_quoting);
+        let start = unquoted - count_back(&bytes[..unquoted], LONGEST, is_of_name);
+        // The longest name may begin within a character.
+        let start = (start..unquoted).find(|start| text.is_char_boundary(*start))?;
+        // What an encoded separator ends is another name, or a value.
+        let start = ENCODED
+            .iter()
+            .filter_map(|end| Some(start + text[start..unquoted].rfind(end)? + 3))
+            .max()
+            .unwrap_or(start);
+        let opened = bytes[..start].last().copied().filter(|byte| matches!(byte, b'"' | b'\''));
+        let is_quoted = unquoted < end;
+        Some(Self { text: &text[start..unquoted], is_quoted, opened: opened.filter(|_| !is_quoted) })
+    }
+}
+
+/// The value of a header, up to the end of its line.
+fn line(text: &str, start: usize, quote: Option<u8>) -> Option<Range<usize>> {
+    let ends = |byte: u8| matches!(byte, b'\r' | b'\n') || Some(byte) == quote;
+    range(start, text[start..].bytes().position(ends).unwrap_or(text.len() - start))
+}
+
+/// One value, whatever it looks like.
+fn one(text: &str, start: usize) -> Option<Range<usize>> {
+    let rest = &text[start..];
+    if let Some((opening, quote)) = opening(rest) {
+        let start = start + opening + 1;
+        return range(start, closing(&text.as_bytes()[start..], opening, quote));
+    }
+    if is_scrubbed(rest) {
+        return range(start, REDACTED.len());
+    }
+    if is_bracketed(rest) {
+        let end = balanced(rest.as_bytes());
+        let more = rest[end..].find(|char: char| !char.is_alphanumeric()).unwrap_or(rest.len() - end);
+        return range(start, end + more);
+    }
+    let word = word(rest);
+    let rest = &rest[word..];
+    let last = text[start..start + word].rsplit(['=', ':']).next().unwrap_or_default();
+    let is_scheme = SCHEMES.iter().any(|scheme| scheme.eq_ignore_ascii_case(last));
+    let more = if is_scheme && rest.starts_with(' ') { 1 + self::word(&rest[1..]) } else { 0 };
+    let shown = &text[start..start + word];
+    if NOTHING.contains(&shown) { None } else { range(start, word + more) }
+}
+
+fn range(start: usize, length: usize) -> Option<Range<usize>> {
+    (length > 0).then_some(start..start + length)
+}
+
+/// Whether a value was replaced before, whatever follows it.
+pub(super) fn is_scrubbed(value: &str) -> bool {
+    value.strip_prefix(REDACTED).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+}
+
+/// How many backslashes a value begins with, and the quote behind them.
+fn opening(value: &str) -> Option<(usize, u8)> {
+    let escapes = count(value.as_bytes(), |byte| byte == b'\\');
+    let quote = *value.as_bytes().get(escapes)?;
+    matches!(quote, b'"' | b'\'' | b'`').then_some((escapes, quote))
+}
+
+/// The length of what is quoted, without the closing quote and its backslashes.
+fn closing(bytes: &[u8], escapes: usize, quote: u8) -> usize {
+    let mut before = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        if *byte == quote && (before <= escapes || escapes == 0 && before % 2 == 0) {
+            return at - before.min(escapes);
+        }
+        before = if *byte == b'\\' { before + 1 } else { 0 };
+    }
+    bytes.len()
+}
+
+/// Whether a value is a list, an object, or a value of a Rust type such as `Some("x")` and `b"x"`.
+fn is_bracketed(value: &str) -> bool {
+    let name = count(value.as_bytes(), |byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    match value.as_bytes().get(name) {
+        Some(b'(' | b'{' | b'[') => name == 0 || value.starts_with(|char: char| char.is_ascii_uppercase()),
+        Some(b'"') => matches!(&value[..name], "b" | "r" | "br" | "c"),
+        _ => false,
+    }
+}
+
+/// The length up to the bracket that closes the first one, or up to the end of a string with a prefix.
+fn balanced(bytes: &[u8]) -> usize {
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'"' => at = (at + closing(&bytes[at..], 0, b'"') + 1).min(bytes.len()),
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => continue,
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    at
+}
+
+/// The length of a value without quotes: up to a space, or to what looks like the next pair.
+fn word(value: &str) -> usize {
+    let bytes = value.as_bytes();
+    let ends = |at: &usize| match bytes[*at] {
+        byte if byte.is_ascii_whitespace() => true,
+        b'&' | b',' | b';' => begins_pair(&bytes[at + 1..]),
+        _ => false,
+    };
+    let end = (0..bytes.len()).find(ends).unwrap_or(bytes.len());
+    let trimmed = value[..end].trim_end_matches(TRAILING).len();
+    if trimmed == 0 { end } else { trimmed }
+}
+
+fn begins_pair(bytes: &[u8]) -> bool {
+    let skipped = count(bytes, |byte| byte == b' ' || is_quoting(byte)).min(QUOTES);
+    let bytes = &bytes[skipped..];
+    let name = count(&bytes[..bytes.len().min(LONGEST)], is_of_name);
+    let bytes = &bytes[name..];
+    let quotes = count(bytes, |byte| byte == b' ' || is_quoting(byte)).min(QUOTES);
+    name > 0 && matches!(bytes.get(quotes), Some(b'=' | b':'))
+}
+
+fn is_quote(text: &str, at: usize) -> bool {
+    opening(&text[at..]).is_some()
+}
+
+fn is_quoting(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\'' | b'`' | b'\\')
+}
+
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'-' | b'_' | b'.' | b'[' | b']' | b'%')
+        || !byte.is_ascii()
+}
+
+fn count(bytes: &[u8], is: impl Fn(u8) -> bool) -> usize {
+    bytes.iter().take_while(|byte| is(**byte)).count()
+}
+
+fn count_back(bytes: &[u8], most: usize, is: impl Fn(u8) -> bool) -> usize {
+    bytes.iter().rev().take(most).take_while(|byte| is(**byte)).count()
+}
+
+/// How much of a name is read, from its end on.
+const LONGEST: usize = 64;
+
+/// `=`, `&`, `?`.
+const ENCODED: [&str; 5] = ["%3D", "%3d", "%26", "%3F", "%3f"];
+const SPACES: usize = 8;
+const QUOTES: usize = 8;
+
+/// What a value does not end with, if it ends with it.
+const TRAILING: [char; 13] = [',', ':', '=', ';', '.', ')', ']', '}', '>', '"', '\'', '`', '\\'];
+
+/// What precedes the secret of a header.
+const SCHEMES: [&str; 6] = ["basic", "bearer", "digest", "negotiate", "token", "apikey"];
+
+/// Values that say that there is none.
+const NOTHING: [&str; 7] = ["None", "none", "null", "nil", "true", "false", "undefined"];

@@ -1,0 +1,213 @@
+use std::{borrow::Cow, ops::Range};
+
+use serde_json::Value;
+
+use super::{REDACTED, Scrubber, card, copy::Copy, json, pair, scrubber::Rules, token, url};
+
+// ===== impl Scrubber =====
+
+impl Scrubber {
+    /// A text of any kind: a message, a line of a log, JSON. See [the module](super) for what is found.
+    pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        scrub(self.rules(), text, NESTED)
+    }
+
+    /// The value of something that has a name, such as an annotation.
+    pub fn value<'a>(&self, name: &str, value: &'a str) -> Cow<'a, str> {
+        if !value.is_empty() && self.is_secret(name) { Cow::Borrowed(REDACTED) } else { self.text(value) }
+    }
+}
+
+/// A text that may be JSON, in which strings may be JSON, so often.
+pub(super) fn scrub<'a>(rules: &Rules, text: &'a str, nested: usize) -> Cow<'a, str> {
+    // Read as JSON for the names that are written with escapes, and read once more for what JSON hides: of two members
+    // with one name it knows the last.
+    match json(rules, text, nested) {
+        Some(scrubbed) => Cow::Owned(scan(rules, &scrubbed).into_owned()),
+        None => scan(rules, text),
+    }
+}
+
+/// The text without its secrets, where it is JSON and has some.
+fn json(rules: &Rules, text: &str, nested: usize) -> Option<String> {
+    let nested = nested.checked_sub(1)?;
+    if !text.trim_start().starts_with(['{', '[']) {
+        return None;
+    }
+    let mut value: Value = serde_json::from_str(text).ok()?;
+    json::scrub(rules, &mut value, 0, nested).then(|| value.to_string())
+}
+
+/// One reading, from the front to the back.
+pub(super) fn scan<'a>(rules: &Rules, text: &'a str) -> Cow<'a, str> {
+    read(text, |at| secret(rules, text, at))
+}
+
+/// The same for the path of a URL, in which a colon is nothing special unless it begins another URL.
+pub(super) fn scan_path<'a>(rules: &Rules, path: &'a str) -> Cow<'a, str> {
+    let is_plain = |at: usize| path.as_bytes()[at] == b':' && !path[at + 1..].starts_with("//");
+    read(path, |at| if is_plain(at) { None } else { secret(rules, path, at) })
+}
+
+fn read<'a>(text: &'a str, secret: impl Fn(usize) -> Option<(Range<usize>, Cow<'a, str>)>) -> Cow<'a, str> {
+    let (mut copy, mut at) = (Copy::of(text), 0);
+    while at < text.len() {
+        let Some((range, with)) = secret(at) else {
+            at += 1;
+            continue;
+        };
+        at = range.end.max(at + 1);
+        copy.replace(range, &with);
+    }
+    copy.finish()
+}
+
+/// The secret that a byte gives away, and what stands for it. It ends behind that byte, and begins before it only where
+/// that is not yet copied.
+fn secret<'a>(rules: &Rules, text: &'a str, at: usize) -> Option<(Range<usize>, Cow<'a, str>)> {
+    let hidden = |range| (range, Cow::Borrowed(REDACTED));
+    match text.as_bytes()[at] {
+        b':' if text[at + 1..].starts_with("//") => link(rules, text, at),
+        b'=' | b':' | b'%' => pair::value(rules, text, at).map(hidden),
+        b'-' if text[at..].starts_with("--") => {
+            token::pem(text, at).or_else(|| pair::flag(rules, text, at)).map(hidden)
+        }
+        b'0'..=b'9' if rules.cards => card::number(text, at).map(hidden),
+        b'A'..=b'Z' | b'a'..=b'z' if begins_word(text, at) => token::token(text, at).map(hidden),
+        _ => None,
+    }
+}
+
+/// A URL, by the colon behind its scheme.
+fn link<'a>(rules: &Rules, text: &'a str, colon: usize) -> Option<(Range<usize>, Cow<'a, str>)> {
+    let is_of_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    let scheme =
+        |colon: usize| text.as_bytes()[..colon].iter().rev().take_while(|byte| is_of_scheme(byte)).count();
+    let rest = &text[colon + 3..];
+    // Another URL may follow without a gap.
+    let end = rest.find("://").map_or(rest.len(), |next| next - scheme(colon + 3 + next).min(next));
+    let end = rest[..end].find(ends_url).unwrap_or(end);
+    // Its scheme is no secret, and may be copied already.
+    let range = colon..colon + 3 + end;
+    let scrubbed = url::scrub(rules, &text[range.clone()]);
+    Some((range, scrubbed))
+}
+
+fn ends_url(char: char) -> bool {
+    char.is_whitespace() || char.is_control() || matches!(char, '"' | '<' | '>' | '`')
+}
+
+fn begins_word(text: &str, at: usize) -> bool {
+    let before = &text.as_bytes()[..at];
+    let is_encoded = |before: &[u8]| matches!(before, [.., b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit());
+    match before.last() {
+        Some(byte) if byte.is_ascii_alphanumeric() || *byte == b'_' => is_encoded(before),
+        _ => true,
+    }
+}
+
+/// How deep JSON is read that stands in strings of JSON.
+pub(super) const NESTED: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_found_in_texts() {
+        let scrubber = Scrubber::default();
+        for (text, shown) in [
+            ("", ""),
+            ("no route for GET /carts/7", "no route for GET /carts/7"),
+            ("password=canary", "password=REDACTED"),
+            ("password = canary and more", "password = REDACTED and more"),
+            ("(password: canary), next", "(password: REDACTED), next"),
+            ("password=a;b,c)d", "password=REDACTED"),
+            ("token=canary&page=2", "token=REDACTED&page=2"),
+            ("user=worf, token=canary, page=2", "user=worf, token=REDACTED, page=2"),
+            (r#"{"api_key":"can\"ary","page":2"#, r#"{"api_key":"REDACTED","page":2"#),
+            (
+                r#"said {\"password\":\"canary\",\"page\":2}"#,
+                r#"said {\"password\":\"REDACTED\",\"page\":2}"#,
+            ),
+            (
+                "Login { user: \"worf\", password: \"can ary\" }",
+                "Login { user: \"worf\", password: \"REDACTED\" }",
+            ),
+            ("Login { pin: 1701, page: 2 }", "Login { pin: REDACTED, page: 2 }"),
+            ("Login { password: Some(\"can ary\"), page: 2 }", "Login { password: REDACTED, page: 2 }"),
+            (
+                "Login { password: Some(\n    \"canary\",\n), page: 2 }",
+                "Login { password: REDACTED, page: 2 }",
+            ),
+            ("Login { password: None, page: 2 }", "Login { password: None, page: 2 }"),
+            ("key: b\"x\", secret_key: b\"can ary\"", "key: b\"x\", secret_key: REDACTED"),
+            ("{:password=>\"canary\"}", "{:password=>\"REDACTED\"}"),
+            ("if password == \"canary\"", "if password == \"REDACTED\""),
+            ("auth::login failed for token::Kind", "auth::login failed for token::Kind"),
+            ("pass%77ord=canary", "pass%77ord=REDACTED"),
+            ("to https%3A%2F%2Fx%3Fpin%3D1701%26page%3D2 x", "to https%3A%2F%2Fx%3Fpin%3DREDACTED x"),
+            ("user[password]=canary", "user[password]=REDACTED"),
+            ("psql --password canary --host db", "psql --password REDACTED --host db"),
+            ("--token=canary", "--token=REDACTED"),
+            (
+                "GET https://me:canary@x/?token=canary failed",
+                "GET https://REDACTED:REDACTED@x/?token=REDACTED failed",
+            ),
+            (
+                "https://a:canary@x,https://b:canary@y",
+                "https://REDACTED:REDACTED@x,https://REDACTED:REDACTED@y",
+            ),
+            ("Authorization: Digest a=\"canary\", b=\"canary\"\nHost: x", "Authorization: REDACTED\nHost: x"),
+            ("curl -H 'Cookie: a=canary; b=canary' x", "curl -H 'Cookie: REDACTED' x"),
+            ("{\"authorization\": \"Bearer canary\", \"x\": 1", "{\"authorization\": \"REDACTED\", \"x\": 1"),
+            ("authorization=Bearer canary x", "authorization=REDACTED x"),
+            ("got Bearer canary; bearer token missing", "got Bearer REDACTED; bearer token missing"),
+            ("Basic bWU6Y2FuYXJ5 and basic authentication", "Basic REDACTED and basic authentication"),
+            ("key AKIAIOSFODNN7EXAMPLE.", "key REDACTED."),
+            ("jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln, x", "jwt REDACTED, x"),
+            (
+                "-----BEGIN RSA PRIVATE KEY-----\ncanary\n-----END RSA PRIVATE KEY-----\nmore",
+                "REDACTED\nmore",
+            ),
+            ("-----BEGIN PRIVATE KEY-----\ncanary", "REDACTED"),
+            ("-----BEGIN CERTIFICATE-----\nshown", "-----BEGIN CERTIFICATE-----\nshown"),
+            (
+                "session token FwoGZXIvYXdzEBYaDKcanarycanarycanarycanarycanary//w== x",
+                "session token REDACTED x",
+            ),
+            ("{\"pass\\u0077ord\": \"canary\"}", "{\"password\":\"REDACTED\"}"),
+            ("{\"token\": \"canary\", \"token\": \"\"}", "{\"token\": \"REDACTED\", \"token\": \"\"}"),
+        ] {
+            assert_eq!(scrubber.text(text), shown, "{text}");
+            assert_eq!(scrubber.text(shown), shown, "once more");
+        }
+    }
+
+    #[test]
+    fn numbers_of_cards_are_found_where_asked_for() {
+        let text = "paid by 4111 1111 1111 1111, order 4111111111111112";
+        assert_eq!(Scrubber::default().text(text), text);
+        let shown = Scrubber::default().card_numbers().text(text).into_owned();
+        assert_eq!(shown, "paid by REDACTED, order 4111111111111112");
+    }
+
+    #[test]
+    fn a_named_value_is_hidden_by_its_name_or_read() {
+        let scrubber = Scrubber::default();
+        assert_eq!(scrubber.value("db.password", "canary"), REDACTED);
+        assert_eq!(scrubber.value("db.url", "x://a:canary@h"), "x://REDACTED:REDACTED@h");
+        assert_eq!(scrubber.value("db.name", "shop"), "shop");
+    }
+
+    #[test]
+    fn a_text_without_secrets_is_not_copied() {
+        let scrubber = Scrubber::default();
+        let text =
+            "GET https://shop.example/carts/7?page=2 took 17 ms: status = 503, Basic authentication; {a: b}";
+        let info = allocation_counter::measure(|| {
+            assert!(matches!(scrubber.text(text), Cow::Borrowed(_)));
+        });
+        assert_eq!(info.count_total, 0);
+    }
+}
