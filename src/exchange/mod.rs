@@ -32,10 +32,10 @@ mod timeout;
 pub use address::AddressPolicy;
 pub use annotations::{Annotations, Value};
 pub use blame::{Blame, Blamed, OfBox, OfError, OfText};
-#[cfg(feature = "otel")]
-pub(crate) use end::messages;
 #[cfg(feature = "xray")]
 pub(crate) use end::known_name;
+#[cfg(feature = "otel")]
+pub(crate) use end::messages;
 #[cfg(any(feature = "rollbar", feature = "xray"))]
 pub(crate) use end::said;
 pub use end::{End, Failure};

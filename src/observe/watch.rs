@@ -173,13 +173,22 @@ impl Bodies {
 /// Runs a call, a poll or a drop in this context. When it unwinds, `unwound` is told, and the panic goes on.
 pub(super) fn within<T>(context: Context, inner: impl FnOnce() -> T, unwound: impl FnOnce(End<'_>)) -> T {
     let guard = attach(context);
-    let result = catch_unwind(AssertUnwindSafe(inner));
+    let result = catch_unwind(AssertUnwindSafe(|| belvedere_exchange(inner)));
     drop(guard);
     result.unwrap_or_else(|payload| {
         // Told here and not by a drop: a drop cannot always tell a panic from a client that left.
         unwound(End::Panicked { message: message(&*payload) });
         resume_unwind(payload)
     })
+}
+
+/// Where an exchange begins in a stack: what is further out is the server's. It is looked for by its name.
+#[inline(never)]
+fn belvedere_exchange<T>(inner: impl FnOnce() -> T) -> T {
+    let value = inner();
+    // So that the call is none that a compiler makes a jump of.
+    std::hint::black_box(());
+    value
 }
 
 /// The length that the head promises, by its header or by what the body knows.

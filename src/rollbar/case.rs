@@ -1,12 +1,13 @@
 use std::{
     fmt,
+    panic::catch_unwind,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use http::StatusCode;
 use opentelemetry::Context;
 
-use super::{Panic, Reporter, Snapshot, breadcrumbs::Trail};
+use super::{Panic, Reporter, breadcrumbs::Trail, occurrence::Exchange, snapshot::Snapshot};
 use crate::{
     exchange::Annotations,
     trace::{Identity, OccurrenceId},
@@ -54,6 +55,16 @@ impl Case {
     /// The case of the exchange that this code runs in.
     pub(super) fn current() -> Option<Self> {
         Context::map_current(|context| context.get::<Self>().cloned())
+    }
+
+    /// The case of the exchange that this thread runs, where it may be ending or panicking.
+    pub(super) fn of_thread() -> Option<Self> {
+        catch_unwind(Self::current).ok().flatten()
+    }
+
+    /// The exchange, as it is now.
+    pub(super) fn exchange(&self) -> Exchange {
+        Exchange { case: self.clone(), status: self.status() }
     }
 
     /// The same context with this case in it.

@@ -5,7 +5,7 @@ use std::{
 };
 
 use super::class;
-use crate::exchange::said;
+use crate::exchange::{Blamed, said};
 
 /// One error of a chain: what it is, and what it says.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -16,13 +16,17 @@ pub(super) struct Caused {
     pub(super) message: String,
 }
 
-/// An error of a known type and all that caused it, the outermost first.
+/// Whatever is to blame, and all that caused it, the outermost first.
 ///
 /// At most eight: the seven outermost and the innermost. Where the errors are a ring, each is told once. It never panics,
 /// whatever their code does.
-pub(super) fn typed<E: Error + 'static>(error: &E) -> Vec<Caused> {
+pub(super) fn of(blamed: Blamed<'_>) -> Vec<Caused> {
+    let (error, type_name) = match blamed {
+        Blamed::Error { error, type_name } => (error, type_name),
+        Blamed::Text(text) => return vec![Caused::text(text)],
+    };
     let mut chain = causes(error);
-    if let Some(class) = quietly(|| class::typed(error)) {
+    if let Some(class) = type_name.and_then(|name| quietly(|| class::typed(error, name))) {
         chain[0].class = class;
     }
     chain
@@ -63,6 +67,16 @@ fn quietly<T>(code: impl FnOnce() -> T) -> Option<T> {
 // ===== impl Caused =====
 
 impl Caused {
+    /// Of a class that is known already.
+    pub(super) fn new(class: impl Into<String>, message: &str) -> Self {
+        let message = message[..message.floor_char_boundary(LONGEST)].to_owned();
+        Self { class: class.into(), message }
+    }
+
+    fn text(text: &str) -> Self {
+        Self::new(UNKNOWN, text)
+    }
+
     fn of(error: &(dyn Error + 'static)) -> Self {
         let mut message = quietly(|| said(error)).unwrap_or_default();
         message.truncate(message.floor_char_boundary(LONGEST));

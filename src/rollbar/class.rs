@@ -1,5 +1,4 @@
 use std::{
-    any::type_name,
     env::VarError,
     error::Error,
     fmt::{self, Write},
@@ -8,9 +7,10 @@ use std::{
 
 use super::name;
 
-/// The class of an error whose type is known: its name, and which variant it is of an enum, as in `AppError::NotFound`.
-pub(super) fn typed<E: Error + 'static>(error: &E) -> String {
-    let name = short(type_name::<E>());
+/// The class of an error whose type is known, by its name: that, and which variant it is of an enum, as in
+/// `AppError::NotFound`.
+pub(super) fn typed(error: &(dyn Error + 'static), type_name: &str) -> String {
+    let name = short(type_name);
     // A type that only stands for another has no name of its own to tell.
     if name.contains("dyn ") {
         return of(error);

@@ -3,7 +3,7 @@ use std::{net::SocketAddr, sync::Arc};
 use http::{StatusCode, request};
 use tower_layer::Layer;
 
-use super::{Api, ItemLane, Project, Reporter, Token, options::Options};
+use super::{Api, ItemLane, Project, Reporter, options::Options, report::watch_panics};
 use crate::{
     Error,
     exchange::{AddressPolicy, Code, HeaderNames, Hops},
@@ -27,7 +27,7 @@ use crate::{
 /// let outbox = Outbox::builder().start()?;
 /// let app: Router = Router::new()
 ///     .route("/carts/{id}", get(|| async { "a cart" }))
-///     .layer(RollbarLayer::new("post_server_item token", &outbox).environment("production"));
+///     .layer(RollbarLayer::new("post_server_item token", &outbox)?.environment("production"));
 /// # Ok::<_, belvedere::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -39,11 +39,17 @@ pub struct RollbarLayer {
 
 impl RollbarLayer {
     /// A layer with a project's access token of the scope `post_server_item`, which sends to Rollbar itself.
-    pub fn new(token: impl Into<Token>, outbox: &Outbox) -> Self {
-        Self::on(ItemLane::new(outbox, Api::new(token)))
+    ///
+    /// # Errors
+    ///
+    /// When there is no token, or the process cannot do TLS. Whether Rollbar takes the token is known when it is used.
+    #[track_caller]
+    pub fn new(token: impl AsRef<str>, outbox: &Outbox) -> Result<Self, Error> {
+        Ok(Self::on(ItemLane::new(outbox, Api::new(token.as_ref().parse()?))?))
     }
 
     /// A layer that sends by this lane.
+    #[track_caller]
     pub fn on(lane: ItemLane) -> Self {
         Self { options: Arc::new(Options::new(Reporter::new(lane))) }
     }
@@ -67,6 +73,20 @@ impl RollbarLayer {
     #[must_use]
     pub fn framework(mut self, framework: impl Into<String>) -> Self {
         self.reporter_mut().framework = Some(framework.into());
+        self
+    }
+
+    /// The machine's name. Default: as the system has it.
+    #[must_use]
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        self.reporter_mut().host = Some(host.into());
+        self
+    }
+
+    /// The branch of the code. Default: none, which Rollbar takes for `master`.
+    #[must_use]
+    pub fn branch(mut self, branch: impl Into<String>) -> Self {
+        self.reporter_mut().branch = Some(branch.into());
         self
     }
 
@@ -179,7 +199,7 @@ impl<S> Layer<S> for RollbarLayer {
     type Service = Observe<S, Self>;
 
     fn layer(&self, inner: S) -> Observe<S, Self> {
-        super::watch_panics();
+        watch_panics();
         Observe::new(inner, self.clone())
     }
 }

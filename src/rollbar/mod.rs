@@ -1,6 +1,8 @@
 //! Rollbar: every failure once, with its request, its user and its stack.
 
 mod api;
+mod body;
+mod breadcrumbs;
 mod case;
 mod causes;
 mod class;
@@ -21,14 +23,19 @@ mod place;
 mod project;
 mod report;
 mod reporter;
+#[cfg(feature = "axum")]
+mod request_body;
+mod route;
 mod shown;
+mod snapshot;
 mod stack;
 mod symbol;
 mod token;
 mod trim;
 
-use self::case::Case;
 pub use self::api::Api;
+pub use self::breadcrumbs::Breadcrumbs;
+use self::case::Case;
 pub use self::item::*;
 pub use self::lane::ItemLane;
 pub use self::layer::RollbarLayer;
@@ -38,5 +45,7 @@ pub use self::place::Place;
 pub use self::project::Project;
 pub use self::report::{Report, report_error, report_message};
 pub use self::reporter::Reporter;
+#[cfg(feature = "axum")]
+pub use self::request_body::{KeepRequestBody, RequestBodyLayer};
 pub use self::stack::Stack;
 pub use self::token::Token;

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use http::{StatusCode, request, response};
 
-use super::{Case, Report, RollbarLayer, Snapshot, options::Options};
+use super::{Case, Report, RollbarLayer, options::Options, snapshot::Snapshot};
 use crate::{
     exchange::{Code, End, HandlerError, Tally, is_grpc, may_be_grpc},
     observe::{Observation, Observer},

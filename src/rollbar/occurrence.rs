@@ -1,13 +1,13 @@
-use std::{borrow::Cow, time::SystemTime};
+use std::time::SystemTime;
 
 use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::{
-    Attribute, Body, Data, Exception, Item, Level, Message, Person, Reporter, Server, Stack, Telemetry, Trace,
-    TraceChain, case::Facts, draft::Draft, report::Place, reporter::Settings, stack,
+    Attribute, Body, Case, Data, Exception, Item, Level, Message, Person, Place, Reporter, Stack, Text,
+    Trace, TraceChain, causes::Caused, draft::Draft, reporter::Settings,
 };
-use crate::{exchange, trace::OccurrenceId};
+use crate::{exchange, scrub::Scrubber, trace::OccurrenceId};
 
 /// Something that happened, as it is noted where it happened: the rest is done on its way out.
 #[derive(Debug)]
@@ -28,79 +28,55 @@ pub(super) struct Occurrence {
 /// What happened.
 #[derive(Debug)]
 pub(super) enum What {
-    /// Classes and messages, each error before the one that caused it. Never empty.
-    Error(Vec<(Cow<'static, str>, String)>),
+    /// Each error before the one that caused it. Never empty.
+    Error(Vec<Caused>),
     Message(String),
 }
 
 /// The exchange that it happened in, at that moment.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    pub(super) facts: std::sync::Arc<Facts>,
+    pub(super) case: Case,
     pub(super) status: Option<StatusCode>,
-    pub(super) telemetry: Vec<Telemetry>,
 }
 
 // ===== impl Occurrence =====
 
 impl Occurrence {
     pub(super) fn push(self) {
-        let lane = self.reporter.settings().lane.clone();
-        lane.push(self);
+        let reporter = self.reporter.clone();
+        reporter.settings().lane.push(&reporter.settings().environment, self);
     }
 
     fn body(&self, settings: &Settings) -> Body {
-        let frames = stack::frames(self.stack.as_ref(), self.place, self.route().as_deref(), &settings.project);
-        let scrubber = &settings.scrubber;
+        let (scrubber, project) = (&settings.scrubber, settings.project());
         let chain = match &self.what {
             What::Message(text) => return Body::from(Message::new(scrubber.text(text))),
             What::Error(chain) => chain,
         };
-        let mut traces = chain.iter().map(|(class, message)| {
-            Trace::new(Exception::new(class.clone(), scrubber.text(message)))
-        });
+        let route = self.exchange.as_ref().map(Exchange::route);
+        let mut traces = chain.iter().map(|caused| trace(caused, scrubber));
         let mut first = traces.next().unwrap_or_else(|| Trace::new(Exception::new("Error", "")));
-        first.frames = frames;
-        let mut rest = traces.peekable();
-        if rest.peek().is_none() {
-            return Body::from(first);
-        }
+        first.frames = project.frames(self.stack.as_ref(), self.place.as_ref(), route.as_deref());
         let mut all = TraceChain::new(first);
-        rest.for_each(|cause| all.push(cause));
+        traces.for_each(|cause| all.push(cause));
         Body::from(all)
     }
 
-    /// `GET /carts/{id}`.
-    fn route(&self) -> Option<String> {
-        Some(self.exchange.as_ref()?.facts.snapshot.route())
-    }
-
-    /// Facts that go under `custom`: what was said by hand, the annotations, and by which the traces are found.
+    /// Facts that go under `custom`: what was said by hand, the annotations, and by which the trace is found.
     fn custom(&self, settings: &Settings) -> Map<String, Value> {
-        let mut custom = Map::new();
-        if let Some(Exchange { facts, status, .. }) = &self.exchange {
-            facts.annotations.visit(|key, value| {
-                custom.insert(key.clone().into_owned(), told(value));
-            });
-            custom.insert("trace_id".to_owned(), facts.identity.trace_id().to_string().into());
-            custom.insert("span_id".to_owned(), facts.identity.span_id().to_string().into());
-            custom.insert("xray_trace_id".to_owned(), facts.identity.trace_id().amzn().to_string().into());
-            if let Some(status) = status {
-                custom.insert("status".to_owned(), status.as_u16().into());
-            }
-        }
+        let mut custom = self.exchange.as_ref().map(Exchange::custom).unwrap_or_default();
         custom.extend(self.custom.clone());
-        let mut custom = Value::Object(custom);
-        settings.scrubber.json(&mut custom);
-        match custom {
-            Value::Object(custom) => custom,
-            _ => Map::new(),
+        settings.scrubber.json_object(&mut custom);
+        if let Some(exchange) = &self.exchange {
+            exchange.link(&mut custom);
         }
+        custom
     }
 
     fn attributes(&self) -> Vec<Attribute> {
-        let Some(Exchange { facts, .. }) = &self.exchange else { return Vec::new() };
-        let identity = &facts.identity;
+        let Some(exchange) = &self.exchange else { return Vec::new() };
+        let identity = &exchange.case.facts().identity;
         vec![
             Attribute::new("trace_id", identity.trace_id().to_string()),
             Attribute::new("span_id", identity.span_id().to_string()),
@@ -111,11 +87,11 @@ impl Occurrence {
 impl Draft for Occurrence {
     fn size(&self) -> usize {
         let what = match &self.what {
-            What::Error(chain) => chain.iter().map(|(class, message)| class.len() + message.len()).sum(),
+            What::Error(chain) => chain.iter().map(|caused| caused.class.len() + caused.message.len()).sum(),
             What::Message(text) => text.len(),
         };
         let custom: usize = self.custom.iter().map(|(key, value)| key.len() + size(value)).sum();
-        BESIDES + what + custom
+        BESIDES + what + custom + self.stack.as_ref().map_or(0, Stack::size)
     }
 
     fn finish(&self) -> Item {
@@ -129,7 +105,7 @@ impl Draft for Occurrence {
         data.title = self.title.clone().map(|title| settings.scrubber.text(&title).into_owned().into());
         data.fingerprint = self.fingerprint.clone().map(Into::into);
         data.server = Some(settings.server());
-        data.custom = self.custom(settings).into_iter().collect();
+        data.custom = self.custom(settings).into();
         data.attributes = self.attributes();
         if let Some(exchange) = &self.exchange {
             exchange.describe(&mut data, settings);
@@ -138,25 +114,75 @@ impl Draft for Occurrence {
     }
 }
 
+// ===== impl What =====
+
+impl What {
+    /// What its kind is called.
+    pub(super) fn class(&self) -> &str {
+        match self {
+            Self::Error(chain) => chain.first().map_or("Error", |caused| &caused.class),
+            Self::Message(text) => text,
+        }
+    }
+
+    pub(super) fn title(&self) -> Text<255> {
+        self.class().to_owned().into()
+    }
+}
+
 // ===== impl Exchange =====
 
 impl Exchange {
+    /// `GET /carts/{id}`, or `GET` where the route is not known.
+    fn route(&self) -> String {
+        let snapshot = &self.case.facts().snapshot;
+        match snapshot.route() {
+            Some(route) => format!("{} {route}", snapshot.method()),
+            None => snapshot.method().to_string(),
+        }
+    }
+
+    fn custom(&self) -> Map<String, Value> {
+        let mut custom = Map::new();
+        self.case.facts().annotations.visit(|key, value| {
+            custom.insert(key.clone().into_owned(), told(value));
+        });
+        if let Some(status) = self.status {
+            custom.insert("status".to_owned(), status.as_u16().into());
+        }
+        custom
+    }
+
+    /// By what the trace is found in other backends.
+    fn link(&self, custom: &mut Map<String, Value>) {
+        let identity = &self.case.facts().identity;
+        let trace_id = identity.trace_id();
+        custom.insert("trace_id".to_owned(), trace_id.to_string().into());
+        custom.insert("span_id".to_owned(), identity.span_id().to_string().into());
+        custom.insert("xray_trace_id".to_owned(), trace_id.amzn().to_string().into());
+    }
+
     fn describe(&self, data: &mut Data, settings: &Settings) {
-        let Self { facts, telemetry, .. } = self;
-        data.context = Some(facts.snapshot.route().into());
+        let facts = self.case.facts();
+        data.context = Some(self.route().into());
         data.request = Some(Box::new(facts.snapshot.request(&settings.scrubber)));
         data.person = self.person();
-        data.body.telemetry = telemetry.clone();
+        data.body.telemetry = facts.trail.telemetry(&settings.scrubber);
     }
 
     /// Who asked, if the annotation `user_id` says it.
     fn person(&self) -> Option<Person> {
-        let annotation = |key: &str| self.facts.annotations.get(key).map(|value| value.to_string());
+        let annotations = &self.case.facts().annotations;
+        let annotation = |key: &str| annotations.get(key).map(|value| value.to_string());
         let mut person = Person::new(annotation("user_id")?);
         person.username = annotation("user_name").map(Into::into);
         person.email = annotation("user_email").map(Into::into);
         Some(person)
     }
+}
+
+fn trace(caused: &Caused, scrubber: &Scrubber) -> Trace {
+    Trace::new(Exception::new(caused.class.clone(), scrubber.text(&caused.message)))
 }
 
 fn told(value: &exchange::Value) -> Value {

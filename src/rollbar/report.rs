@@ -1,13 +1,18 @@
-use std::{borrow::Cow, panic::Location, time::SystemTime};
+use std::{
+    hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher},
+    panic::Location,
+    time::SystemTime,
+};
 
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Case, Level, Panic, Reporter, Stack,
-    class,
+    Case, Level, Panic, Place, Reporter, Stack,
+    causes::{self, Caused},
     occurrence::{Occurrence, What},
+    panic::PanicHook,
 };
 use crate::{
     exchange::{Blame, Blamed, Code, Failure, HandlerError},
@@ -39,10 +44,9 @@ pub struct Report {
     stack: Option<Stack>,
     place: Option<Place>,
     at: SystemTime,
+    /// Whether the stack of whoever sends it says where it happened.
+    by_hand: bool,
 }
-
-/// Where something happened.
-pub(super) type Place = &'static Location<'static>;
 
 // ===== impl Report =====
 
@@ -52,14 +56,22 @@ impl Report {
     /// The marker `M` is always inferred.
     #[track_caller]
     pub fn error<M>(error: &(impl Blame<M> + ?Sized)) -> Self {
-        let chain = class::chain(error.blamed());
-        Self::new(What::Error(chain), Level::Error).captured(Location::caller())
+        let chain = causes::of(error.blamed());
+        Self {
+            place: Some(Location::caller().into()),
+            by_hand: true,
+            ..Self::new(What::Error(chain), Level::Error)
+        }
     }
 
     /// A message.
     #[track_caller]
     pub fn message(level: Level, text: impl Into<String>) -> Self {
-        Self { place: Some(Location::caller()), ..Self::new(What::Message(text.into()), level) }
+        Self {
+            place: Some(Location::caller().into()),
+            by_hand: true,
+            ..Self::new(What::Message(text.into()), level)
+        }
     }
 
     /// How grave it is.
@@ -99,38 +111,38 @@ impl Report {
 
     pub(super) fn of_panic(panic: Panic) -> Self {
         let Panic { stack, place, message, .. } = panic;
-        let what = What::Error(vec![(Cow::Borrowed(PANIC), message)]);
-        Self { stack, place, ..Self::new(what, Level::Critical) }
+        Self { stack: Some(stack), place, ..Self::of_panic_message(&message) }
     }
 
     /// A panic that no hook has seen.
     pub(super) fn of_panic_message(message: &str) -> Self {
-        Self::new(What::Error(vec![(Cow::Borrowed(PANIC), message.to_owned())]), Level::Critical)
+        Self::new(What::Error(vec![Caused::new(PANIC, message)]), Level::Critical)
     }
 
     pub(super) fn of_failure(failure: Failure<'_>) -> Self {
         let chain = match failure.as_error() {
-            Some(error) => class::chain(Blamed::Error { error, type_name: Some(failure.type_name()) }),
-            None => vec![(Cow::Borrowed(failure.type_name()), failure.message())],
+            Some(error) => causes::of(Blamed::Error { error, type_name: Some(failure.type_name()) }),
+            None => vec![Caused::new(failure.type_name(), &failure.message())],
         };
         Self::new(What::Error(chain), Level::Error)
     }
 
     pub(super) fn of_handler_error(error: &HandlerError) -> Self {
         let blamed = Blamed::Error { error: error.error(), type_name: Some(error.type_name()) };
-        let what = What::Error(class::chain(blamed));
-        Self { place: Some(error.place()), ..Self::new(what, Level::Error) }
+        let what = What::Error(causes::of(blamed));
+        Self { place: Some(error.place().into()), ..Self::new(what, Level::Error) }
     }
 
     pub(super) fn of_status(status: StatusCode) -> Self {
         let reason = status.canonical_reason().unwrap_or("a failure");
-        let class = Cow::Owned(format!("HTTP {}", status.as_u16()));
-        Self::new(What::Error(vec![(class, reason.to_owned())]), Level::Error)
+        let class = format!("HTTP {}", status.as_u16());
+        Self::new(What::Error(vec![Caused::new(class, reason)]), Level::Error)
     }
 
     pub(super) fn of_code(code: Code) -> Self {
-        let class = Cow::Owned(format!("gRPC {}", code.name()));
-        Self::new(What::Error(vec![(class, format!("the call ended with {}", code.name()))]), Level::Error)
+        let class = format!("gRPC {}", code.name());
+        let message = format!("the call ended with {}", code.name());
+        Self::new(What::Error(vec![Caused::new(class, &message)]), Level::Error)
     }
 
     pub(super) fn send_in(self, case: &Case) -> OccurrenceId {
@@ -147,22 +159,48 @@ impl Report {
     }
 
     fn send_by(self, reporter: &Reporter, case: Option<&Case>, uuid: OccurrenceId) -> OccurrenceId {
-        let Self { what, level, custom, title, fingerprint, stack, place, at } = self;
+        let lane = &reporter.settings().lane;
+        if !lane.admits(self.kind(), || self.what.title()) {
+            return uuid;
+        }
+        let stack = self.stack.or_else(|| self.by_hand.then(Stack::capture));
+        let Self { what, level, custom, title, fingerprint, place, at, .. } = self;
         let (reporter, exchange) = (reporter.clone(), case.map(Case::exchange));
-        let occurrence =
-            Occurrence { reporter, exchange, uuid, at, what, level, custom, title, fingerprint, stack, place };
+        let occurrence = Occurrence {
+            reporter,
+            exchange,
+            uuid,
+            at,
+            what,
+            level,
+            custom,
+            title,
+            fingerprint,
+            stack,
+            place,
+        };
         occurrence.push();
         uuid
     }
 
-    fn new(what: What, level: Level) -> Self {
-        let (custom, at) = (Map::new(), SystemTime::now());
-        Self { what, level, custom, title: None, fingerprint: None, stack: None, place: None, at }
+    /// What it is counted as, where there are too many: the class of what happened, and where.
+    fn kind(&self) -> u64 {
+        let place = self.place.as_ref().map(|place| (place.file(), place.line()));
+        HASHER.hash_one((self.what.class(), place, &self.fingerprint))
     }
 
-    /// With the stack of whoever calls.
-    fn captured(self, place: Place) -> Self {
-        Self { stack: Some(Stack::capture()), place: Some(place), ..self }
+    fn new(what: What, level: Level) -> Self {
+        Self {
+            what,
+            level,
+            custom: Map::new(),
+            title: None,
+            fingerprint: None,
+            stack: None,
+            place: None,
+            at: SystemTime::now(),
+            by_hand: false,
+        }
     }
 }
 
@@ -189,10 +227,20 @@ pub fn report_message(level: Level, text: impl Into<String>) -> OccurrenceId {
 
 /// Has panics noted from now on, for their exchanges or for the [`Reporter`] that was installed.
 pub(super) fn watch_panics() {
-    super::panic::install(|panic| match Case::current() {
-        Some(case) => case.panicked(panic),
+    PanicHook::install(panicked);
+}
+
+/// A panic of this thread. It must neither wait nor panic.
+fn panicked(panic: Panic) {
+    let is_fatal = panic.is_fatal;
+    match Case::of_thread() {
+        Some(case) if !is_fatal => case.panicked(panic),
+        Some(case) => drop(Report::of_panic(panic).send_in(&case)),
         None => drop(Report::of_panic(panic).send_alone()),
-    });
+    }
 }
 
 const PANIC: &str = "panic";
+
+/// Always the same, so that a kind is the same in all threads.
+const HASHER: BuildHasherDefault<DefaultHasher> = BuildHasherDefault::new();

@@ -1,9 +1,9 @@
 use std::{
-    fmt,
-    sync::{Arc, PoisonError, RwLock},
+    fmt, fs, process,
+    sync::{Arc, Once, PoisonError, RwLock},
 };
 
-use super::{ItemLane, Project};
+use super::{ItemLane, Place, Project, Server, Stack, report::watch_panics};
 use crate::scrub::Scrubber;
 
 /// What reports: a lane, and what all its items have in common. Clones share it.
@@ -19,7 +19,11 @@ pub(super) struct Settings {
     pub(super) environment: String,
     pub(super) code_version: Option<String>,
     pub(super) framework: Option<String>,
+    pub(super) host: Option<String>,
+    pub(super) branch: Option<String>,
     pub(super) project: Project,
+    /// Where the layer was made, from which the project is known, once.
+    made: Arc<(Stack, Place, Once)>,
     pub(super) scrubber: Scrubber,
 }
 
@@ -29,13 +33,17 @@ static GLOBAL: RwLock<Option<Reporter>> = RwLock::new(None);
 // ===== impl Reporter =====
 
 impl Reporter {
+    #[track_caller]
     pub(super) fn new(lane: ItemLane) -> Self {
         let settings = Settings {
             lane,
             environment: PRODUCTION.to_owned(),
             code_version: None,
             framework: None,
+            host: host(),
+            branch: None,
             project: Project::default(),
+            made: Arc::new((Stack::capture(), Place::here(), Once::new())),
             scrubber: Scrubber::default(),
         };
         Self { settings: Arc::new(settings) }
@@ -44,7 +52,7 @@ impl Reporter {
     /// Makes it the one that reports what happens outside of requests, panics among it, in place of any earlier one. It
     /// does so until the process ends, and keeps its lane open no longer than the outbox is.
     pub fn install(&self) {
-        super::watch_panics();
+        watch_panics();
         *GLOBAL.write().unwrap_or_else(PoisonError::into_inner) = Some(self.clone());
     }
 
@@ -61,6 +69,36 @@ impl Reporter {
     pub(super) fn settings_mut(&mut self) -> &mut Settings {
         Arc::make_mut(&mut self.settings)
     }
+}
+
+// ===== impl Settings =====
+
+impl Settings {
+    /// The project, which has seen where the layer was made. It may take long.
+    pub(super) fn project(&self) -> &Project {
+        let (stack, place, once) = &*self.made;
+        once.call_once(|| self.project.learn(stack, place));
+        &self.project
+    }
+
+    /// The machine, and the process on it.
+    pub(super) fn server(&self) -> Server {
+        let mut server = Server::default();
+        server.host = self.host.clone().map(Into::into);
+        server.root = Some(self.project.root().to_owned()).filter(|root| !root.is_empty());
+        server.branch = self.branch.clone().map(Into::into);
+        server.code_version = self.code_version.clone().map(Into::into);
+        server.pid = Some(process::id());
+        server
+    }
+}
+
+/// As the system has it.
+fn host() -> Option<String> {
+    let name =
+        fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| fs::read_to_string("/etc/hostname"));
+    let name = name.ok().or_else(|| std::env::var("HOSTNAME").ok())?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 impl fmt::Debug for Reporter {
