@@ -75,6 +75,7 @@ impl Snapshot {
     }
 
     /// Takes the body that a layer further in keeps. The first counts.
+    #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "only a layer for axum keeps bodies"))]
     pub(super) fn keep(&self, body: KeptBody) {
         _ = self.body.set(body);
     }
