@@ -101,8 +101,10 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
+type Way = fn(&Scrubber, &str) -> String;
+
 /// The ways to scrub one text.
-fn ways() -> [(&'static str, fn(&Scrubber, &str) -> String); 6] {
+fn ways() -> [(&'static str, Way); 6] {
     [
         ("text", |scrubber, text| scrubber.text(text).into_owned()),
         ("url", |scrubber, text| scrubber.url(text).into_owned()),

@@ -1,6 +1,7 @@
 //! Rollbar: every failure once, with its request, its user and its stack.
 
 mod api;
+#[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "only a layer for axum keeps bodies"))]
 mod body;
 mod breadcrumbs;
 mod case;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{Request, body::KeptBody, options::Options, route::Route};
 use crate::{
-    exchange::{self, AddressPolicy, Host},
+    exchange::{self, AddressPolicy, HeaderNames, Hops, Host},
     scrub::Scrubber,
 };
 
@@ -31,11 +31,21 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     pub(super) fn take(request: &request::Parts, options: &Options) -> Self {
-        let (headers, hops) = (&request.headers, options.hops);
-        let forwarded = hops.client(headers).map(|(address, _)| address);
+        let peer = options.peer(request).map(|peer| peer.ip());
+        Self::of(request, &options.headers, options.hops, options.addresses, peer)
+    }
+
+    fn of(
+        request: &request::Parts,
+        names: &HeaderNames,
+        hops: Hops,
+        addresses: AddressPolicy,
+        peer: Option<IpAddr>,
+    ) -> Self {
+        let headers = &request.headers;
         let body = OnceLock::new();
         if let Some(kept) = request.extensions.get::<KeptBody>() {
-            let _ = body.set(kept.clone());
+            _ = body.set(kept.clone());
         }
         Self {
             method: request.method.clone(),
@@ -43,13 +53,9 @@ impl Snapshot {
             scheme: exchange::scheme(request, hops),
             host: headers.get(header::HOST).cloned(),
             forwarded_host: hops.host(headers).map(Box::from),
-            headers: options
-                .headers
-                .values(headers)
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .collect(),
-            client: forwarded.or_else(|| options.peer(request).map(|peer| peer.ip())),
-            addresses: options.addresses,
+            headers: names.values(headers).map(|(name, value)| (name.clone(), value.clone())).collect(),
+            client: hops.client(headers).map(|(address, _)| address).or(peer),
+            addresses,
             route: Route::of(request),
             body,
         }
@@ -69,26 +75,31 @@ impl Snapshot {
     }
 
     /// Takes the body that a layer further in keeps. The first counts.
+    #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "only a layer for axum keeps bodies"))]
     pub(super) fn keep(&self, body: KeptBody) {
-        let _ = self.body.set(body);
+        _ = self.body.set(body);
     }
 
     /// The request as it is reported, without secrets.
     pub(super) fn request(&self, scrubber: &Scrubber) -> Request {
         let mut request = Request::default();
-        request.url = Some(self.url(scrubber));
-        request.method = Some(self.method.to_string());
-        request.headers = self.headers(scrubber);
-        request.params = self.params(scrubber);
-        let query = self.uri.query().filter(|query| !query.is_empty());
-        request.get = query.map(|query| lists(scrubber.query_pairs(query))).unwrap_or_default();
-        request.query_string = query.map(|query| scrubber.query(query).into_owned());
-        request.user_ip =
-            self.client.and_then(|client| self.addresses.apply(client)).map(|ip| ip.to_string());
+        self.describe(&mut request, scrubber);
         if let Some(body) = self.body.get() {
             body.put(&mut request, scrubber);
         }
         request
+    }
+
+    fn describe(&self, request: &mut Request, scrubber: &Scrubber) {
+        let query = self.uri.query().filter(|query| !query.is_empty());
+        let client = self.client.and_then(|client| self.addresses.apply(client));
+        request.url = Some(self.url(scrubber));
+        request.method = Some(self.method.to_string());
+        request.headers = self.headers(scrubber);
+        request.params = self.params(scrubber);
+        request.get = query.map(|query| lists(scrubber.query_pairs(query))).unwrap_or_default();
+        request.query_string = query.map(|query| scrubber.query(query).into_owned());
+        request.user_ip = client.map(|client| client.to_string());
     }
 
     fn url(&self, scrubber: &Scrubber) -> String {
@@ -170,24 +181,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::exchange::{HeaderNames, Hops, Peer};
-
-    fn options(headers: &[&'static str], addresses: AddressPolicy) -> Options {
-        let headers = HeaderNames::new(headers.iter().copied()).unwrap();
-        Options { headers, addresses, hops: Hops::from(1) }
-    }
 
     fn parts(uri: &str, headers: &[(&'static str, &'static str)]) -> request::Parts {
         let mut request = HttpRequest::get(uri).body(()).unwrap();
         for (name, value) in headers {
             request.headers_mut().append(*name, HeaderValue::from_static(value));
         }
-        request.extensions_mut().insert(Peer("192.0.2.17:81".parse().unwrap()));
         request.into_parts().0
     }
 
-    fn shown(request: &request::Parts, options: &Options) -> Value {
-        serde_json::to_value(Snapshot::take(request, options).request(&Scrubber::default())).unwrap()
+    fn taken(request: &request::Parts, names: &[&str], addresses: AddressPolicy) -> Snapshot {
+        let names = HeaderNames::new(names.iter().copied()).unwrap();
+        Snapshot::of(request, &names, Hops::from(1), addresses, "192.0.2.17".parse().ok())
+    }
+
+    fn shown(request: &request::Parts, names: &[&str], addresses: AddressPolicy) -> Value {
+        serde_json::to_value(taken(request, names, addresses).request(&Scrubber::default())).unwrap()
     }
 
     #[test]
@@ -201,10 +210,10 @@ mod tests {
                 ("cookie", "a=canary"),
             ],
         );
-        let options = options(&["host", "user-agent", "x-api-key", "cookie", "absent"], AddressPolicy::Full);
+        let names = ["host", "user-agent", "x-api-key", "cookie", "absent"];
         let query = "x=1&x=2&token=REDACTED&q=a%20b&next=REDACTED";
         assert_eq!(
-            shown(&request, &options),
+            shown(&request, &names, AddressPolicy::Full),
             json!({
                 "url": format!("http://shop.example:8080/carts/7?{query}"),
                 "method": "GET",
@@ -226,7 +235,7 @@ mod tests {
         let request =
             parts("/", &[("x-forwarded-for", "6.6.6.6, 203.0.113.42"), ("x-real-ip", "203.0.113.42")]);
         let names = ["x-forwarded-for", "x-real-ip"];
-        let of = |addresses| shown(&request, &options(&names, addresses));
+        let of = |addresses| shown(&request, &names, addresses);
         let full = of(AddressPolicy::Full);
         assert_eq!(
             (&full["user_ip"], &full["headers"]["X-Real-Ip"]),
@@ -249,7 +258,7 @@ mod tests {
             ("x-forwarded-host", "me:canary@shop.example"),
             ("x-forwarded-proto", "https"),
         ];
-        let shown = shown(&parts("/", &headers), &options(&[], AddressPolicy::Full));
+        let shown = shown(&parts("/", &headers), &[], AddressPolicy::Full);
         assert_eq!(shown["url"], "https://shop.example/");
     }
 
@@ -258,7 +267,7 @@ mod tests {
         let long: &'static str = "\u{e9}".repeat(3_000).leak();
         let mut request = parts("/", &[("accept", "a/b"), ("accept", "c/d")]);
         request.headers.insert("x-long", HeaderValue::from_bytes(long.as_bytes()).unwrap());
-        let shown = shown(&request, &options(&["accept", "x-long"], AddressPolicy::Full));
+        let shown = shown(&request, &["accept", "x-long"], AddressPolicy::Full);
         assert_eq!(shown["headers"]["Accept"], "a/b, c/d");
         assert_eq!(shown["headers"]["X-Long"].as_str().map(str::len), Some(LONGEST));
     }
@@ -268,7 +277,7 @@ mod tests {
         let mut request = parts("/", &[("content-type", "application/json")]);
         let kept = KeptBody::of(&request.headers, 100).unwrap();
         request.extensions.insert(kept.clone());
-        let snapshot = Snapshot::take(&request, &options(&[], AddressPolicy::Full));
+        let snapshot = taken(&request, &[], AddressPolicy::Full);
         kept.add(b"{\"pin\": 1701}");
         kept.end();
         assert_eq!(snapshot.request(&Scrubber::default()).body, Some(json!("{\"pin\":\"REDACTED\"}")));

@@ -42,8 +42,8 @@ fn bearer(text: &str) -> Option<Range<usize>> {
 /// Base64 has letters of both cases, or digits, where a word of a language has not.
 fn basic(text: &str) -> Option<Range<usize>> {
     let token = credentials(text, "basic")?;
-    let token = token.start..token.start + text[token.clone()].find(':').unwrap_or(token.len());
-    let word = &text[token.clone()];
+    let word = text[token.clone()].split(':').next()?;
+    let token = token.start..token.start + word.len();
     let is_encoded = word.bytes().any(|byte| byte.is_ascii_digit() || byte == b'=')
         || word.bytes().skip(1).any(|byte| byte.is_ascii_uppercase())
             && word.bytes().any(|byte| byte.is_ascii_lowercase());
