@@ -1,6 +1,6 @@
 use std::{
     sync::{Arc, OnceLock},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Error,
-    outbox::{Lane, Outbox},
+    outbox::{Lane, Outbox, WeakOutbox},
     trace::OccurrenceId,
 };
 
@@ -32,6 +32,7 @@ pub struct ItemLane {
     limiter: Arc<Limiter>,
     /// That of what is sent, for what is told beside it.
     environment: Arc<OnceLock<String>>,
+    outbox: WeakOutbox,
 }
 
 /// What was left out, as an item.
@@ -71,7 +72,7 @@ impl ItemLane {
         let name = api.lane();
         let limiter = Arc::new(Limiter::new(Most { items, of_a_kind }));
         let lane = outbox.lane(name, api.destination()?);
-        let lane = Self { lane, limiter, environment: Arc::default() };
+        let lane = Self { lane, limiter, environment: Arc::default(), outbox: outbox.downgrade() };
         outbox.sideline(SIDELINE).run(lane.clone().tell());
         Ok(lane)
     }
@@ -86,9 +87,16 @@ impl ItemLane {
         self.lane.push(Box::new(draft));
     }
 
+    /// Waits until what was pushed is sent, for a bounded time: the process ends after it.
+    pub(super) fn flush(&self) {
+        if let Some(outbox) = self.outbox.upgrade() {
+            outbox.flush_blocking(LAST);
+        }
+    }
+
     /// Tells what was left out, for as long as the outbox is open.
     async fn tell(self) {
-        let Self { lane, limiter, environment } = self;
+        let Self { lane, limiter, environment, outbox: _ } = self;
         let tell = |left_out: &LeftOut| {
             tracing::warn!(target: "belvedere::rollbar", "{left_out}");
             let environment = environment.get().cloned().unwrap_or_default();
@@ -115,5 +123,8 @@ impl Draft for Telling {
 
 /// About how many bytes it takes to tell.
 const TELLING: usize = 1024;
+
+/// How long a process that ends by a panic waits for its report to leave.
+const LAST: Duration = Duration::from_secs(2);
 
 const SIDELINE: &str = "rollbar limits";

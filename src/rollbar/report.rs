@@ -232,11 +232,19 @@ pub(super) fn watch_panics() {
 
 /// A panic of this thread. It must neither wait nor panic.
 fn panicked(panic: Panic) {
-    let is_fatal = panic.is_fatal;
-    match Case::of_thread() {
-        Some(case) if !is_fatal => case.panicked(panic),
-        Some(case) => drop(Report::of_panic(panic).send_in(&case)),
-        None => drop(Report::of_panic(panic).send_alone()),
+    let (case, is_fatal) = (Case::of_thread(), panic.is_fatal);
+    if let (Some(case), false) = (&case, is_fatal) {
+        return case.panicked(panic);
+    }
+    let report = Report::of_panic(panic);
+    match &case {
+        Some(case) => report.send_in(case),
+        None => report.send_alone(),
+    };
+    if is_fatal {
+        let of_case = case.map(|case| case.facts().reporter.clone());
+        let reporter = of_case.or_else(Reporter::global);
+        reporter.iter().for_each(|reporter| reporter.settings().lane.flush());
     }
 }
 
