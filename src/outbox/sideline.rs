@@ -26,6 +26,12 @@ impl Sideline {
         self.core.run(work);
     }
 
+    /// Has `words` said when a shutdown begins, while the lanes still take records. They must not block.
+    #[cfg(feature = "rollbar")]
+    pub(crate) fn at_end(&self, words: impl FnOnce() + Send + 'static) {
+        self.core.at_end(Box::new(words));
+    }
+
     /// Tells that it has failed, for the `failures`th time.
     pub(crate) fn failed(&self, failures: u64, reason: Reason) {
         self.reporter.tell(|lane| OutboxEvent::Failed { lane, failures, reason });

@@ -1,6 +1,6 @@
 use std::{
     sync::{Arc, OnceLock},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Error,
-    outbox::{Lane, Outbox},
+    outbox::{Lane, Outbox, WeakOutbox},
     trace::OccurrenceId,
 };
 
@@ -30,6 +30,7 @@ use crate::{
 pub struct ItemLane {
     lane: Lane<Box<dyn Draft>>,
     limiter: Arc<Limiter>,
+    outbox: WeakOutbox,
     /// That of what is sent, for what is told beside it.
     environment: Arc<OnceLock<String>>,
 }
@@ -57,7 +58,8 @@ impl ItemLane {
     /// The same with other bounds: how many items are sent in a minute, and how many of a kind, which is what happened and
     /// where. None is as many as there are.
     ///
-    /// What is over a bound costs next to nothing, and is told of once a minute, in an item and in the log.
+    /// What is over a bound costs next to nothing, and is told of once a minute and at the shutdown, in an item and in
+    /// the log.
     ///
     /// # Errors
     ///
@@ -71,8 +73,10 @@ impl ItemLane {
         let name = api.lane();
         let limiter = Arc::new(Limiter::new(Most { items, of_a_kind }));
         let lane = outbox.lane(name, api.destination()?);
-        let lane = Self { lane, limiter, environment: Arc::default() };
-        outbox.sideline(SIDELINE).run(lane.clone().tell());
+        let lane = Self { lane, limiter, outbox: outbox.downgrade(), environment: Arc::default() };
+        let (sideline, last) = (outbox.sideline(SIDELINE), lane.clone());
+        sideline.run(lane.clone().run());
+        sideline.at_end(move || last.limiter.rest().iter().for_each(|left_out| last.tell(left_out)));
         Ok(lane)
     }
 
@@ -86,16 +90,23 @@ impl ItemLane {
         self.lane.push(Box::new(draft));
     }
 
-    /// Tells what was left out, for as long as the outbox is open.
-    async fn tell(self) {
-        let Self { lane, limiter, environment } = self;
-        let tell = |left_out: &LeftOut| {
-            tracing::warn!(target: "belvedere::rollbar", "{left_out}");
-            let environment = environment.get().cloned().unwrap_or_default();
-            let (left_out, uuid, at) = (left_out.clone(), OccurrenceId::generate(), SystemTime::now());
-            lane.push(Box::new(Telling { left_out, environment, uuid, at }));
-        };
-        limiter.run(tell).await;
+    /// Waits until what was pushed is out, for two seconds at most. For when the process is about to end.
+    pub(super) fn flush(&self) {
+        if let Some(outbox) = self.outbox.upgrade() {
+            outbox.flush_blocking(Duration::from_secs(2));
+        }
+    }
+
+    /// Tells what was left out of each minute, for as long as the outbox is open.
+    async fn run(self) {
+        self.limiter.run(|left_out| self.tell(left_out)).await;
+    }
+
+    fn tell(&self, left_out: &LeftOut) {
+        tracing::warn!(target: "belvedere::rollbar", "{left_out}");
+        let environment = self.environment.get().cloned().unwrap_or_default();
+        let (left_out, uuid, at) = (left_out.clone(), OccurrenceId::generate(), SystemTime::now());
+        self.lane.push(Box::new(Telling { left_out, environment, uuid, at }));
     }
 }
 
