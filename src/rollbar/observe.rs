@@ -21,7 +21,7 @@ pub struct WatchedExchange {
 }
 
 /// Tells a second layer that the exchange is watched.
-struct Watched;
+struct Watched(Case);
 
 // ===== impl RollbarLayer =====
 
@@ -34,11 +34,12 @@ impl Observer for RollbarLayer {
             return None;
         }
         scope.serve();
-        if scope.get::<Watched>().is_some() {
+        if let Some(watched) = scope.get::<Watched>() {
+            watched.0.facts().snapshot.learn_route(request);
             return None;
         }
-        scope.insert(Watched);
         let case = case(options, request, scope);
+        scope.insert(Watched(case.clone()));
         scope.activate(case.context(scope.context()));
         Some(WatchedExchange {
             options: options.clone(),
@@ -64,7 +65,7 @@ fn case(options: &Options, request: &request::Parts, scope: &mut Scope) -> Case 
 impl WatchedExchange {
     /// What failed, if something did: the nearest to the cause comes first.
     fn failure(&self, end: End<'_>) -> Option<Report> {
-        if let Some(panic) = self.case.take_panic() {
+        if let Some(panic) = self.case.end() {
             return Some(Report::of_panic(panic));
         }
         match end {
@@ -109,9 +110,9 @@ impl Observation for WatchedExchange {
 
     fn on_end(self, end: End<'_>, _tally: &Tally) {
         if let Some(report) = self.failure(end)
-            && self.case.report()
+            && let Some(uuid) = self.case.report()
         {
-            report.send_in(&self.case);
+            report.send_in(&self.case, uuid);
         }
     }
 }

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::{
     Case, Level, Panic, Place, Reporter, Stack,
     causes::{self, Caused},
+    class,
     occurrence::{Occurrence, What},
     panic::PanicHook,
 };
@@ -103,10 +104,9 @@ impl Report {
     /// An error that is sent in an exchange is the exchange's report: no other is sent should it fail. A message is not.
     pub fn send(self) -> OccurrenceId {
         let Some(case) = Case::current() else { return self.send_alone() };
-        if matches!(self.what, What::Error(_)) {
-            case.report();
-        }
-        self.send_in(&case)
+        let report = if matches!(self.what, What::Error(_)) { case.report() } else { None };
+        let uuid = report.unwrap_or_else(|| case.occurrence());
+        self.send_in(&case, uuid)
     }
 
     pub(super) fn of_panic(panic: Panic) -> Self {
@@ -122,7 +122,7 @@ impl Report {
     pub(super) fn of_failure(failure: Failure<'_>) -> Self {
         let chain = match failure.as_error() {
             Some(error) => causes::of(Blamed::Error { error, type_name: Some(failure.type_name()) }),
-            None => vec![Caused::new(failure.type_name(), &failure.message())],
+            None => vec![Caused::new(class::named(failure.type_name()), &failure.message())],
         };
         Self::new(What::Error(chain), Level::Error)
     }
@@ -145,9 +145,8 @@ impl Report {
         Self::new(What::Error(vec![Caused::new(class, &message)]), Level::Error)
     }
 
-    pub(super) fn send_in(self, case: &Case) -> OccurrenceId {
-        let (uuid, reporter) = (case.occurrence(), case.facts().reporter.clone());
-        self.send_by(&reporter, Some(case), uuid)
+    pub(super) fn send_in(self, case: &Case, uuid: OccurrenceId) -> OccurrenceId {
+        self.send_by(&case.facts().reporter, Some(case), uuid)
     }
 
     pub(super) fn send_alone(self) -> OccurrenceId {
@@ -232,11 +231,20 @@ pub(super) fn watch_panics() {
 
 /// A panic of this thread. It must neither wait nor panic.
 fn panicked(panic: Panic) {
-    let is_fatal = panic.is_fatal;
-    match Case::of_thread() {
-        Some(case) if !is_fatal => case.panicked(panic),
-        Some(case) => drop(Report::of_panic(panic).send_in(&case)),
+    let (case, is_fatal) = (Case::of_thread(), panic.is_fatal);
+    let reporter = case.as_ref().map(|case| case.facts().reporter.clone()).or_else(Reporter::global);
+    match case {
         None => drop(Report::of_panic(panic).send_alone()),
+        Some(case) => {
+            let unnoted = if is_fatal { Some(panic) } else { case.panicked(panic) };
+            if let Some(panic) = unnoted {
+                let uuid = case.report().unwrap_or_else(|| case.occurrence());
+                Report::of_panic(panic).send_in(&case, uuid);
+            }
+        }
+    }
+    if let Some(reporter) = reporter.filter(|_| is_fatal) {
+        reporter.settings().lane.flush();
     }
 }
 
