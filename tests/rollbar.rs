@@ -16,10 +16,10 @@ use axum::{
     Router, body::Body, extract::Request, http::StatusCode, response::IntoResponse as _, routing::get,
 };
 use belvedere::{
-    exchange::{Annotations, Code, HandlerError, Peer},
+    exchange::{Annotations, HandlerError, Peer},
     observe::ObserveLayer,
     outbox::{Outbox, Report},
-    rollbar::{Api, ItemLane, Level, Project, RollbarLayer, report_error, report_message},
+    rollbar::{Api, Breadcrumbs, ItemLane, Level, Project, RollbarLayer, report_error, report_message},
     trace::{InScope as _, OccurrenceId, SpanId, TraceId},
 };
 use futures_util::StreamExt as _;
@@ -37,6 +37,7 @@ use support::{
 use tonic::transport::Channel;
 use tower::{Layer, Service, ServiceExt as _, layer::util::Stack, service_fn};
 use tower_http::catch_panic::CatchPanicLayer;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 /// What stands in for Rollbar, and a layer whose items it gets.
 struct Watch {
@@ -291,10 +292,10 @@ async fn on_hyper_each_failing_exchange_is_one_item() {
 #[tokio::test]
 async fn on_tonic_each_failing_call_is_one_item_by_its_code() {
     for (name, is_stream, expected) in [
-        ("broken", false, Some("error: gRPC INTERNAL \"the call ended with INTERNAL\"")),
-        ("late", false, Some("error: gRPC DEADLINE_EXCEEDED \"the call ended with DEADLINE_EXCEEDED\"")),
+        ("broken", false, Some("error: gRPC INTERNAL \"the greeter is ill\"")),
+        ("late", false, Some("error: gRPC DEADLINE_EXCEEDED \"too late\"")),
         ("panic", false, Some("critical: panic \"the till is on fire\"")),
-        ("torn", true, Some("error: gRPC INTERNAL \"the call ended with INTERNAL\"")),
+        ("torn", true, Some("error: gRPC INTERNAL \"the greeter fell ill\"")),
         ("panic", true, Some("critical: panic \"the till is on fire\"")),
         ("nobody", false, None),
         ("nobody", true, None),
@@ -341,8 +342,7 @@ async fn which_statuses_and_codes_fail_is_the_users_choice() {
     let layer = watch.layer.clone().grpc_failures(|code| code.number() == 5);
     call(&layer, "nobody", false).await;
     call(&layer, "broken", false).await;
-    assert_eq!(said(&watch.close().await), "error: gRPC NOT_FOUND \"the call ended with NOT_FOUND\"");
-    assert!(!Code::OK.is_server_error());
+    assert_eq!(said(&watch.close().await), "error: gRPC NOT_FOUND \"nobody of that name\"");
 }
 
 #[tokio::test]
@@ -447,6 +447,44 @@ async fn what_is_reported_by_hand_is_what_was_said_and_where() {
     assert_eq!(item["custom"]["cart"]["id"], 17);
     assert_eq!(item["fingerprint"], "cart");
     assert!(frames(&item).last().unwrap().starts_with("/srv/shop/tests/rollbar.rs:"), "{item:#}");
+}
+
+#[tokio::test]
+async fn an_error_that_has_its_own_backtrace_is_shown_where_it_came_from() {
+    #[inline(never)]
+    fn lose_the_cart() -> std::backtrace::Backtrace {
+        std::backtrace::Backtrace::force_capture()
+    }
+    for is_whole in [true, false] {
+        let watch = Watch::open();
+        let service = service_fn(move |_: http::Request<()>| async move {
+            let backtrace = lose_the_cart();
+            let stack = if is_whole { backtrace.into() } else { belvedere::rollbar::Stack::shown(backtrace) };
+            belvedere::rollbar::Report::error(&anyhow::anyhow!("no cart")).stack(stack).send();
+            Ok::<_, Infallible>(Response::new(Script::new().last()))
+        });
+        drop(watch.layer.layer(service).oneshot(http::Request::new(())).await.unwrap());
+        let item = watch.close().await.remove(0);
+        let frames = item["body"]["trace"]["frames"].as_array().unwrap();
+        let is_there =
+            |frame: &Value| frame["method"].as_str().is_some_and(|name| name.contains("lose_the_cart"));
+        assert!(frames.iter().any(is_there), "{is_whole} {frames:#?}");
+    }
+}
+
+#[tokio::test]
+async fn the_last_fifty_events_of_the_request_are_told_and_how_many_came_before() {
+    let watch = Watch::open();
+    let service = service_fn(|_: http::Request<()>| async {
+        (0..60).for_each(|page| tracing::info!(page, "turned"));
+        Err::<Response<Script>, _>("no more pages")
+    });
+    let _subscribed =
+        tracing::subscriber::set_default(tracing_subscriber::registry().with(Breadcrumbs::new()));
+    assert!(watch.layer.layer(service).oneshot(http::Request::new(())).await.is_err());
+    let item = watch.close().await.remove(0);
+    assert_eq!(item["body"]["telemetry"].as_array().unwrap().len(), 50);
+    assert_eq!(item["notifier"]["diagnostic"]["telemetry_dropped"], 10);
 }
 
 // ===== among other layers =====

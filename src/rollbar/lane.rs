@@ -90,10 +90,10 @@ impl ItemLane {
         self.lane.push(Box::new(draft));
     }
 
-    /// Waits until what was pushed is out, for two seconds at most. For when the process is about to end.
+    /// Waits until what was pushed is out, for five seconds at most. For when the process is about to end.
     pub(super) fn flush(&self) {
         if let Some(outbox) = self.outbox.upgrade() {
-            outbox.flush_blocking(Duration::from_secs(2));
+            outbox.flush_blocking(Duration::from_secs(5));
         }
     }
 

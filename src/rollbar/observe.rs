@@ -1,6 +1,7 @@
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use http::{StatusCode, request, response};
+use http::{HeaderValue, StatusCode, request, response};
+use percent_encoding::percent_decode;
 
 use super::{Case, Report, RollbarLayer, options::Options, snapshot::Snapshot};
 use crate::{
@@ -17,6 +18,8 @@ pub struct WatchedExchange {
     may_be_grpc: bool,
     status: Option<StatusCode>,
     code: Option<Code>,
+    /// What the head says of a call that ended with it.
+    said: Option<HeaderValue>,
     error: Option<HandlerError>,
 }
 
@@ -47,6 +50,7 @@ impl Observer for RollbarLayer {
             may_be_grpc: may_be_grpc(request),
             status: None,
             code: None,
+            said: None,
             error: None,
         })
     }
@@ -84,7 +88,7 @@ impl WatchedExchange {
         }
         Some(match (&self.error, code) {
             (Some(error), _) => Report::of_handler_error(error),
-            (None, Some(code)) => Report::of_code(code),
+            (None, Some(code)) => Report::of_code(code, self.said(end).as_deref()),
             (None, None) => Report::of_status(status),
         })
     }
@@ -97,6 +101,16 @@ impl WatchedExchange {
         };
         Some(Code::of(status, self.code, trailers))
     }
+
+    /// What a call of gRPC that failed says, <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses>.
+    fn said<'a>(&'a self, end: End<'a>) -> Option<Cow<'a, str>> {
+        let trailers = match end {
+            End::Complete { trailers } => trailers,
+            _ => None,
+        };
+        let said = self.said.as_ref().or_else(|| trailers?.get(GRPC_MESSAGE))?;
+        Some(percent_decode(said.as_bytes()).decode_utf8_lossy())
+    }
 }
 
 impl Observation for WatchedExchange {
@@ -105,6 +119,7 @@ impl Observation for WatchedExchange {
         self.case.answered(response.status);
         self.error = response.extensions.get().cloned();
         self.code = Code::read(&response.headers);
+        self.said = self.code.and_then(|_| response.headers.get(GRPC_MESSAGE).cloned());
         self.may_be_grpc &= self.code.is_some() || is_grpc(&response.headers);
     }
 
@@ -116,3 +131,5 @@ impl Observation for WatchedExchange {
         }
     }
 }
+
+const GRPC_MESSAGE: &str = "grpc-message";

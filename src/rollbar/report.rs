@@ -99,6 +99,13 @@ impl Report {
         self
     }
 
+    /// What was running when it happened: a [`Backtrace`](std::backtrace::Backtrace), or, of an error of anyhow or eyre,
+    /// what [`Stack::shown`] makes of its own. Default: what is running when it is sent.
+    pub fn stack(mut self, stack: impl Into<Stack>) -> Self {
+        self.stack = Some(stack.into());
+        self
+    }
+
     /// Sends it, and gives the id by which Rollbar finds it: `https://rollbar.com/occurrence/uuid/?uuid=..`.
     ///
     /// An error that is sent in an exchange is the exchange's report: no other is sent should it fail. A message is not.
@@ -139,10 +146,11 @@ impl Report {
         Self::new(What::Error(vec![Caused::new(class, reason)]), Level::Error)
     }
 
-    pub(super) fn of_code(code: Code) -> Self {
+    /// A code without any error, and what was told with it.
+    pub(super) fn of_code(code: Code, said: Option<&str>) -> Self {
         let class = format!("gRPC {}", code.name());
-        let message = format!("the call ended with {}", code.name());
-        Self::new(What::Error(vec![Caused::new(class, &message)]), Level::Error)
+        let message = said.filter(|said| !said.is_empty()).unwrap_or("the call failed");
+        Self::new(What::Error(vec![Caused::new(class, message)]), Level::Error)
     }
 
     pub(super) fn send_in(self, case: &Case, uuid: OccurrenceId) -> OccurrenceId {
