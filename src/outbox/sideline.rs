@@ -8,6 +8,7 @@ use super::{OutboxEvent, Reason, event::Reporter, shutdown::Core};
 #[derive(Clone)]
 pub(crate) struct Sideline {
     core: Arc<Core>,
+    #[cfg_attr(not(feature = "xray"), allow(dead_code, reason = "only samplers fail"))]
     reporter: Arc<Reporter>,
 }
 
@@ -33,6 +34,7 @@ impl Sideline {
     }
 
     /// Tells that it has failed, for the `failures`th time.
+    #[cfg_attr(not(feature = "xray"), allow(dead_code, reason = "only samplers fail"))]
     pub(crate) fn failed(&self, failures: u64, reason: Reason) {
         self.reporter.tell(|lane| OutboxEvent::Failed { lane, failures, reason });
     }
