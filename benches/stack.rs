@@ -6,9 +6,11 @@
 use std::{convert::Infallible, hint::black_box, sync::OnceLock, time::Duration};
 
 use belvedere::{
+    exchange::HandlerError,
     observe::ObserveLayer,
     otel::{Ids, Metrics, OtelLayer, SpanLane},
     outbox::{Batch, Destination, Limits, Outbox, SendError},
+    rollbar::{self, Api, ItemLane, RollbarLayer},
     xray::{self, Daemon, Sampler, SegmentLane, XRayLayer},
 };
 use bytes::Bytes;
@@ -39,6 +41,21 @@ async fn annotate(request: Request<Body>) -> Result<Response<Body>, Infallible> 
     xray::annotate("cart", 17);
     xray::annotate("is_gift", true);
     xray::annotate("owner", "worf");
+    handle(request).await
+}
+
+/// An error with a cause in a failed response.
+async fn fail(request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    black_box(request);
+    let mut response = Response::new(Full::from("broken"));
+    *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+    response.extensions_mut().insert(HandlerError::new(std::io::Error::other("the disk is gone")));
+    Ok(response)
+}
+
+/// An error reported by hand, with the stack.
+async fn report(request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    rollbar::report_error(&std::io::Error::other("the disk is gone"));
     handle(request).await
 }
 
@@ -124,6 +141,15 @@ fn segments() -> XRayLayer {
     XRayLayer::on("shop", LANE.get_or_init(make).1.clone())
 }
 
+/// A layer whose items wait in a lane that is full, for a server that nobody reaches: what is measured is the request's
+/// own part, and the end of an earlier item.
+fn items(limit: Option<u32>) -> RollbarLayer {
+    static OUTBOX: OnceLock<Outbox> = OnceLock::new();
+    let outbox = OUTBOX.get_or_init(|| Outbox::builder().start().unwrap());
+    let api = Api::new("a-token".parse().unwrap()).endpoint("http://192.0.2.1/".parse().unwrap());
+    RollbarLayer::on(ItemLane::limited(outbox, api, limit, limit).unwrap())
+}
+
 struct Nowhere;
 
 impl Destination for Nowhere {
@@ -190,6 +216,10 @@ impl Case {
                 sampled,
                 ObserveLayer::new((segments(), layer())).layer(bare),
             ),
+            Self::new("items, none", traced, items(None).layer(bare)),
+            Self::new("an item of a failure", traced, items(None).layer(service_fn(fail))),
+            Self::new("an item by hand", traced, items(None).layer(service_fn(report))),
+            Self::new("an item that is left out", traced, items(Some(1)).layer(service_fn(fail))),
         ]
     }
 

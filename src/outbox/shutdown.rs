@@ -1,6 +1,7 @@
 //! Waiting for lanes to empty, and ending them.
 
 use std::{
+    mem,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     thread,
     time::Duration,
@@ -43,8 +44,12 @@ struct Lanes {
     open: Vec<Arc<dyn AnyLane>>,
     /// What runs beside the lanes, until a shutdown begins.
     beside: Vec<AbortHandle>,
+    /// What is still to be said when a shutdown begins.
+    last_words: Vec<LastWords>,
     are_closed: bool,
 }
+
+type LastWords = Box<dyn FnOnce() + Send>;
 
 /// How far a lane must get for those who wait.
 type Mark = (Arc<dyn AnyLane>, u64);
@@ -84,6 +89,15 @@ impl Core {
         if !lanes.are_closed {
             lanes.beside.retain(|work| !work.is_finished());
             lanes.beside.push(self.runtime.spawn(untraced(work)).abort_handle());
+        }
+    }
+
+    /// Has `words` said when a shutdown begins, while the lanes still take records; by invariant S3 not after the end.
+    #[cfg(feature = "rollbar")]
+    pub(super) fn at_end(&self, words: LastWords) {
+        let mut lanes = self.lanes();
+        if !lanes.are_closed {
+            lanes.last_words.push(words);
         }
     }
 
@@ -144,6 +158,9 @@ impl Core {
 
     /// Takes no more records on any lane.
     fn close(&self) -> Vec<Mark> {
+        // Without the lock: they push to lanes.
+        let last_words = mem::take(&mut self.lanes().last_words);
+        last_words.into_iter().for_each(|say| say());
         let mut lanes = self.lanes();
         lanes.are_closed = true;
         lanes.open.iter().for_each(|lane| lane.close());

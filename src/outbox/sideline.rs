@@ -8,6 +8,7 @@ use super::{OutboxEvent, Reason, event::Reporter, shutdown::Core};
 #[derive(Clone)]
 pub(crate) struct Sideline {
     core: Arc<Core>,
+    #[cfg_attr(not(feature = "xray"), allow(dead_code, reason = "only samplers fail"))]
     reporter: Arc<Reporter>,
 }
 
@@ -26,7 +27,14 @@ impl Sideline {
         self.core.run(work);
     }
 
+    /// Has `words` said when a shutdown begins, while the lanes still take records. They must not block.
+    #[cfg(feature = "rollbar")]
+    pub(crate) fn at_end(&self, words: impl FnOnce() + Send + 'static) {
+        self.core.at_end(Box::new(words));
+    }
+
     /// Tells that it has failed, for the `failures`th time.
+    #[cfg_attr(not(feature = "xray"), allow(dead_code, reason = "only samplers fail"))]
     pub(crate) fn failed(&self, failures: u64, reason: Reason) {
         self.reporter.tell(|lane| OutboxEvent::Failed { lane, failures, reason });
     }

@@ -1,5 +1,5 @@
 use std::{
-    fmt,
+    fmt, mem,
     panic::catch_unwind,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -31,10 +31,11 @@ pub(super) struct Facts {
 
 #[derive(Default)]
 struct State {
-    /// How many occurrences have an id.
+    /// How many occurrences besides the report have an id.
     occurrences: u32,
-    /// Whether an error was reported by hand: then the exchange is.
+    /// Whether there is the report: of an error by hand, or of the failure.
     is_reported: bool,
+    has_ended: bool,
     panic: Option<Panic>,
     status: Option<StatusCode>,
 }
@@ -76,31 +77,44 @@ impl Case {
         &self.facts
     }
 
-    /// The id of the next occurrence in it.
+    /// The id of the report, unless there is one already: the occurrence number 0, whatever was told before it, so that it
+    /// is known to whoever knows the exchange.
+    pub(super) fn report(&self) -> Option<OccurrenceId> {
+        self.locked(|state| !mem::replace(&mut state.is_reported, true)).then(|| self.id(0))
+    }
+
+    /// The id of one more occurrence in it.
     pub(super) fn occurrence(&self) -> OccurrenceId {
-        let Facts { identity, .. } = &*self.facts;
         let ordinal = self.locked(|state| {
             state.occurrences += 1;
-            state.occurrences - 1
+            state.occurrences
         });
+        self.id(ordinal)
+    }
+
+    fn id(&self, ordinal: u32) -> OccurrenceId {
+        let identity = &self.facts.identity;
         OccurrenceId::of(identity.trace_id(), identity.span_id(), ordinal)
     }
 
-    /// Notes that the exchange is reported; whether it was not, until now.
-    pub(super) fn report(&self) -> bool {
-        self.locked(|state| !std::mem::replace(&mut state.is_reported, true))
-    }
-
-    /// Notes a panic of code in its scope, be it caught further on or not. The last one counts.
-    pub(super) fn panicked(&self, panic: Panic) {
+    /// Notes a panic of code in its scope, be it caught further on or not. The last one counts. One that comes after the
+    /// end, as in a task that outlives the exchange, is given back: nobody will take it.
+    pub(super) fn panicked(&self, panic: Panic) -> Option<Panic> {
         // In a panic nothing may wait: whoever holds the lock may be on this very thread.
-        if let Ok(mut state) = self.facts.state.try_lock() {
-            state.panic = Some(panic);
+        let Ok(mut state) = self.facts.state.try_lock() else { return None };
+        if state.has_ended {
+            return Some(panic);
         }
+        state.panic = Some(panic);
+        None
     }
 
-    pub(super) fn take_panic(&self) -> Option<Panic> {
-        self.locked(|state| state.panic.take())
+    /// Ends it, and gives the panic that was noted.
+    pub(super) fn end(&self) -> Option<Panic> {
+        self.locked(|state| {
+            state.has_ended = true;
+            state.panic.take()
+        })
     }
 
     /// What was answered.

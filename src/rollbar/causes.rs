@@ -26,6 +26,9 @@ pub(super) fn of(blamed: Blamed<'_>) -> Vec<Caused> {
         Blamed::Text(text) => return vec![Caused::text(text)],
     };
     let mut chain = causes(error);
+    if class::is_wrapper(error) {
+        return chain;
+    }
     if let Some(class) = type_name.and_then(|name| quietly(|| class::typed(error, name))) {
         chain[0].class = class;
     }
@@ -35,6 +38,7 @@ pub(super) fn of(blamed: Blamed<'_>) -> Vec<Caused> {
 /// An error of any type and all that caused it, in the same way.
 pub(super) fn causes(error: &(dyn Error + 'static)) -> Vec<Caused> {
     let mut errors = chain(error);
+    errors.retain(|error| quietly(|| class::is_wrapper(*error)) != Some(true));
     if errors.len() > MOST {
         errors.drain(MOST - 1..errors.len() - 1);
     }

@@ -27,6 +27,21 @@ pub(super) fn of(error: &(dyn Error + 'static)) -> String {
     known(error).or_else(|| shown(error)).unwrap_or_else(|| UNKNOWN.to_owned())
 }
 
+/// The class of what is known by the name of its type alone.
+pub(super) fn named(type_name: &str) -> String {
+    cut(short(type_name))
+}
+
+/// Whether an error only stands for its source: it says nothing of its own, and is the same for whatever went wrong.
+pub(super) fn is_wrapper(error: &(dyn Error + 'static)) -> bool {
+    #[cfg(feature = "axum")]
+    if error.is::<axum::Error>() {
+        return error.source().is_some();
+    }
+    let _ = error;
+    false
+}
+
 /// What a `Debug` that is derived begins with: the name of a struct or of a variant.
 fn shown(error: &(dyn Error + 'static)) -> Option<String> {
     let (debug, display) = (Beginning::of(format_args!("{error:?}")), Beginning::of(format_args!("{error}")));

@@ -30,9 +30,9 @@ use crate::{
 pub struct ItemLane {
     lane: Lane<Box<dyn Draft>>,
     limiter: Arc<Limiter>,
+    outbox: WeakOutbox,
     /// That of what is sent, for what is told beside it.
     environment: Arc<OnceLock<String>>,
-    outbox: WeakOutbox,
 }
 
 /// What was left out, as an item.
@@ -58,7 +58,8 @@ impl ItemLane {
     /// The same with other bounds: how many items are sent in a minute, and how many of a kind, which is what happened and
     /// where. None is as many as there are.
     ///
-    /// What is over a bound costs next to nothing, and is told of once a minute, in an item and in the log.
+    /// What is over a bound costs next to nothing, and is told of once a minute and at the shutdown, in an item and in
+    /// the log.
     ///
     /// # Errors
     ///
@@ -72,8 +73,10 @@ impl ItemLane {
         let name = api.lane();
         let limiter = Arc::new(Limiter::new(Most { items, of_a_kind }));
         let lane = outbox.lane(name, api.destination()?);
-        let lane = Self { lane, limiter, environment: Arc::default(), outbox: outbox.downgrade() };
-        outbox.sideline(SIDELINE).run(lane.clone().tell());
+        let lane = Self { lane, limiter, outbox: outbox.downgrade(), environment: Arc::default() };
+        let (sideline, last) = (outbox.sideline(SIDELINE), lane.clone());
+        sideline.run(lane.clone().run());
+        sideline.at_end(move || last.limiter.rest().iter().for_each(|left_out| last.tell(left_out)));
         Ok(lane)
     }
 
@@ -87,23 +90,23 @@ impl ItemLane {
         self.lane.push(Box::new(draft));
     }
 
-    /// Waits until what was pushed is sent, for a bounded time: the process ends after it.
+    /// Waits until what was pushed is out, for five seconds at most. For when the process is about to end.
     pub(super) fn flush(&self) {
         if let Some(outbox) = self.outbox.upgrade() {
-            outbox.flush_blocking(LAST);
+            outbox.flush_blocking(Duration::from_secs(5));
         }
     }
 
-    /// Tells what was left out, for as long as the outbox is open.
-    async fn tell(self) {
-        let Self { lane, limiter, environment, outbox: _ } = self;
-        let tell = |left_out: &LeftOut| {
-            tracing::warn!(target: "belvedere::rollbar", "{left_out}");
-            let environment = environment.get().cloned().unwrap_or_default();
-            let (left_out, uuid, at) = (left_out.clone(), OccurrenceId::generate(), SystemTime::now());
-            lane.push(Box::new(Telling { left_out, environment, uuid, at }));
-        };
-        limiter.run(tell).await;
+    /// Tells what was left out of each minute, for as long as the outbox is open.
+    async fn run(self) {
+        self.limiter.run(|left_out| self.tell(left_out)).await;
+    }
+
+    fn tell(&self, left_out: &LeftOut) {
+        tracing::warn!(target: "belvedere::rollbar", "{left_out}");
+        let environment = self.environment.get().cloned().unwrap_or_default();
+        let (left_out, uuid, at) = (left_out.clone(), OccurrenceId::generate(), SystemTime::now());
+        self.lane.push(Box::new(Telling { left_out, environment, uuid, at }));
     }
 }
 
@@ -123,8 +126,5 @@ impl Draft for Telling {
 
 /// About how many bytes it takes to tell.
 const TELLING: usize = 1024;
-
-/// How long a process that ends by a panic waits for its report to leave.
-const LAST: Duration = Duration::from_secs(2);
 
 const SIDELINE: &str = "rollbar limits";

@@ -1,6 +1,7 @@
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use http::{StatusCode, request, response};
+use http::{HeaderValue, StatusCode, request, response};
+use percent_encoding::percent_decode;
 
 use super::{Case, Report, RollbarLayer, options::Options, snapshot::Snapshot};
 use crate::{
@@ -17,11 +18,13 @@ pub struct WatchedExchange {
     may_be_grpc: bool,
     status: Option<StatusCode>,
     code: Option<Code>,
+    /// What the head says of a call that ended with it.
+    said: Option<HeaderValue>,
     error: Option<HandlerError>,
 }
 
 /// Tells a second layer that the exchange is watched.
-struct Watched;
+struct Watched(Case);
 
 // ===== impl RollbarLayer =====
 
@@ -34,11 +37,12 @@ impl Observer for RollbarLayer {
             return None;
         }
         scope.serve();
-        if scope.get::<Watched>().is_some() {
+        if let Some(watched) = scope.get::<Watched>() {
+            watched.0.facts().snapshot.learn_route(request);
             return None;
         }
-        scope.insert(Watched);
         let case = case(options, request, scope);
+        scope.insert(Watched(case.clone()));
         scope.activate(case.context(scope.context()));
         Some(WatchedExchange {
             options: options.clone(),
@@ -46,6 +50,7 @@ impl Observer for RollbarLayer {
             may_be_grpc: may_be_grpc(request),
             status: None,
             code: None,
+            said: None,
             error: None,
         })
     }
@@ -64,7 +69,7 @@ fn case(options: &Options, request: &request::Parts, scope: &mut Scope) -> Case 
 impl WatchedExchange {
     /// What failed, if something did: the nearest to the cause comes first.
     fn failure(&self, end: End<'_>) -> Option<Report> {
-        if let Some(panic) = self.case.take_panic() {
+        if let Some(panic) = self.case.end() {
             return Some(Report::of_panic(panic));
         }
         match end {
@@ -83,7 +88,7 @@ impl WatchedExchange {
         }
         Some(match (&self.error, code) {
             (Some(error), _) => Report::of_handler_error(error),
-            (None, Some(code)) => Report::of_code(code),
+            (None, Some(code)) => Report::of_code(code, self.said(end).as_deref()),
             (None, None) => Report::of_status(status),
         })
     }
@@ -96,6 +101,16 @@ impl WatchedExchange {
         };
         Some(Code::of(status, self.code, trailers))
     }
+
+    /// What a call of gRPC that failed says, <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses>.
+    fn said<'a>(&'a self, end: End<'a>) -> Option<Cow<'a, str>> {
+        let trailers = match end {
+            End::Complete { trailers } => trailers,
+            _ => None,
+        };
+        let said = self.said.as_ref().or_else(|| trailers?.get(GRPC_MESSAGE))?;
+        Some(percent_decode(said.as_bytes()).decode_utf8_lossy())
+    }
 }
 
 impl Observation for WatchedExchange {
@@ -104,14 +119,17 @@ impl Observation for WatchedExchange {
         self.case.answered(response.status);
         self.error = response.extensions.get().cloned();
         self.code = Code::read(&response.headers);
+        self.said = self.code.and_then(|_| response.headers.get(GRPC_MESSAGE).cloned());
         self.may_be_grpc &= self.code.is_some() || is_grpc(&response.headers);
     }
 
     fn on_end(self, end: End<'_>, _tally: &Tally) {
         if let Some(report) = self.failure(end)
-            && self.case.report()
+            && let Some(uuid) = self.case.report()
         {
-            report.send_in(&self.case);
+            report.send_in(&self.case, uuid);
         }
     }
 }
+
+const GRPC_MESSAGE: &str = "grpc-message";

@@ -4,8 +4,8 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::{
-    Attribute, Body, Case, Data, Exception, Item, Level, Message, Person, Place, Reporter, Stack, Text,
-    Trace, TraceChain, causes::Caused, draft::Draft, reporter::Settings,
+    Attribute, Body, Case, Data, Exception, Item, Level, Message, Notifier, Person, Place, Reporter, Stack,
+    Text, Trace, TraceChain, causes::Caused, draft::Draft, reporter::Settings,
 };
 use crate::{exchange, scrub::Scrubber, trace::OccurrenceId};
 
@@ -168,6 +168,11 @@ impl Exchange {
         data.request = Some(Box::new(facts.snapshot.request(&settings.scrubber)));
         data.person = self.person();
         data.body.telemetry = facts.trail.telemetry(&settings.scrubber);
+        let dropped = facts.trail.dropped();
+        if dropped > 0 {
+            let notifier = data.notifier.get_or_insert_with(Notifier::belvedere);
+            notifier.diagnostic.insert(TELEMETRY_DROPPED.to_owned(), dropped.into());
+        }
     }
 
     /// Who asked, if the annotation `user_id` says it.
@@ -206,3 +211,6 @@ fn size(value: &Value) -> usize {
 
 /// What an occurrence takes besides its texts: its stack, and what is known of its request.
 const BESIDES: usize = 8 * 1024;
+
+/// How many events there was no room for.
+const TELEMETRY_DROPPED: &str = "telemetry_dropped";

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::{
     Case, Level, Panic, Place, Reporter, Stack,
     causes::{self, Caused},
+    class,
     occurrence::{Occurrence, What},
     panic::PanicHook,
 };
@@ -98,15 +99,21 @@ impl Report {
         self
     }
 
+    /// What was running when it happened: a [`Backtrace`](std::backtrace::Backtrace), or, of an error of anyhow or eyre,
+    /// what [`Stack::shown`] makes of its own. Default: what is running when it is sent.
+    pub fn stack(mut self, stack: impl Into<Stack>) -> Self {
+        self.stack = Some(stack.into());
+        self
+    }
+
     /// Sends it, and gives the id by which Rollbar finds it: `https://rollbar.com/occurrence/uuid/?uuid=..`.
     ///
     /// An error that is sent in an exchange is the exchange's report: no other is sent should it fail. A message is not.
     pub fn send(self) -> OccurrenceId {
         let Some(case) = Case::current() else { return self.send_alone() };
-        if matches!(self.what, What::Error(_)) {
-            case.report();
-        }
-        self.send_in(&case)
+        let report = if matches!(self.what, What::Error(_)) { case.report() } else { None };
+        let uuid = report.unwrap_or_else(|| case.occurrence());
+        self.send_in(&case, uuid)
     }
 
     pub(super) fn of_panic(panic: Panic) -> Self {
@@ -122,7 +129,7 @@ impl Report {
     pub(super) fn of_failure(failure: Failure<'_>) -> Self {
         let chain = match failure.as_error() {
             Some(error) => causes::of(Blamed::Error { error, type_name: Some(failure.type_name()) }),
-            None => vec![Caused::new(failure.type_name(), &failure.message())],
+            None => vec![Caused::new(class::named(failure.type_name()), &failure.message())],
         };
         Self::new(What::Error(chain), Level::Error)
     }
@@ -139,15 +146,15 @@ impl Report {
         Self::new(What::Error(vec![Caused::new(class, reason)]), Level::Error)
     }
 
-    pub(super) fn of_code(code: Code) -> Self {
+    /// A code without any error, and what was told with it.
+    pub(super) fn of_code(code: Code, said: Option<&str>) -> Self {
         let class = format!("gRPC {}", code.name());
-        let message = format!("the call ended with {}", code.name());
-        Self::new(What::Error(vec![Caused::new(class, &message)]), Level::Error)
+        let message = said.filter(|said| !said.is_empty()).unwrap_or("the call failed");
+        Self::new(What::Error(vec![Caused::new(class, message)]), Level::Error)
     }
 
-    pub(super) fn send_in(self, case: &Case) -> OccurrenceId {
-        let (uuid, reporter) = (case.occurrence(), case.facts().reporter.clone());
-        self.send_by(&reporter, Some(case), uuid)
+    pub(super) fn send_in(self, case: &Case, uuid: OccurrenceId) -> OccurrenceId {
+        self.send_by(&case.facts().reporter, Some(case), uuid)
     }
 
     pub(super) fn send_alone(self) -> OccurrenceId {
@@ -233,18 +240,19 @@ pub(super) fn watch_panics() {
 /// A panic of this thread. It must neither wait nor panic.
 fn panicked(panic: Panic) {
     let (case, is_fatal) = (Case::of_thread(), panic.is_fatal);
-    if let (Some(case), false) = (&case, is_fatal) {
-        return case.panicked(panic);
+    let reporter = case.as_ref().map(|case| case.facts().reporter.clone()).or_else(Reporter::global);
+    match case {
+        None => drop(Report::of_panic(panic).send_alone()),
+        Some(case) => {
+            let unnoted = if is_fatal { Some(panic) } else { case.panicked(panic) };
+            if let Some(panic) = unnoted {
+                let uuid = case.report().unwrap_or_else(|| case.occurrence());
+                Report::of_panic(panic).send_in(&case, uuid);
+            }
+        }
     }
-    let report = Report::of_panic(panic);
-    match &case {
-        Some(case) => report.send_in(case),
-        None => report.send_alone(),
-    };
-    if is_fatal {
-        let of_case = case.map(|case| case.facts().reporter.clone());
-        let reporter = of_case.or_else(Reporter::global);
-        reporter.iter().for_each(|reporter| reporter.settings().lane.flush());
+    if let Some(reporter) = reporter.filter(|_| is_fatal) {
+        reporter.settings().lane.flush();
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) struct Snapshot {
     headers: Vec<(HeaderName, HeaderValue)>,
     client: Option<IpAddr>,
     addresses: AddressPolicy,
-    route: Option<Route>,
+    route: OnceLock<Route>,
     body: OnceLock<KeptBody>,
 }
 
@@ -43,7 +43,10 @@ impl Snapshot {
         peer: Option<IpAddr>,
     ) -> Self {
         let headers = &request.headers;
-        let body = OnceLock::new();
+        let (route, body) = (OnceLock::new(), OnceLock::new());
+        if let Some(matched) = Route::of(request) {
+            _ = route.set(matched);
+        }
         if let Some(kept) = request.extensions.get::<KeptBody>() {
             _ = body.set(kept.clone());
         }
@@ -56,22 +59,25 @@ impl Snapshot {
             headers: names.values(headers).map(|(name, value)| (name.clone(), value.clone())).collect(),
             client: hops.client(headers).map(|(address, _)| address).or(peer),
             addresses,
-            route: Route::of(request),
+            route,
             body,
         }
     }
 
     /// What the request is matched by, such as `/carts/{id}`.
     pub(super) fn route(&self) -> Option<&str> {
-        self.route.as_ref().map(Route::pattern)
+        self.route.get().map(Route::pattern)
     }
 
     pub(super) fn method(&self) -> &Method {
         &self.method
     }
 
-    pub(super) fn uri(&self) -> &Uri {
-        &self.uri
+    /// Takes the route that a layer within the router sees. The first counts.
+    pub(super) fn learn_route(&self, request: &request::Parts) {
+        if let Some(route) = Route::of(request) {
+            _ = self.route.set(route);
+        }
     }
 
     /// Takes the body that a layer further in keeps. The first counts.
@@ -114,8 +120,7 @@ impl Snapshot {
     /// The path, in which a value that the route calls a secret is none to show.
     fn path(&self, scrubber: &Scrubber) -> String {
         let path = self.uri.path();
-        let hidden =
-            self.route.as_ref().and_then(|route| route.redact(path, |name| scrubber.is_secret(name)));
+        let hidden = self.route.get().and_then(|route| route.redact(path, |name| scrubber.is_secret(name)));
         scrubber.url(hidden.as_deref().unwrap_or(path)).into_owned()
     }
 
@@ -126,7 +131,7 @@ impl Snapshot {
     }
 
     fn params(&self, scrubber: &Scrubber) -> Map<String, Value> {
-        let Some(route) = &self.route else { return Map::new() };
+        let Some(route) = self.route.get() else { return Map::new() };
         let shown = |(name, value): (&str, &str)| {
             let value = percent_decode_str(value).decode_utf8_lossy();
             (name.to_owned(), Value::from(scrubber.value(name, &value)))
