@@ -79,7 +79,7 @@ pub mod outbox;
 pub mod rollbar;
 #[cfg(feature = "rollbar")]
 pub mod scrub;
-#[cfg(any(feature = "otel", feature = "xray"))]
+#[cfg(any(feature = "otel", feature = "rollbar", feature = "xray"))]
 pub mod setup;
 pub mod trace;
 #[cfg(feature = "transport")]
@@ -88,7 +88,7 @@ pub mod transport;
 pub mod xray;
 
 pub use error::Error;
-#[cfg(any(feature = "otel", feature = "xray"))]
+#[cfg(any(feature = "otel", feature = "rollbar", feature = "xray"))]
 pub use setup::{Belvedere, BelvedereClientLayer, BelvedereLayer, Setup, from_env};
 
 #[cfg(all(doctest, feature = "full", feature = "console"))]

@@ -83,13 +83,14 @@ impl Settings {
 
     /// The machine, and the process on it.
     pub(super) fn server(&self) -> Server {
-        let mut server = Server::default();
-        server.host = self.host.clone().map(Into::into);
-        server.root = Some(self.project.root().to_owned()).filter(|root| !root.is_empty());
-        server.branch = self.branch.clone().map(Into::into);
-        server.code_version = self.code_version.clone().map(Into::into);
-        server.pid = Some(process::id());
-        server
+        Server {
+            host: self.host.clone().map(Into::into),
+            root: Some(self.project.root().to_owned()).filter(|root| !root.is_empty()),
+            branch: self.branch.clone().map(Into::into),
+            code_version: self.code_version.clone().map(Into::into),
+            pid: Some(process::id()),
+            ..Server::default()
+        }
     }
 }
 

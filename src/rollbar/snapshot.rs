@@ -70,10 +70,6 @@ impl Snapshot {
         &self.method
     }
 
-    pub(super) fn uri(&self) -> &Uri {
-        &self.uri
-    }
-
     /// Takes the body that a layer further in keeps. The first counts.
     #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "only a layer for axum keeps bodies"))]
     pub(super) fn keep(&self, body: KeptBody) {
