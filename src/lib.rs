@@ -2,7 +2,8 @@
 //!
 //! Belvedere puts a span around each request of an axum, hyper or tonic service: from its arrival to the last byte of
 //! its body, or to the moment at which its client left, its handler panicked, its stream broke. The span goes to
-//! Honeycomb or any other OTLP backend, and a segment under the same trace id to AWS X-Ray, off the request's path.
+//! Honeycomb or any other OTLP backend, a segment under the same trace id to AWS X-Ray, and, where it failed, an item to
+//! Rollbar, off the request's path.
 //!
 //! ```no_run
 //! # #[cfg(all(feature = "otel", feature = "axum"))]
@@ -10,7 +11,7 @@
 //! use axum::{Router, routing::get};
 //! use std::time::Duration;
 //!
-//! let belvedere = belvedere::from_env()?; // OTEL_*, HONEYCOMB_API_KEY, AWS_XRAY_*
+//! let belvedere = belvedere::from_env()?; // OTEL_*, HONEYCOMB_API_KEY, AWS_XRAY_*, ROLLBAR_*
 //! let app: Router = Router::new().route("/", get(|| async { "hello" })).layer(belvedere.layer());
 //!
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
@@ -28,6 +29,8 @@
 //! | the variables, and one call for everything | `setup` |
 //! | spans and metrics: what is on them, how to change it | `otel` |
 //! | segments and subsegments, X-Ray's sampling rules, its daemon and its API | `xray`, [`guide::segments`] |
+//! | failures with their request, their user and their stack | `rollbar` |
+//! | what counts as a secret, and what becomes of it | `scrub` |
 //! | outgoing requests: hyper, tonic, reqwest | `otel::OtelClientLayer`, `xray::XRayClientLayer`, `adapter` |
 //! | what an exchange is and how it ends | [`observe`], [`exchange`] |
 //! | trace ids, `traceparent`, `X-Amzn-Trace-Id`, work in tasks and threads | [`trace`] |
@@ -44,9 +47,10 @@
 //! | `otel` | spans and metrics by OTLP over HTTP |
 //! | `axum` | routes from `MatchedPath`, addresses from `ConnectInfo`, extractors |
 //! | `reqwest` | the client layers on a reqwest client |
-//! | `xray` | AWS X-Ray segments, and its samplers; `from_env` comes with either |
+//! | `xray` | AWS X-Ray segments, and its samplers |
+//! | `rollbar` | Rollbar items of every failure; `from_env` comes with it, with `otel` and with `xray` |
 //! | `aws` | requests signed for AWS; part of `xray` |
-//! | `transport` | the HTTPS client and datagrams alone; part of `otel` and `aws` |
+//! | `transport` | the HTTPS client and datagrams alone; part of `otel`, `aws` and `rollbar` |
 //! | `full` | all of the above |
 //! | `aws-config` | an `SdkConfig` of the crate `aws-config` makes a client of `aws` |
 //! | `console` | the local console, for development |
@@ -57,7 +61,8 @@
 //!   wrong becomes a count and an event.
 //! - **It never blocks.** Records go into bounded queues; what does not fit is counted under a reason.
 //! - **It leaks nothing by default**: no value of a query, no body, of the headers only what the conventions name (the
-//!   host, the user agent, and `tracestate`, which is a part of the span).
+//!   host, the user agent, and `tracestate`, which is a part of the span). Rollbar, where there is a token, gets of a
+//!   request that failed more than that, scrubbed: [`guide::privacy`].
 //! - **A client cannot tell** that it is there.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -79,7 +84,7 @@ pub mod outbox;
 pub mod rollbar;
 #[cfg(feature = "rollbar")]
 pub mod scrub;
-#[cfg(any(feature = "otel", feature = "xray"))]
+#[cfg(any(feature = "otel", feature = "rollbar", feature = "xray"))]
 pub mod setup;
 pub mod trace;
 #[cfg(feature = "transport")]
@@ -88,7 +93,7 @@ pub mod transport;
 pub mod xray;
 
 pub use error::Error;
-#[cfg(any(feature = "otel", feature = "xray"))]
+#[cfg(any(feature = "otel", feature = "rollbar", feature = "xray"))]
 pub use setup::{Belvedere, BelvedereClientLayer, BelvedereLayer, Setup, from_env};
 
 #[cfg(all(doctest, feature = "full", feature = "console"))]

@@ -1,7 +1,7 @@
 //! Each row of README's table of variables: what a good value does and what a bad one says, over real sockets.
 //!
 //! The tests of a row stand in a module that is named after its first variable.
-#![cfg(all(feature = "otel", feature = "xray"))]
+#![cfg(all(feature = "otel", feature = "rollbar", feature = "xray"))]
 
 #[path = "support/aws.rs"]
 mod aws;
@@ -9,6 +9,8 @@ mod aws;
 mod daemon;
 #[path = "support/log.rs"]
 mod log;
+#[path = "support/rollbar.rs"]
+mod rollbar;
 mod support;
 
 use std::{
@@ -26,6 +28,7 @@ use opentelemetry::trace::{
     Link, SpanContext, SpanId, TraceFlags, TraceId, TraceState, Tracer as _, TracerProvider as _,
 };
 use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, Metric, metric::Data};
+use rollbar::Rollbar;
 use support::{
     Script, Server,
     authority::{Authority, Secure},
@@ -80,7 +83,7 @@ fn rows() -> Vec<Row> {
 fn row(line: &str) -> Option<Row> {
     let cells: Vec<_> = line.trim_matches('|').split(" | ").map(str::trim).collect();
     let is_variable = |name: &&str| {
-        ["OTEL_", "HONEYCOMB_", "BELVEDERE_", "AWS_"].iter().any(|start| name.starts_with(start))
+        ["OTEL_", "HONEYCOMB_", "BELVEDERE_", "AWS_", "ROLLBAR_"].iter().any(|start| name.starts_with(start))
     };
     let variables: Vec<_> = cells[0].split('`').filter(is_variable).map(str::to_owned).collect();
     let tests = cells.last()?.parse().ok()?;
@@ -2071,6 +2074,154 @@ mod aws_endpoint_url_xray {
     fn a_bad_one_is_an_error_that_names_it() {
         for name in ["AWS_ENDPOINT_URL_XRAY", "AWS_ENDPOINT_URL"] {
             assert!(refusal(&[&API[..], &[(name, "/nowhere")]].concat()).starts_with(name));
+        }
+    }
+}
+
+/// The only item of a request that fails, and what came with it.
+async fn item(variables: Pairs<'_>) -> rollbar::Received {
+    let rollbar = Rollbar::content();
+    let url = rollbar.url();
+    let set =
+        [("OTEL_TRACES_EXPORTER", "none"), ("ROLLBAR_ACCESS_TOKEN", "token"), ("ROLLBAR_ENDPOINT", &*url)];
+    let belvedere = start(&[&set, variables].concat()).unwrap();
+    fail(&belvedere).await;
+    assert_eq!(belvedere.shutdown(PATIENCE).await.lost(), 0);
+    let mut received = rollbar.received();
+    assert_eq!(received.len(), 1, "{received:?}");
+    received.remove(0)
+}
+
+/// Where items go.
+#[track_caller]
+fn items_go(variables: Pairs<'_>) -> Vec<String> {
+    let report = only_segments(variables).unwrap().outbox().report();
+    report.lanes.iter().map(|lane| lane.name.to_string()).collect()
+}
+
+/// The line that says what becomes of items.
+#[track_caller]
+fn said_of_items(variables: Pairs<'_>) -> String {
+    let log = log::Log::default();
+    let belvedere = tracing::subscriber::with_default(log.subscriber(), || only_segments(variables));
+    drop(belvedere.unwrap());
+    let lines: Vec<_> = log.lines().into_iter().filter(|line| line.contains("items: ")).collect();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    lines.concat()
+}
+
+mod rollbar_access_token {
+    use super::*;
+
+    const NAME: &str = "ROLLBAR_ACCESS_TOKEN";
+
+    #[tokio::test]
+    async fn is_sent_in_the_header_without_what_is_around_it() {
+        assert_eq!(item(&[(NAME, " canary\n")]).await.header("x-rollbar-access-token"), "canary");
+    }
+
+    #[test]
+    fn turns_items_on_and_without_one_nothing_is_reported() {
+        assert_eq!(items_go(&[(NAME, "canary")]), ["rollbar api.rollbar.com"]);
+        for none in [&[(NAME, " ")][..], &[]] {
+            assert_eq!(items_go(none), [""; 0]);
+            assert!(start(none).unwrap().rollbar_layer().is_none());
+        }
+    }
+
+    #[test]
+    fn one_line_says_whether_items_are_sent_and_never_shows_it() {
+        let on = said_of_items(&[(NAME, "canary")]);
+        assert!(on.contains("on to=rollbar api.rollbar.com environment=production"), "{on}");
+        assert!(!on.contains("canary"), "{on}");
+        let off = said_of_items(&[]);
+        assert!(off.contains("off; ROLLBAR_ACCESS_TOKEN turns them on"), "{off}");
+    }
+
+    #[test]
+    fn a_bad_one_is_an_error_that_names_it_and_does_not_show_it() {
+        let message = refusal(&[(NAME, "can ary")]);
+        assert!(message.starts_with(r#"ROLLBAR_ACCESS_TOKEN is "...""#), "{message}");
+        assert!(!message.contains("can ary"), "{message}");
+    }
+}
+
+mod rollbar_environment {
+    use super::*;
+
+    const NAME: &str = "ROLLBAR_ENVIRONMENT";
+
+    #[tokio::test]
+    async fn comes_before_the_attributes_of_the_resource_and_is_production_without_any() {
+        let own = (NAME, "own");
+        let new = "deployment.environment.name=new";
+        let both = "deployment.environment=old,deployment.environment.name=new";
+        for (variables, expected) in [
+            (&[own, ("OTEL_RESOURCE_ATTRIBUTES", new)][..], "own"),
+            (&[("OTEL_RESOURCE_ATTRIBUTES", both)], "new"),
+            (&[("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=old")], "old"),
+            (&[(NAME, " ")], "production"),
+            (&[], "production"),
+        ] {
+            assert_eq!(item(variables).await.data()["environment"], expected, "{variables:?}");
+        }
+    }
+}
+
+mod rollbar_code_version {
+    use super::*;
+
+    #[tokio::test]
+    async fn comes_before_the_version_of_the_resource_and_there_is_none_without_any() {
+        let attribute = ("OTEL_RESOURCE_ATTRIBUTES", "service.version=1.2.3");
+        for (variables, expected) in [
+            (&[("ROLLBAR_CODE_VERSION", "a1b2c3d"), attribute][..], Some("a1b2c3d")),
+            (&[attribute], Some("1.2.3")),
+            (&[], None),
+        ] {
+            let data = item(variables).await.data();
+            assert_eq!(data["code_version"].as_str(), expected, "{variables:?}");
+            assert_eq!(data["server"]["code_version"].as_str(), expected, "{variables:?}");
+        }
+    }
+}
+
+mod rollbar_endpoint {
+    use super::*;
+
+    const NAME: &str = "ROLLBAR_ENDPOINT";
+    const TOKEN: (&str, &str) = ("ROLLBAR_ACCESS_TOKEN", "canary");
+
+    #[tokio::test]
+    async fn is_the_whole_url_that_items_are_posted_to() {
+        assert_eq!(item(&[]).await.path, "/api/1/item/");
+    }
+
+    #[test]
+    fn is_rollbar_s_own_by_default() {
+        assert_eq!(items_go(&[TOKEN, (NAME, "")]), ["rollbar api.rollbar.com"]);
+    }
+
+    #[test]
+    fn without_a_token_or_with_another_end_it_is_told_and_stays_as_it_is() {
+        let unused = warnings(&[(NAME, "http://localhost:1/api/1/item/")]);
+        assert_eq!(unused, ["ROLLBAR_ENDPOINT is not used, because there is no ROLLBAR_ACCESS_TOKEN"]);
+        let base = start(&[TOKEN, (NAME, "https://api.rollbar.com/api/1/")]).unwrap();
+        assert_eq!(base.warnings().len(), 1);
+        assert!(base.warnings()[0].contains("does not end in /item/"), "{:?}", base.warnings());
+        for whole in ["http://localhost:1/api/1/item/", "http://localhost:1/item"] {
+            assert_eq!(warnings(&[TOKEN, (NAME, whole)]), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn a_bad_one_is_an_error_that_names_it_and_shows_no_secret() {
+        for bad in ["localhost:4567", "ftp://localhost/item/", "https:///item/", "pigeon"] {
+            assert!(refusal(&[TOKEN, (NAME, bad)]).starts_with(NAME), "{bad}");
+        }
+        for secret in ["http://user:canary@localhost/item/", "localhost/item/?access_token=canary"] {
+            let message = refusal(&[TOKEN, (NAME, secret)]);
+            assert!(message.starts_with(NAME) && !message.contains("canary"), "{message}");
         }
     }
 }

@@ -14,7 +14,8 @@
 //! # Panics
 //!
 //! A panic goes on through the layer as if it were not there, and ends the span as an error with its message. To answer
-//! it with a 500, put `tower_http::catch_panic` *inside*: the span is then that of a 500.
+//! it with a 500, put `tower_http::catch_panic` *inside*: the span is then that of a 500. Rollbar gets the panic in both
+//! cases, with the line that panicked, since it is noted before anything is unwound or caught.
 //!
 //! # Routes
 //!
@@ -27,6 +28,9 @@
 //! Every layer is an observer of one engine. `.layer(a).layer(b)` runs the engine twice,
 //! [`ObserveLayer::new`](crate::observe::ObserveLayer::new)`((a, b))` once for both, which is faster, and the records
 //! are the same. The outermost decides the trace id; all further in join it.
+//!
+//! Rollbar may be anywhere among them: of one failure there is one item, with the ids of the span. `Belvedere::layer` has it
+//! innermost.
 //!
 //! So it is the outermost that reads the caller's headers: give all of them the same
 //! [`Propagation`](crate::trace::Propagation). A layer further in joins what another header says of the same trace, but it

@@ -17,6 +17,25 @@
 //!
 //! A segment of X-Ray has less: no query at all, and of the headers the host and the user agent.
 //!
+//! # What Rollbar gets
+//!
+//! An item is of a failure, and whoever is to mend it needs more: so it has the values of the query and of the route, and
+//! the headers `host`, `user-agent`, `content-type`, `content-length` and `accept`, and what was secret in them reads
+//! `REDACTED`. What is secret is decided by names and by looks, as `scrub` says in detail: nobody can find a secret that has
+//! neither.
+//!
+//! | of a failing request | by default | to change it |
+//! |---|---|---|
+//! | values of the query, of the route, of annotations, of `custom` | yes, without secrets | `scrubber` |
+//! | messages of errors and panics | yes, without secrets | `scrubber` |
+//! | headers | those five; of others none | `request_headers` |
+//! | client's address | all of it | `addresses`: the network alone, or none |
+//! | who asked | if an annotation `user_id` says it | |
+//! | what the request has logged | no | `Breadcrumbs` |
+//! | the body | no | `RequestBodyLayer`: JSON and forms, without secrets |
+//! | the source lines around a frame | where the files are there | `Project::code` |
+//! | values of variables, the environment, the arguments of the program | no, never | |
+//!
 //! A header value that is [sensitive](http::HeaderValue::is_sensitive) reads `REDACTED` even if its name is listed.
 //!
 //! # Who decides about a trace

@@ -31,6 +31,9 @@
 //! Segments leave for a daemon at its pace, 36 a second unless `Setup::xray_pace` or `Daemon::pace` says more: what five
 //! seconds are too short for is lost, and in the report. Where nobody listens there, a shutdown tries until its limit.
 //!
+//! Items leave for Rollbar one at a time. What is reported after the shutdown goes nowhere. A panic that unwinds `main` drops
+//! the guard, and so is sent; `std::process::exit` drops nothing, and loses what is queued.
+//!
 //! # Without a shutdown
 //!
 //! Dropping the guard drains too, for two seconds at most. A process that is killed loses what is queued: at most a

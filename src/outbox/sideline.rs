@@ -2,13 +2,15 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{OutboxEvent, Reason, event::Reporter, shutdown::Core};
+#[cfg(feature = "xray")]
+use super::{OutboxEvent, Reason};
+use super::{event::Reporter, shutdown::Core};
 
 /// A place for work that brings something in, such as polling. It does not keep the outbox alive.
 #[derive(Clone)]
 pub(crate) struct Sideline {
     core: Arc<Core>,
-    #[cfg_attr(not(feature = "xray"), allow(dead_code, reason = "only samplers fail"))]
+    #[cfg_attr(not(feature = "xray"), allow(dead_code, reason = "that is X-Ray"))]
     reporter: Arc<Reporter>,
 }
 
@@ -34,7 +36,7 @@ impl Sideline {
     }
 
     /// Tells that it has failed, for the `failures`th time.
-    #[cfg_attr(not(feature = "xray"), allow(dead_code, reason = "only samplers fail"))]
+    #[cfg(feature = "xray")]
     pub(crate) fn failed(&self, failures: u64, reason: Reason) {
         self.reporter.tell(|lane| OutboxEvent::Failed { lane, failures, reason });
     }

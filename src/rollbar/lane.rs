@@ -1,4 +1,5 @@
 use std::{
+    fmt,
     sync::{Arc, OnceLock},
     time::{Duration, SystemTime},
 };
@@ -28,7 +29,8 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct ItemLane {
-    lane: Lane<Box<dyn Draft>>,
+    /// To everybody who is to have them.
+    lanes: Arc<[Lane<Box<dyn Draft>>]>,
     limiter: Arc<Limiter>,
     outbox: WeakOutbox,
     /// That of what is sent, for what is told beside it.
@@ -52,7 +54,7 @@ impl ItemLane {
     ///
     /// When the endpoint is no URL with a host, or the process cannot do TLS.
     pub fn new(outbox: &Outbox, api: Api) -> Result<Self, Error> {
-        Self::limited(outbox, api, Some(60), Some(10))
+        Self::open(outbox, vec![api], Most::default())
     }
 
     /// The same with other bounds: how many items are sent in a minute, and how many of a kind, which is what happened and
@@ -70,10 +72,21 @@ impl ItemLane {
         items: Option<u32>,
         of_a_kind: Option<u32>,
     ) -> Result<Self, Error> {
-        let name = api.lane();
-        let limiter = Arc::new(Limiter::new(Most { items, of_a_kind }));
-        let lane = outbox.lane(name, api.destination()?);
-        let lane = Self { lane, limiter, outbox: outbox.downgrade(), environment: Arc::default() };
+        Self::open(outbox, vec![api], Most { items, of_a_kind })
+    }
+
+    /// To several at once: each gets every item.
+    pub(crate) fn to_all(outbox: &Outbox, apis: Vec<Api>) -> Result<Self, Error> {
+        Self::open(outbox, apis, Most::default())
+    }
+
+    fn open(outbox: &Outbox, apis: Vec<Api>, most: Most) -> Result<Self, Error> {
+        // All that may be refused, before a lane is opened.
+        let ends = apis.into_iter().map(|api| Ok((api.lane(), api.destination()?)));
+        let ends = ends.collect::<Result<Vec<_>, Error>>()?;
+        let lanes = ends.into_iter().map(|(name, destination)| outbox.lane(name, destination)).collect();
+        let limiter = Arc::new(Limiter::new(most));
+        let lane = Self { lanes, limiter, outbox: outbox.downgrade(), environment: Arc::default() };
         let (sideline, last) = (outbox.sideline(SIDELINE), lane.clone());
         sideline.run(lane.clone().run());
         sideline.at_end(move || last.limiter.rest().iter().for_each(|left_out| last.tell(left_out)));
@@ -87,7 +100,15 @@ impl ItemLane {
 
     pub(super) fn push(&self, environment: &str, draft: impl Draft) {
         self.environment.get_or_init(|| environment.to_owned());
-        self.lane.push(Box::new(draft));
+        self.share(draft);
+    }
+
+    fn share(&self, draft: impl Draft) {
+        if let [lane] = &*self.lanes {
+            return lane.push(Box::new(draft));
+        }
+        let draft = Arc::new(draft);
+        self.lanes.iter().for_each(|lane| lane.push(Box::new(draft.clone())));
     }
 
     /// Waits until what was pushed is out, for five seconds at most. For when the process is about to end.
@@ -106,9 +127,19 @@ impl ItemLane {
         tracing::warn!(target: "belvedere::rollbar", "{left_out}");
         let environment = self.environment.get().cloned().unwrap_or_default();
         let (left_out, uuid, at) = (left_out.clone(), OccurrenceId::generate(), SystemTime::now());
-        self.lane.push(Box::new(Telling { left_out, environment, uuid, at }));
+        self.share(Telling { left_out, environment, uuid, at });
     }
 }
+
+/// The lanes by their names.
+impl fmt::Display for ItemLane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.lanes.iter().map(Lane::name).collect();
+        f.pad(&names.join(", "))
+    }
+}
+
+// ===== impl Telling =====
 
 impl Draft for Telling {
     fn size(&self) -> usize {

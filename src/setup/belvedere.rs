@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{BelvedereClientLayer, BelvedereLayer, otel, pass::Pass, xray};
+use super::{BelvedereClientLayer, BelvedereLayer, otel, pass::Pass, rollbar, xray};
 use crate::{
     outbox::{Outbox, Report},
     trace::Propagator,
@@ -19,6 +19,7 @@ pub struct Belvedere {
     outbox: Outbox,
     pub(super) otel: otel::Running,
     pub(super) xray: xray::Running,
+    pub(super) rollbar: rollbar::Running,
     pass: Option<Pass>,
     warnings: Vec<String>,
 }
@@ -31,18 +32,19 @@ impl Belvedere {
         propagators: &[Propagator],
         otel: otel::Running,
         xray: xray::Running,
+        rollbar: rollbar::Running,
         warnings: Vec<String>,
     ) -> Self {
         warnings.iter().for_each(|warning| warn(warning));
         let is_alone = otel.server().is_none() && xray.server().is_none();
         let pass = is_alone.then(|| Pass::new(propagators));
-        Self { outbox, otel, xray, pass, warnings }
+        Self { outbox, otel, xray, rollbar, pass, warnings }
     }
 
     /// What goes onto a service with `.layer(..)`.
     pub fn layer(&self) -> BelvedereLayer {
         let otel = self.otel.server().filter(|_| !self.is_in_the_way());
-        BelvedereLayer::new((self.pass.clone(), self.xray.server(), otel))
+        BelvedereLayer::new((self.pass.clone(), self.xray.server(), otel, self.rollbar.server()))
     }
 
     /// What goes onto an outgoing client with `.layer(..)`.

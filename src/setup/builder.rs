@@ -1,4 +1,6 @@
-use super::{Belvedere, env::Env, otel, propagation::propagators, service::service, start::Start, xray};
+use super::{
+    Belvedere, env::Env, otel, propagation::propagators, rollbar, service::service, start::Start, xray,
+};
 use crate::{Error, outbox::Outbox, trace::Propagation};
 
 /// What [`from_env`](crate::from_env) does, with a place to look variables up in and further endpoints.
@@ -10,6 +12,7 @@ pub struct Setup {
     global: bool,
     pub(super) otel: otel::Given,
     pub(super) xray: xray::Given,
+    pub(super) rollbar: rollbar::Given,
 }
 
 // ===== impl Setup =====
@@ -28,6 +31,7 @@ impl Setup {
             global: true,
             otel: otel::Given::default(),
             xray: xray::Given::default(),
+            rollbar: rollbar::Given::default(),
         }
     }
 
@@ -38,8 +42,8 @@ impl Setup {
         self
     }
 
-    /// Whether what there is once in a process is set: OpenTelemetry's global providers, and what
-    /// `AWS_XRAY_CONTEXT_MISSING` says. Default: yes.
+    /// Whether what there is once in a process is set: OpenTelemetry's global providers, what
+    /// `AWS_XRAY_CONTEXT_MISSING` says, and what is reported to Rollbar outside of requests. Default: yes.
     pub fn global(mut self, global: bool) -> Self {
         self.global = global;
         self
@@ -50,12 +54,14 @@ impl Setup {
     /// # Errors
     ///
     /// When an endpoint is no URL, a protocol is not spoken, a file cannot be used, a switch of X-Ray is neither on nor
-    /// off, a daemon's address is none, a region is missing, Honeycomb refuses a key that is to be checked, or the system
+    /// off, a daemon's address is none, a region is missing, Rollbar's token is no word, Honeycomb refuses a key that is to be checked, or the system
     /// gives no thread. Nothing was started then.
+    #[track_caller]
     pub fn start(self) -> Result<Belvedere, Error> {
-        let Self { env, name, global, otel, xray } = self;
+        let Self { env, name, global, otel, xray, rollbar } = self;
         let service = service(&env, name);
         // Everything that may be refused, before anything is started. What asks the network comes last.
+        let rollbar = rollbar.plan(&env, &service)?;
         let xray = xray.plan(&env, &service)?;
         let otel = otel.plan(&env, &service)?;
         let propagators = propagators(&env, xray.is_said());
@@ -67,6 +73,7 @@ impl Setup {
         #[cfg(feature = "otel")]
         let otel = otel.rules(xray.rules());
         let otel = otel.start(&start)?;
-        Ok(Belvedere::new(outbox, &propagators, otel, xray, env.into_warnings()))
+        let rollbar = rollbar.start(&start)?;
+        Ok(Belvedere::new(outbox, &propagators, otel, xray, rollbar, env.into_warnings()))
     }
 }

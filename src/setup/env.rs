@@ -54,6 +54,7 @@ impl Env {
     }
 
     /// The words of a comma list, in small letters.
+    #[cfg(any(feature = "otel", feature = "xray"))]
     pub(super) fn words(&self, name: &str) -> Vec<String> {
         let text = self.text(name).unwrap_or_default();
         let words = text.split(',').map(|word| word.trim().to_ascii_lowercase());

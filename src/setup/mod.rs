@@ -112,6 +112,19 @@
 //! there are none, one request in each second is recorded, and 5 % of the others. Spans and segments are sampled each by their own
 //! rules, unless `OTEL_TRACES_SAMPLER` is `xray` or `parentbased_xray`: then X-Ray's rules decide for both. As both words
 //! follow a caller that has decided, they do the same.
+//!
+//! ## Rollbar
+//!
+//! | variable | default | a bad value |
+//! |---|---|---|
+//! | `ROLLBAR_ACCESS_TOKEN` | none; a project's token of the scope `post_server_item` | error, which does not show it |
+//! | `ROLLBAR_ENVIRONMENT` | `deployment.environment.name` of the resource, else `production` | |
+//! | `ROLLBAR_CODE_VERSION` | `service.version` of the resource, else none; a git SHA, a semantic version, or a number | |
+//! | `ROLLBAR_ENDPOINT` | `https://api.rollbar.com/api/1/item/`; the whole URL that items are posted to | error |
+//!
+//! Items are sent with feature `rollbar`, and where there is a token; without one there is no Rollbar layer in
+//! [`Belvedere::layer`], and one line in the log says so. Whether Rollbar takes the token is known when the first item is
+//! sent. What happens outside of requests, panics among it, is reported as well, unless [`Setup::global`] says otherwise.
 
 mod absent;
 mod belvedere;
@@ -131,6 +144,10 @@ mod start;
 use self::absent as otel;
 #[cfg(feature = "otel")]
 mod otel;
+#[cfg(not(feature = "rollbar"))]
+use self::absent as rollbar;
+#[cfg(feature = "rollbar")]
+mod rollbar;
 #[cfg(not(feature = "xray"))]
 use self::absent as xray;
 #[cfg(feature = "xray")]
@@ -152,8 +169,9 @@ use crate::Error;
 ///
 /// # Errors
 ///
-/// When an endpoint is no URL, a protocol is not spoken, a file cannot be used, or what is said about X-Ray is wrong; the
-/// message names the variable.
+/// When an endpoint is no URL, a protocol is not spoken, a file cannot be used, or what is said about X-Ray or Rollbar is wrong;
+/// the message names the variable.
+#[track_caller]
 pub fn from_env() -> Result<Belvedere, Error> {
     Setup::from_env().start()
 }

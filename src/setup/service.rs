@@ -7,9 +7,15 @@ pub(super) fn service(env: &Env, by_code: Option<String>) -> String {
 }
 
 /// Which version of it runs, by its attribute.
-#[cfg(feature = "xray")]
+#[cfg(any(feature = "rollbar", feature = "xray"))]
 pub(super) fn version(env: &Env) -> Option<String> {
     attribute(env, "service.version")
+}
+
+/// Where it is deployed, by its attribute, or by the name that the attribute had before.
+#[cfg(feature = "rollbar")]
+pub(super) fn environment(env: &Env) -> Option<String> {
+    attribute(env, "deployment.environment.name").or_else(|| attribute(env, "deployment.environment"))
 }
 
 fn attribute(env: &Env, name: &str) -> Option<String> {

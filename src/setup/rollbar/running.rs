@@ -1,0 +1,57 @@
+use crate::{
+    rollbar::RollbarLayer,
+    setup::{Belvedere, BelvedereLayer},
+};
+
+/// The layer.
+#[derive(Debug)]
+pub(in crate::setup) struct Running {
+    layer: Option<RollbarLayer>,
+}
+
+// ===== impl Running =====
+
+impl Running {
+    pub(super) fn new(layer: Option<RollbarLayer>) -> Self {
+        Self { layer }
+    }
+
+    pub(in crate::setup) fn server(&self) -> Option<RollbarLayer> {
+        self.layer.clone()
+    }
+}
+
+// ===== impl Belvedere =====
+
+impl Belvedere {
+    /// The Rollbar layer alone, to set more on it; `None` where nothing is reported, which tower's `option_layer` takes.
+    pub fn rollbar_layer(&self) -> Option<RollbarLayer> {
+        self.rollbar.server()
+    }
+}
+
+// ===== impl BelvedereLayer =====
+
+impl BelvedereLayer {
+    /// Sets more on the Rollbar layer in it. Where nothing is reported there is nothing to set.
+    ///
+    /// What happens outside of requests is reported as the environment says. To have it reported by what is set here, install
+    /// the layer's own [`reporter`](RollbarLayer::reporter).
+    ///
+    /// ```no_run
+    /// # fn run() -> Result<(), belvedere::Error> {
+    /// let belvedere = belvedere::from_env()?;
+    /// let layer = belvedere.layer().rollbar(|rollbar| {
+    ///     let rollbar = rollbar.framework("axum").failures(|status| status.is_server_error() || status == 409);
+    ///     rollbar.reporter().install();
+    ///     rollbar
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn rollbar(self, set: impl FnOnce(RollbarLayer) -> RollbarLayer) -> Self {
+        let (pass, xray, otel, rollbar) = self.observers;
+        Self { observers: (pass, xray, otel, rollbar.map(set)) }
+    }
+}
