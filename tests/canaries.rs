@@ -64,6 +64,7 @@ impl Shop {
             .route("/same/{error}", any(same))
             .route("/large/{error}", any(large))
             .route("/crumbs/{user}", any(crumbs))
+            .route("/chatter", any(chatter))
             .route("/flood/{token}", any(flood))
             .layer(RequestBodyLayer::new())
             .layer(change(layer))
@@ -155,6 +156,12 @@ async fn crumbs(Path(user): Path<String>) -> StatusCode {
     tracing::warn!(step = 2, "second of {own}");
     tracing::debug!("a detail of {own}");
     StatusCode::INTERNAL_SERVER_ERROR
+}
+
+async fn chatter() {
+    (0..60).for_each(|index| tracing::info!("line {index}"));
+    report_message(Level::Warning, "after sixty lines");
+    tracing::info!("the line after it");
 }
 
 async fn flood(Path(canary): Path<String>) {
@@ -372,6 +379,15 @@ async fn breadcrumbs_are_those_of_the_same_request_alone() {
         assert_eq!(crumbs.iter().map(said).collect::<Vec<_>>(), expected);
         assert_eq!(crumbs[0]["body"]["user"], user);
     }
+}
+
+#[tokio::test]
+async fn breadcrumbs_end_where_it_happened_and_say_how_many_there_were_before() {
+    let item = Shop::open().await.item("/chatter", &[]).await;
+    let crumbs = item["body"]["telemetry"].as_array().unwrap();
+    let said: Vec<_> = crumbs.iter().map(|crumb| crumb["body"]["message"].as_str().unwrap()).collect();
+    assert!(said[0].ends_with("earlier events were left out"), "{}", said[0]);
+    assert_eq!(said.last(), Some(&"line 59"));
 }
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";

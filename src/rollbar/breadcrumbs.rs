@@ -138,14 +138,13 @@ impl Trail {
         self.lock().push(Crumb { at, level, target, said });
     }
 
-    /// What it is in an item, without secrets, the oldest first.
-    pub(super) fn telemetry(&self, scrubber: &Scrubber) -> Vec<Telemetry> {
-        self.lock().latest.iter().map(|crumb| crumb.telemetry(scrubber)).collect()
-    }
-
-    /// How many events there was no room for.
-    pub(super) fn dropped(&self) -> u64 {
-        self.lock().dropped
+    /// What had been logged until then, as it is in an item: without secrets, the oldest first, and before it how many are
+    /// not there.
+    pub(super) fn telemetry(&self, until: SystemTime, scrubber: &Scrubber) -> Vec<Telemetry> {
+        let crumbs = self.lock();
+        let earlier = || crumbs.latest.iter().filter(|crumb| crumb.at <= until);
+        let dropped = earlier().next().and_then(|first| crumbs.dropped(first.at));
+        dropped.into_iter().chain(earlier().map(|crumb| crumb.telemetry(scrubber))).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Crumbs> {
@@ -168,6 +167,13 @@ impl Crumbs {
             self.dropped += 1;
         }
         self.latest.push_back(crumb);
+    }
+
+    /// Tells that there were more.
+    fn dropped(&self, at: SystemTime) -> Option<Telemetry> {
+        let Self { dropped, .. } = self;
+        let message = || format!("{dropped} earlier events were left out");
+        (*dropped > 0).then(|| Telemetry::log(super::Level::Info, at, message()))
     }
 }
 
@@ -286,17 +292,17 @@ mod tests {
         }
     }
 
-    fn shown(log: impl FnOnce()) -> (Vec<Value>, u64) {
+    fn shown(log: impl FnOnce()) -> Vec<Value> {
         let trail = Arc::new(Trail::default());
         tracing::subscriber::with_default(tracing_subscriber::registry().with(All(trail.clone())), log);
-        let telemetry = trail.telemetry(&Scrubber::default());
-        (telemetry.iter().map(|one| serde_json::to_value(one).unwrap()).collect(), trail.dropped())
+        let telemetry = trail.telemetry(SystemTime::now(), &Scrubber::default());
+        telemetry.iter().map(|one| serde_json::to_value(one).unwrap()).collect()
     }
 
     #[test]
     fn an_event_is_a_line_of_the_servers_log_without_secrets() {
         let error = std::io::Error::other("no token=canary");
-        let (mut shown, _) = shown(|| {
+        let mut shown = shown(|| {
             tracing::warn!(
                 target: "shop",
                 error = &error as &(dyn std::error::Error + 'static),
@@ -324,17 +330,15 @@ mod tests {
 
     #[test]
     fn the_latest_events_are_kept_and_the_others_counted() {
-        let (shown, dropped) = shown(|| (0..MOST + 7).for_each(|index| tracing::info!("{index}")));
-        assert_eq!((shown.len(), dropped), (MOST, 7));
-        assert_eq!(
-            (&shown[0]["body"]["message"], &shown[MOST - 1]["body"]["message"]),
-            (&json!("7"), &json!("56"))
-        );
+        let shown = shown(|| (0..MOST + 7).for_each(|index| tracing::info!("{index}")));
+        assert_eq!(shown.len(), 1 + MOST);
+        let message = |index: usize| shown[index]["body"]["message"].as_str().unwrap();
+        assert_eq!((message(0), message(1), message(MOST)), ("7 earlier events were left out", "7", "56"));
     }
 
     #[test]
     fn an_event_takes_a_kibibyte_at_most() {
-        let (shown, _) = shown(|| {
+        let shown = shown(|| {
             tracing::info!(a = "\u{e9}".repeat(700), b = 1, "{}", "x".repeat(5_000));
             tracing::info!("{}", "\u{e9}".repeat(5_000));
         });

@@ -109,7 +109,7 @@ impl Draft for Occurrence {
         data.custom = self.custom(settings).into();
         data.attributes = self.attributes();
         if let Some(exchange) = &self.exchange {
-            exchange.describe(&mut data, settings);
+            exchange.describe(&mut data, self.at, settings);
         }
         Item { data }
     }
@@ -164,12 +164,12 @@ impl Exchange {
         custom.insert("xray_trace_id".to_owned(), trace_id.amzn().to_string().into());
     }
 
-    fn describe(&self, data: &mut Data, settings: &Settings) {
+    fn describe(&self, data: &mut Data, at: SystemTime, settings: &Settings) {
         let facts = self.case.facts();
         data.context = Some(self.route().into());
         data.request = Some(Box::new(facts.snapshot.request(&settings.scrubber)));
         data.person = self.person(&settings.scrubber);
-        data.body.telemetry = facts.trail.telemetry(&settings.scrubber);
+        data.body.telemetry = facts.trail.telemetry(at, &settings.scrubber);
     }
 
     /// Who asked, if the annotation `user_id` says it.
