@@ -382,11 +382,10 @@ async fn breadcrumbs_are_those_of_the_same_request_alone() {
 }
 
 #[tokio::test]
-async fn breadcrumbs_end_where_it_happened_and_say_how_many_there_were_before() {
+async fn breadcrumbs_end_where_it_happened() {
     let item = Shop::open().await.item("/chatter", &[]).await;
     let crumbs = item["body"]["telemetry"].as_array().unwrap();
     let said: Vec<_> = crumbs.iter().map(|crumb| crumb["body"]["message"].as_str().unwrap()).collect();
-    assert!(said[0].ends_with("earlier events were left out"), "{}", said[0]);
     assert_eq!(said.last(), Some(&"line 59"));
 }
 

@@ -138,13 +138,16 @@ impl Trail {
         self.lock().push(Crumb { at, level, target, said });
     }
 
-    /// What had been logged until then, as it is in an item: without secrets, the oldest first, and before it how many are
-    /// not there.
+    /// What had been logged until then, as it is in an item: without secrets, the oldest first.
     pub(super) fn telemetry(&self, until: SystemTime, scrubber: &Scrubber) -> Vec<Telemetry> {
         let crumbs = self.lock();
-        let earlier = || crumbs.latest.iter().filter(|crumb| crumb.at <= until);
-        let dropped = earlier().next().and_then(|first| crumbs.dropped(first.at));
-        dropped.into_iter().chain(earlier().map(|crumb| crumb.telemetry(scrubber))).collect()
+        let earlier = crumbs.latest.iter().filter(|crumb| crumb.at <= until);
+        earlier.map(|crumb| crumb.telemetry(scrubber)).collect()
+    }
+
+    /// How many events there was no room for.
+    pub(super) fn dropped(&self) -> u64 {
+        self.lock().dropped
     }
 
     fn lock(&self) -> MutexGuard<'_, Crumbs> {
@@ -167,13 +170,6 @@ impl Crumbs {
             self.dropped += 1;
         }
         self.latest.push_back(crumb);
-    }
-
-    /// Tells that there were more.
-    fn dropped(&self, at: SystemTime) -> Option<Telemetry> {
-        let Self { dropped, .. } = self;
-        let message = || format!("{dropped} earlier events were left out");
-        (*dropped > 0).then(|| Telemetry::log(super::Level::Info, at, message()))
     }
 }
 
@@ -293,10 +289,15 @@ mod tests {
     }
 
     fn shown(log: impl FnOnce()) -> Vec<Value> {
+        shown_of(log).0
+    }
+
+    /// What is shown, and how many events are not.
+    fn shown_of(log: impl FnOnce()) -> (Vec<Value>, u64) {
         let trail = Arc::new(Trail::default());
         tracing::subscriber::with_default(tracing_subscriber::registry().with(All(trail.clone())), log);
         let telemetry = trail.telemetry(SystemTime::now(), &Scrubber::default());
-        telemetry.iter().map(|one| serde_json::to_value(one).unwrap()).collect()
+        (telemetry.iter().map(|one| serde_json::to_value(one).unwrap()).collect(), trail.dropped())
     }
 
     #[test]
@@ -330,10 +331,12 @@ mod tests {
 
     #[test]
     fn the_latest_events_are_kept_and_the_others_counted() {
-        let shown = shown(|| (0..MOST + 7).for_each(|index| tracing::info!("{index}")));
-        assert_eq!(shown.len(), 1 + MOST);
-        let message = |index: usize| shown[index]["body"]["message"].as_str().unwrap();
-        assert_eq!((message(0), message(1), message(MOST)), ("7 earlier events were left out", "7", "56"));
+        let (shown, dropped) = shown_of(|| (0..MOST + 7).for_each(|index| tracing::info!("{index}")));
+        assert_eq!((shown.len(), dropped), (MOST, 7));
+        assert_eq!(
+            (&shown[0]["body"]["message"], &shown[MOST - 1]["body"]["message"]),
+            (&json!("7"), &json!("56"))
+        );
     }
 
     #[test]
