@@ -347,7 +347,7 @@ async fn what_was_too_large_is_sent_smaller_with_its_id_its_time_its_server_and_
 
 #[tokio::test]
 async fn who_said_that_there_were_too_many_is_not_asked_at_once() {
-    let started = std::time::Instant::now();
+    let started = tokio::time::Instant::now();
     let sink = Rollbar::start(move |one: &Received| {
         let is_early = started.elapsed() < Duration::from_secs(1);
         assert!(one.number == 0 || !is_early, "asked after {:?}", started.elapsed());
