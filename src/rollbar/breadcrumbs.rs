@@ -138,9 +138,11 @@ impl Trail {
         self.lock().push(Crumb { at, level, target, said });
     }
 
-    /// What it is in an item, without secrets, the oldest first.
-    pub(super) fn telemetry(&self, scrubber: &Scrubber) -> Vec<Telemetry> {
-        self.lock().latest.iter().map(|crumb| crumb.telemetry(scrubber)).collect()
+    /// What had been logged until then, as it is in an item: without secrets, the oldest first.
+    pub(super) fn telemetry(&self, until: SystemTime, scrubber: &Scrubber) -> Vec<Telemetry> {
+        let crumbs = self.lock();
+        let earlier = crumbs.latest.iter().filter(|crumb| crumb.at <= until);
+        earlier.map(|crumb| crumb.telemetry(scrubber)).collect()
     }
 
     /// How many events there was no room for.
@@ -286,17 +288,22 @@ mod tests {
         }
     }
 
-    fn shown(log: impl FnOnce()) -> (Vec<Value>, u64) {
+    fn shown(log: impl FnOnce()) -> Vec<Value> {
+        shown_of(log).0
+    }
+
+    /// What is shown, and how many events are not.
+    fn shown_of(log: impl FnOnce()) -> (Vec<Value>, u64) {
         let trail = Arc::new(Trail::default());
         tracing::subscriber::with_default(tracing_subscriber::registry().with(All(trail.clone())), log);
-        let telemetry = trail.telemetry(&Scrubber::default());
+        let telemetry = trail.telemetry(SystemTime::now(), &Scrubber::default());
         (telemetry.iter().map(|one| serde_json::to_value(one).unwrap()).collect(), trail.dropped())
     }
 
     #[test]
     fn an_event_is_a_line_of_the_servers_log_without_secrets() {
         let error = std::io::Error::other("no token=canary");
-        let (mut shown, _) = shown(|| {
+        let mut shown = shown(|| {
             tracing::warn!(
                 target: "shop",
                 error = &error as &(dyn std::error::Error + 'static),
@@ -324,7 +331,7 @@ mod tests {
 
     #[test]
     fn the_latest_events_are_kept_and_the_others_counted() {
-        let (shown, dropped) = shown(|| (0..MOST + 7).for_each(|index| tracing::info!("{index}")));
+        let (shown, dropped) = shown_of(|| (0..MOST + 7).for_each(|index| tracing::info!("{index}")));
         assert_eq!((shown.len(), dropped), (MOST, 7));
         assert_eq!(
             (&shown[0]["body"]["message"], &shown[MOST - 1]["body"]["message"]),
@@ -334,7 +341,7 @@ mod tests {
 
     #[test]
     fn an_event_takes_a_kibibyte_at_most() {
-        let (shown, _) = shown(|| {
+        let shown = shown(|| {
             tracing::info!(a = "\u{e9}".repeat(700), b = 1, "{}", "x".repeat(5_000));
             tracing::info!("{}", "\u{e9}".repeat(5_000));
         });

@@ -168,6 +168,10 @@ mod tests {
         }
     }
 
+    fn typed<E: Error + 'static>(error: &E) -> Vec<Caused> {
+        of(Blamed::Error { error, type_name: Some(std::any::type_name::<E>()) })
+    }
+
     fn messages(error: &(dyn Error + 'static)) -> Vec<String> {
         causes(error).into_iter().map(|caused| caused.message).collect()
     }

@@ -184,6 +184,10 @@ mod tests {
 
     const SECRET: &str = "hunter2";
 
+    fn typed<E: Error + 'static>(error: &E) -> String {
+        super::typed(error, std::any::type_name::<E>())
+    }
+
     #[test]
     fn a_class_names_the_type_and_the_variant_and_nothing_else() {
         assert_eq!(typed(&AppError::NotFound), "AppError::NotFound");

@@ -96,19 +96,20 @@ impl Draft for Occurrence {
 
     fn finish(&self) -> Item {
         let settings = self.reporter.settings();
+        let scrubbed = |text: Option<&str>| Some(settings.scrubber.text(text?).into_owned().into());
         let mut data = Data::new(settings.environment.clone(), self.body(settings));
         data.level = Some(self.level);
         data.at(self.at);
         data.uuid = Some(self.uuid.to_string().into());
         data.code_version = settings.code_version.clone().map(Into::into);
         data.framework = settings.framework.clone().map(Into::into);
-        data.title = self.title.clone().map(|title| settings.scrubber.text(&title).into_owned().into());
-        data.fingerprint = self.fingerprint.clone().map(Into::into);
+        data.title = scrubbed(self.title.as_deref());
+        data.fingerprint = scrubbed(self.fingerprint.as_deref());
         data.server = Some(settings.server());
         data.custom = self.custom(settings).into();
         data.attributes = self.attributes();
         if let Some(exchange) = &self.exchange {
-            exchange.describe(&mut data, settings);
+            exchange.describe(&mut data, self.at, settings);
         }
         Item { data }
     }
@@ -125,8 +126,9 @@ impl What {
         }
     }
 
-    pub(super) fn title(&self) -> Text<255> {
-        self.class().to_owned().into()
+    /// The same without secrets, as it is told of kinds that were left out.
+    pub(super) fn title(&self, scrubber: &Scrubber) -> Text<255> {
+        scrubber.text(self.class()).into_owned().into()
     }
 }
 
@@ -162,12 +164,12 @@ impl Exchange {
         custom.insert("xray_trace_id".to_owned(), trace_id.amzn().to_string().into());
     }
 
-    fn describe(&self, data: &mut Data, settings: &Settings) {
+    fn describe(&self, data: &mut Data, at: SystemTime, settings: &Settings) {
         let facts = self.case.facts();
         data.context = Some(self.route().into());
         data.request = Some(Box::new(facts.snapshot.request(&settings.scrubber)));
-        data.person = self.person();
-        data.body.telemetry = facts.trail.telemetry(&settings.scrubber);
+        data.person = self.person(&settings.scrubber);
+        data.body.telemetry = facts.trail.telemetry(at, &settings.scrubber);
         let dropped = facts.trail.dropped();
         if dropped > 0 {
             let notifier = data.notifier.get_or_insert_with(Notifier::belvedere);
@@ -176,9 +178,12 @@ impl Exchange {
     }
 
     /// Who asked, if the annotation `user_id` says it.
-    fn person(&self) -> Option<Person> {
+    fn person(&self, scrubber: &Scrubber) -> Option<Person> {
         let annotations = &self.case.facts().annotations;
-        let annotation = |key: &str| annotations.get(key).map(|value| value.to_string());
+        let annotation = |key: &str| {
+            let value = annotations.get(key)?.to_string();
+            Some(scrubber.text(&value).into_owned())
+        };
         let mut person = Person::new(annotation("user_id")?);
         person.username = annotation("user_name").map(Into::into);
         person.email = annotation("user_email").map(Into::into);

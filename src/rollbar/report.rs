@@ -14,6 +14,7 @@ use super::{
     class,
     occurrence::{Occurrence, What},
     panic::PanicHook,
+    reporter::Settings,
 };
 use crate::{
     exchange::{Blame, Blamed, Code, Failure, HandlerError},
@@ -166,8 +167,8 @@ impl Report {
     }
 
     fn send_by(self, reporter: &Reporter, case: Option<&Case>, uuid: OccurrenceId) -> OccurrenceId {
-        let lane = &reporter.settings().lane;
-        if !lane.admits(self.kind(), || self.what.title()) {
+        let Settings { lane, scrubber, .. } = reporter.settings();
+        if !lane.admits(self.kind(), || self.what.title(scrubber)) {
             return uuid;
         }
         let stack = self.stack.or_else(|| self.by_hand.then(Stack::capture));

@@ -1,0 +1,331 @@
+//! Where a secret may be, and what becomes of it.
+
+use std::{error::Error, fmt};
+
+use axum::{
+    body::{Body, Bytes},
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+use belvedere::{
+    exchange::{Annotations, HandlerError},
+    rollbar::{Level, Report, report_error},
+};
+use serde_json::json;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    pub(crate) what: &'static str,
+    pub(crate) at: Where,
+    pub(crate) fate: Fate,
+}
+
+/// Where it is. `CANARY` stands for the secret.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Where {
+    Header(&'static str, &'static str),
+    Query(&'static str),
+    /// Behind the row's own path.
+    Path(&'static str),
+    /// A media type, and a body of it.
+    Body(&'static str, &'static str),
+    /// What a handler does with it.
+    Handler(fn(&str) -> Response),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fate {
+    /// It is not there, and `REDACTED` is.
+    Removed,
+    /// What it is in is not sent at all, for this reason.
+    LeftOut(#[allow(dead_code, reason = "it is for who reads the table")] &'static str),
+    /// It is there, for this reason.
+    Kept(#[allow(dead_code, reason = "it is for who reads the table")] &'static str),
+}
+
+/// An error that is caused by another.
+#[derive(Debug)]
+struct Outer(std::io::Error);
+
+// ===== impl Outer =====
+
+impl fmt::Display for Outer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no cart")
+    }
+}
+
+impl Error for Outer {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+fn failed() -> Response {
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+}
+
+/// A handler's error that says this.
+fn said(message: String) -> Response {
+    let mut response = failed();
+    response.extensions_mut().insert(HandlerError::new(message));
+    response
+}
+
+fn annotated(key: &'static str, value: String) -> Response {
+    Annotations::current().insert(key, value);
+    failed()
+}
+
+/// Reports by hand, as it is said how.
+fn by_hand(change: impl FnOnce(Report) -> Report) -> Response {
+    change(Report::error("a failure")).send();
+    failed()
+}
+
+/// A body that fails when its head is sent.
+fn broken(message: String) -> Response {
+    let frames = [Ok(Bytes::from_static(b"a")), Err(std::io::Error::other(message))];
+    Body::from_stream(futures_util::stream::iter(frames)).into_response()
+}
+
+const fn row(what: &'static str, at: Where, fate: Fate) -> Row {
+    Row { what, at, fate }
+}
+
+use Fate::{Kept, LeftOut, Removed};
+use Where::{Body as InBody, Handler, Header, Path, Query};
+
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+const PLAIN: Fate = Kept("it has neither the name nor the looks of a secret");
+const PROSE: Fate = Kept("in prose nothing says where a secret begins");
+const ASKED: Fate = Kept("it is said by hand, to be seen there");
+
+pub(crate) static ROWS: &[Row] = &[
+    // Headers. All of these names are on the layer's list, unless it is said.
+    row("authorization, bearer", Header("authorization", "Bearer CANARY"), Removed),
+    row("authorization, basic", Header("authorization", "Basic CANARY"), Removed),
+    row("authorization, of no scheme", Header("authorization", "CANARY"), Removed),
+    row("proxy-authorization", Header("proxy-authorization", "Basic CANARY"), Removed),
+    row("x-api-key", Header("x-api-key", "CANARY"), Removed),
+    row("x-access-token", Header("x-access-token", "CANARY"), Removed),
+    row("x-auth-token", Header("x-auth-token", "CANARY"), Removed),
+    row("x-csrf-token", Header("x-csrf-token", "CANARY"), Removed),
+    row("x-amz-security-token", Header("x-amz-security-token", "CANARY"), Removed),
+    row("a header that ends in a secret's name", Header("x-shop-secret", "CANARY"), Removed),
+    row("a header that is marked as sensitive", Header("x-quiet", "CANARY"), Removed),
+    row("a bearer in a plain header", Header("x-plain", "Bearer CANARY"), Removed),
+    row("a key of AWS in a plain header", Header("x-plain", "AKIACANARY"), Removed),
+    row("a field in a plain header", Header("x-plain", "a=b; password=CANARY"), Removed),
+    row("credentials of a URL in a header", Header("x-url", "https://me:CANARY@shop.example/"), Removed),
+    row("a token in the referer", Header("referer", "https://shop.example/?token=CANARY"), Removed),
+    row("a plain header that is on the list", Header("x-plain", "CANARY"), PLAIN),
+    row("user-agent", Header("user-agent", "shop/CANARY"), Kept("it is on the list by default")),
+    row("a header that is not on the list", Header("x-unlisted", "CANARY"), LeftOut("not on the list")),
+    row("baggage", Header("baggage", "user=CANARY"), LeftOut("not on the list")),
+    // Cookies.
+    row("a session's cookie", Header("cookie", "session=CANARY"), Removed),
+    row("a cookie of any name", Header("cookie", "theme=CANARY"), Removed),
+    row("the second cookie", Header("cookie", "a=b; theme=CANARY"), Removed),
+    row("a cookie without a name", Header("cookie", "CANARY"), Removed),
+    // Queries and paths.
+    row("a token in the query", Query("page=2&token=CANARY"), Removed),
+    row("a code of OAuth in the query", Query("code=CANARY&state=x"), Removed),
+    row("a signature in the query", Query("X-Amz-Signature=CANARY"), Removed),
+    row("a secret's name with escapes", Query("p%61ssword=CANARY"), Removed),
+    row("a secret's name in brackets", Query("user%5Bpassword%5D=CANARY"), Removed),
+    row("the second value of a secret", Query("token=a&token=CANARY"), Removed),
+    row("a URL with a token in the query", Query("next=%2Flogin%3Ftoken%3DCANARY"), Removed),
+    row("JSON in the query", Query("filter=%7B%22password%22%3A%22CANARY%22%7D"), Removed),
+    row("a bearer in the query", Query("q=Bearer%20CANARY"), Removed),
+    row("a plain value in the query", Query("page=CANARY"), PLAIN),
+    row("a route parameter with a secret's name", Path("tokens/CANARY"), Removed),
+    row("the rest of a path with a secret's name", Path("secrets/a/CANARY/b"), Removed),
+    row("a key of AWS in a route parameter", Path("carts/AKIACANARY"), Removed),
+    row("a plain route parameter", Path("carts/CANARY"), PLAIN),
+    // Bodies.
+    row("a form's password", InBody(FORM, "user=worf&password=CANARY"), Removed),
+    row("a form's field in brackets", InBody(FORM, "user%5Bpin%5D=CANARY"), Removed),
+    row("a form's plain field", InBody(FORM, "cart=CANARY"), PLAIN),
+    row("a field of JSON", InBody(JSON, r#"{"password": "CANARY"}"#), Removed),
+    row("a field deep in JSON", InBody(JSON, r#"{"a": [{"b": {"api_key": "CANARY"}}]}"#), Removed),
+    row("what is below a secret's name in JSON", InBody(JSON, r#"{"secrets": {"a": ["CANARY"]}}"#), Removed),
+    row("JSON in a string of JSON", InBody(JSON, r#"{"raw": "{\"token\": \"CANARY\"}"}"#), Removed),
+    row("a name with escapes in JSON", InBody(JSON, r#"{"p\u0061ssword": "CANARY"}"#), Removed),
+    row("the first of two members in JSON", InBody(JSON, r#"{"a": "CANARY", "a": "Bearer 17abc"}"#), Removed),
+    row("a bearer in a text of JSON", InBody(JSON, r#"{"note": "Bearer CANARY"}"#), Removed),
+    row("a plain field of JSON", InBody(JSON, r#"{"cart": "CANARY"}"#), PLAIN),
+    row("JSON that is none", InBody(JSON, r#"{"cart": "CANARY"#), LeftOut("it cannot be read for its names")),
+    row("a body of plain text", InBody("text/plain", "CANARY"), LeftOut("of no kind that can be read")),
+    // What failed.
+    row("a password in an error", Handler(|it| said(format!("refused: password={it}"))), Removed),
+    row("JSON in an error", Handler(|it| said(format!("sent {{\"token\": \"{it}\"}}"))), Removed),
+    row("a bearer in an error", Handler(|it| said(format!("sent Bearer {it}"))), Removed),
+    row("a JWT in an error", Handler(|it| said(format!("bad eyJhbGciOiJIUzI1NiJ9.{it}.{it}"))), Removed),
+    row("a key of AWS in an error", Handler(|it| said(format!("no access for AKIA{it}"))), Removed),
+    row(
+        "a key of GitHub in an error",
+        Handler(|it| said(format!("no access for ghp_{it}{it}abcd"))),
+        Removed,
+    ),
+    row(
+        "a URL's password in an error",
+        Handler(|it| said(format!("no postgres://me:{it}@db/shop"))),
+        Removed,
+    ),
+    row("a URL's user in an error", Handler(|it| said(format!("no https://{it}@shop.example/"))), Removed),
+    row(
+        "a private key in an error",
+        Handler(|it| said(format!("bad -----BEGIN PRIVATE KEY-----\n{it}\n-----END PRIVATE KEY-----"))),
+        Removed,
+    ),
+    row(
+        "what is derived by Debug in an error",
+        Handler(|it| said(format!("Login {{ pin: {it:?} }}"))),
+        Removed,
+    ),
+    row("a plain word in an error", Handler(|it| said(format!("no cart {it}"))), PLAIN),
+    row("a password in prose", Handler(|it| said(format!("the password of worf is {it}"))), PROSE),
+    row(
+        "a cause of an error",
+        Handler(|it| {
+            let mut response = failed();
+            let cause = std::io::Error::other(format!("api_key={it}"));
+            response.extensions_mut().insert(HandlerError::new(Outer(cause)));
+            response
+        }),
+        Removed,
+    ),
+    row(
+        "a context of anyhow",
+        Handler(|it| {
+            report_error(&anyhow::anyhow!("a").context(format!("token: {it}")).context("b"));
+            failed()
+        }),
+        Removed,
+    ),
+    row("an error of a body", Handler(|it| broken(format!("refused: password={it}"))), Removed),
+    row("a panic", Handler(|it| panic!("refused: password={it}")), Removed),
+    row("a panic, plain", Handler(|it| panic!("no cart {it}")), PLAIN),
+    row(
+        "a panic that is caught",
+        Handler(|it| {
+            let message = format!("secret={it}");
+            let _ = std::panic::catch_unwind(|| panic!("{message}"));
+            failed()
+        }),
+        Removed,
+    ),
+    // What is said by hand.
+    row("an annotation with a secret's name", Handler(|it| annotated("api_key", it.to_owned())), Removed),
+    row(
+        "an annotation with a name of parts",
+        Handler(|it| annotated("user.password", it.to_owned())),
+        Removed,
+    ),
+    row("a bearer in an annotation", Handler(|it| annotated("note", format!("Bearer {it}"))), Removed),
+    row("a plain annotation", Handler(|it| annotated("cart", it.to_owned())), ASKED),
+    row("a person's id", Handler(|it| annotated("user_id", it.to_owned())), ASKED),
+    row("a bearer as a person's id", Handler(|it| annotated("user_id", format!("Bearer {it}"))), Removed),
+    row(
+        "a token in a person's name",
+        Handler(|it| {
+            Annotations::current().insert("user_id", "worf");
+            annotated("user_name", format!("token={it}"))
+        }),
+        Removed,
+    ),
+    row(
+        "a person's address",
+        Handler(|it| {
+            Annotations::current().insert("user_id", "worf");
+            annotated("user_email", format!("{it}@shop.example"))
+        }),
+        ASKED,
+    ),
+    row("a custom fact with a secret's name", Handler(|it| by_hand(|one| one.custom("token", it))), Removed),
+    row(
+        "a fact deep in a custom one",
+        Handler(|it| by_hand(|one| one.custom("cart", json!({"a": [{"password": it}]})))),
+        Removed,
+    ),
+    row(
+        "a bearer in a custom fact",
+        Handler(|it| by_hand(|one| one.custom("a", format!("Bearer {it}")))),
+        Removed,
+    ),
+    row("a plain custom fact", Handler(|it| by_hand(|one| one.custom("cart", it))), ASKED),
+    row("a token in a title", Handler(|it| by_hand(|one| one.title(format!("token={it}")))), Removed),
+    row("a plain title", Handler(|it| by_hand(|one| one.title(format!("no {it}")))), ASKED),
+    row(
+        "a token in a fingerprint",
+        Handler(|it| by_hand(|one| one.fingerprint(format!("token={it}")))),
+        Removed,
+    ),
+    row("a plain fingerprint", Handler(|it| by_hand(|one| one.fingerprint(it))), ASKED),
+    row(
+        "a message",
+        Handler(|it| {
+            // It is not the exchange's own report, and stands for it here.
+            Report::error(&format!("refused: password={it}")).level(Level::Warning).send();
+            failed()
+        }),
+        Removed,
+    ),
+    // Breadcrumbs.
+    row(
+        "a breadcrumb's message",
+        Handler(|it| {
+            tracing::info!("refused: password={it}");
+            failed()
+        }),
+        Removed,
+    ),
+    row(
+        "a breadcrumb's field",
+        Handler(|it| {
+            tracing::info!(token = it, "refused");
+            failed()
+        }),
+        Removed,
+    ),
+    row(
+        "a bearer in a breadcrumb's field",
+        Handler(|it| {
+            tracing::info!(sent = %format!("Bearer {it}"), "refused");
+            failed()
+        }),
+        Removed,
+    ),
+    row(
+        "a breadcrumb's plain field",
+        Handler(|it| {
+            tracing::info!(cart = it, "refused");
+            failed()
+        }),
+        PLAIN,
+    ),
+    row(
+        "a breadcrumb below the level",
+        Handler(|it| {
+            tracing::debug!(cart = it, "refused");
+            failed()
+        }),
+        LeftOut("the level is INFO"),
+    ),
+    // What is answered.
+    row(
+        "a header of the answer",
+        Handler(|it| {
+            (StatusCode::INTERNAL_SERVER_ERROR, [("set-cookie", format!("sid={it}"))]).into_response()
+        }),
+        LeftOut("of answers the status alone is sent"),
+    ),
+    row(
+        "the body of the answer",
+        Handler(|it| (StatusCode::INTERNAL_SERVER_ERROR, it.to_owned()).into_response()),
+        LeftOut("of answers the status alone is sent"),
+    ),
+];
