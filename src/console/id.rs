@@ -14,6 +14,11 @@ impl TraceId {
         (bytes != [0; 16]).then_some(Self(bytes))
     }
 
+    /// One that nobody else has.
+    pub(super) fn random() -> Self {
+        Self(fastrand::u128(1..).to_be_bytes())
+    }
+
     /// Reads 32 hex digits, `1-8-24`, a `traceparent`, an `X-Amzn-Trace-Id` or a UUID, with or without a header's name.
     pub(super) fn from_any_spelling(text: &str) -> Option<Self> {
         let text = text.trim();

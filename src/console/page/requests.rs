@@ -67,6 +67,7 @@ fn table(store: &Store, traces: &[&Trace]) -> Markup {
                     th.took scope="col" colspan="2" { "Duration" }
                     th.who scope="col" { "Services" }
                     th.got scope="col" { "X-Ray" }
+                    th.got scope="col" { "Rollbar" }
                     th.count scope="col" { "Spans" }
                 }
             }
@@ -133,6 +134,8 @@ fn empty(state: &State, door: &Door) -> Markup {
                 p { "For X-Ray it is a daemon, with sampling rules:" }
                 pre { code { "AWS_XRAY_DAEMON_ADDRESS=" (daemon) } }
             }
+            p { "For Rollbar it takes items, with any token:" }
+            pre { code { "ROLLBAR_ENDPOINT=" (state.endpoint) "/api/1/item/\nROLLBAR_ACCESS_TOKEN=any" } }
         }
     }
 }
