@@ -64,6 +64,7 @@ async fn an_item_of_no_trace_is_found_by_its_uuid() {
         "cup",
         "broken-cup",
         "Raw JSON",
+        "Rollbar uuid",
     ] {
         assert!(page.contains(shown), "{shown}: {page}");
     }

@@ -42,6 +42,12 @@ impl TraceId {
         Self::from_bytes(&number.to_be_bytes())
     }
 
+    /// `8-4-4-4-12`, the way a UUID is written.
+    pub(super) fn uuid(self) -> String {
+        let hex = self.to_string();
+        [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+    }
+
     /// `1-8-24`, the way X-Ray writes it.
     pub(super) fn xray(self) -> String {
         let hex = self.to_string();
@@ -86,6 +92,7 @@ mod tests {
             assert_eq!(TraceId::from_any_spelling(spelling), Some(id), "{spelling}");
         }
         assert_eq!(TraceId::from_any_spelling(&id.xray()), Some(id));
+        assert_eq!(id.uuid(), "6b003f3a-fb24-9ace-0123-456789abcdef");
     }
 
     #[test]

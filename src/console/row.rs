@@ -52,7 +52,7 @@ impl Row {
     pub(super) fn of(trace: &Trace) -> Self {
         let row = match trace.root() {
             Some(root) => Self::of_spans(trace, root),
-            None if trace.segments().is_empty() => Self::of_items(trace),
+            None if trace.is_items() => Self::of_items(trace),
             None => Self::of_segments(trace),
         };
         let (items, level) = (trace.items().len(), trace.items().worst());

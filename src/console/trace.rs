@@ -160,6 +160,11 @@ impl Trace {
         &self.items
     }
 
+    /// Whether Rollbar alone knows of it.
+    pub(super) fn is_items(&self) -> bool {
+        self.spans.is_empty() && self.segments.is_empty() && !self.items.is_empty()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.spans.is_empty() && self.segments.is_empty() && self.items.is_empty()
     }

@@ -103,7 +103,9 @@ fn controls(query: &Query, traces: &[&Trace]) -> Markup {
 
 /// Figures of the latest requests.
 fn summary(traces: &[&Trace]) -> Markup {
-    let mut durations: Vec<u64> = traces.iter().map(|trace| trace.row().duration).collect();
+    // What Rollbar alone knows of took no time that is known.
+    let timed = traces.iter().filter(|trace| !trace.is_items());
+    let mut durations: Vec<u64> = timed.map(|trace| trace.row().duration).collect();
     durations.sort_unstable();
     let quantile =
         |tenths: usize| durations.get(durations.len() * tenths / 10).map(|nanos| clock::duration(*nanos));

@@ -22,7 +22,7 @@ pub(super) fn row(store: &Store, trace: &Trace) -> Markup {
             td.took {
                 svg aria-hidden="true" { rect.bar width={ (share(row.duration)) "%" } height="8" {} }
             }
-            td.time { @if row.duration > 0 { (value) span.unit { (unit) } } @else { "–" } }
+            td.time { @if !trace.is_items() { (value) span.unit { (unit) } } @else { "–" } }
             td.who {
                 @for service in &row.services {
                     span.service { (dot(store, service)) (service) }

@@ -55,7 +55,7 @@ fn head(store: &Store, trace: &Trace, row: &Row) -> Markup {
                 @if let Some(method) = &row.method { span.method { (method) } }
                 span.title { (row.title) }
                 @if let Some(status) = &row.status { span.code { (status) } }
-                @if row.duration > 0 { span.duration { (clock::duration(row.duration)) } }
+                @if !trace.is_items() { span.duration { (clock::duration(row.duration)) } }
             }
             p.about {
                 (clock::instant(row.start))
@@ -82,8 +82,11 @@ fn ids(trace: &Trace) -> Markup {
         .map(|root| format!("00-{id}-{}-{:02x}", hex(&root.data.span_id), root.data.flags & 0xff));
     html! {
         dl.ids {
-            (spelling("Trace", &id.to_string()))
-            (spelling("X-Ray", &id.xray()))
+            @if trace.items().has(id) { (spelling("Rollbar uuid", &id.uuid())) }
+            @else {
+                (spelling("Trace", &id.to_string()))
+                (spelling("X-Ray", &id.xray()))
+            }
             @if let Some(traceparent) = traceparent { (spelling("traceparent", &traceparent)) }
         }
     }
