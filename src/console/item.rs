@@ -93,7 +93,8 @@ impl ItemHead {
         let (class, message) = told(data);
         let uuid = text(&["uuid"]).and_then(TraceId::from_any_spelling);
         let time = data.get("timestamp").map(nanos).filter(|at| *at > 0);
-        let sender = text(&["server", "host"]).or(text(&["language"])).or(text(&["platform"]));
+        let sender =
+            text(&["server", "host"]).or_else(|| text(&["language"])).or_else(|| text(&["platform"]));
         Self {
             id: uuid.unwrap_or_else(TraceId::random),
             trace: trace(data),
@@ -158,7 +159,7 @@ fn told(data: &Map<String, Value>) -> (Option<&str>, &str) {
         value.get(key)?.as_str()
     }
     if let Some(exception) = chain(data).first().and_then(|trace| trace.get("exception")) {
-        let message = text(exception, "message").or(text(exception, "description"));
+        let message = text(exception, "message").or_else(|| text(exception, "description"));
         return (Some(text(exception, "class").unwrap_or("(no class)")), message.unwrap_or_default());
     }
     let body = data.get("body").unwrap_or(&Value::Null);
