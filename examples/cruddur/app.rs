@@ -6,7 +6,7 @@ use axum::{
     http::{Method, request},
     middleware::from_fn,
 };
-use belvedere::BelvedereLayer;
+use belvedere::{BelvedereLayer, rollbar::RollbarLayer};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{error, routes, routes::page, routes::page::Page, store::Store, timeline::Client, trace_headers};
@@ -21,20 +21,24 @@ pub(crate) struct App {
 
 /// All routes, and what is around them.
 ///
-/// Panics are caught inside of the layer that makes spans and segments, so that it sees the 500 that they become.
+/// Panics are caught inside of the layers that tell of requests, so that they see the 500 that they become.
 ///
 /// ```text
-///  belvedere ──► trace headers ──► catch panic ──► user ──► route
+///  rollbar ──► belvedere ──► trace headers ──► catch panic ──► user ──► route
 /// ```
-pub(crate) fn router(app: Arc<App>, belvedere: BelvedereLayer) -> Router {
-    routes::all()
+pub(crate) fn router(app: Arc<App>, belvedere: BelvedereLayer, rollbar: Option<RollbarLayer>) -> Router {
+    let routes = routes::all()
         .fallback(error::no_such_route)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(from_fn(trace_headers::add))
         .layer(belvedere.otel(|otel| otel.skip(is_noise)).xray(|xray| xray.skip(is_noise)))
-        .with_state(app)
+        .with_state(app);
+    match rollbar {
+        Some(rollbar) => routes.layer(rollbar.skip(is_noise)),
+        None => routes,
+    }
 }
 
 /// What nobody will ever look for: preflights, and the files of the page.

@@ -67,7 +67,7 @@ usage: cruddur [--traffic N]
   timeline      be the second service alone; TIMELINE_URL tells the backend where it is
   healthy       tell whether the service that has the same HOST and PORT takes connections
 
-variables: HOST PORT FRONTEND_URL BACKEND_URL TIMELINE_URL CONSOLE=both HONEYCOMB_API_KEY OTEL_* AWS_*
+variables: HOST PORT FRONTEND_URL BACKEND_URL TIMELINE_URL CONSOLE=both HONEYCOMB_API_KEY OTEL_* AWS_* ROLLBAR_*
 ";
 
 #[cfg(test)]

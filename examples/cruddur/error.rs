@@ -6,8 +6,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use belvedere::{trace::Scope, xray};
-use opentelemetry::{KeyValue, trace::get_active_span};
+use belvedere::{exchange::HandlerError, trace::Scope};
 use serde::Serialize;
 
 /// Why a request is not answered as its caller wished.
@@ -17,8 +16,8 @@ pub(crate) enum Error {
     Invalid(Vec<&'static str>),
     /// The request cannot be served as it is.
     Refused(StatusCode, String),
-    /// It is our own fault: an error of this type.
-    Failed(&'static str, BoxError),
+    /// It is our own fault.
+    Failed(HandlerError),
 }
 
 #[derive(Serialize)]
@@ -35,8 +34,9 @@ struct Panicked(String);
 // ===== impl Error =====
 
 impl Error {
-    pub(crate) fn failed<E: error::Error + Send + Sync + 'static>(error: E) -> Self {
-        Self::Failed(std::any::type_name::<E>(), error.into())
+    #[track_caller]
+    pub(crate) fn failed(error: impl Into<BoxError>) -> Self {
+        Self::Failed(HandlerError::new(error))
     }
 
     pub(crate) fn bad_request(why: &str) -> Self {
@@ -53,11 +53,7 @@ impl IntoResponse for Error {
         match self {
             Self::Invalid(codes) => (StatusCode::UNPROCESSABLE_ENTITY, Json(codes)).into_response(),
             Self::Refused(status, why) => tell(status, &why),
-            Self::Failed(kind, error) => {
-                record(kind, &error.to_string(), Some(&chain(&*error)));
-                xray::record_error(&error);
-                tell(StatusCode::INTERNAL_SERVER_ERROR, OURS)
-            }
+            Self::Failed(error) => fail(error),
         }
     }
 }
@@ -103,14 +99,19 @@ pub(crate) async fn no_such_method() -> Error {
     Error::Refused(StatusCode::METHOD_NOT_ALLOWED, "this route has no such method".to_owned())
 }
 
-/// What a panic becomes for the caller. Its message stays in the house: it goes onto the span and the segment.
+/// What a panic becomes for the caller. Its message stays in the house: spans and segments say it, and Rollbar is told of the
+/// panic itself.
 pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Response {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-    let panicked = Panicked(text.unwrap_or_default());
-    record("panic", &panicked.0, None);
-    xray::record_error(&panicked);
-    tell(StatusCode::INTERNAL_SERVER_ERROR, OURS)
+    fail(HandlerError::new(Panicked(text.unwrap_or_default())))
+}
+
+/// The caller is told nothing of the inside; every backend finds the error in the response.
+fn fail(error: HandlerError) -> Response {
+    let mut response = tell(StatusCode::INTERNAL_SERVER_ERROR, OURS);
+    response.extensions_mut().insert(error);
+    response
 }
 
 /// An error and all that lies beneath it, in one line.
@@ -123,14 +124,6 @@ fn tell(status: StatusCode, error: &str) -> Response {
     let scope = Scope::current();
     let trace_id = scope.as_ref().and_then(Scope::identity).map(|identity| identity.trace_id().to_string());
     (status, Json(Told { error, trace_id })).into_response()
-}
-
-/// Says on the current span what went wrong, by the conventions for exceptions.
-fn record(kind: &'static str, message: &str, stack: Option<&str>) {
-    let stack = stack.map(|stack| KeyValue::new("exception.stacktrace", stack.to_owned()));
-    let said =
-        [KeyValue::new("exception.type", kind), KeyValue::new("exception.message", message.to_owned())];
-    get_active_span(|span| span.add_event("exception", said.into_iter().chain(stack).collect()));
 }
 
 const OURS: &str = "something broke on our side; the trace says what";

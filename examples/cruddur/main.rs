@@ -23,6 +23,9 @@
 //! | `TIMELINE_URL` | none: it is started | where `cruddur timeline` runs, such as `http://timeline:4568` |
 //! | `HONEYCOMB_API_KEY`, `OTEL_*` | none | traces go there, see `belvedere::setup` |
 //! | `AWS_XRAY_*`, `AWS_*` | none | segments go there, see `belvedere::setup` |
+//! | `ROLLBAR_ACCESS_TOKEN` | none | what fails goes to Rollbar; without it, to the local console |
+//! | `ROLLBAR_ENVIRONMENT`, `ROLLBAR_CODE_VERSION` | `production`, none | what is said of it |
+//! | `ROLLBAR_ENDPOINT` | Rollbar's | where items go, in full: `http://127.0.0.1:7676/api/1/item/` |
 //! | `CONSOLE` | only without `HONEYCOMB_API_KEY` and `OTEL_*` | `both`: traces go there and to the local console |
 //! | `RUST_LOG` | `warn` | what is logged, to standard error |
 //!
@@ -75,7 +78,8 @@ use std::{
     process::ExitCode,
 };
 
-use tracing_subscriber::EnvFilter;
+use belvedere::rollbar::Breadcrumbs;
+use tracing_subscriber::{EnvFilter, prelude::*};
 
 use crate::args::Args;
 
@@ -109,12 +113,9 @@ async fn run() -> ExitCode {
     }
 }
 
-/// Warnings only: standard output is for the one link.
+/// Warnings only: standard output is for the one link. What a request logs goes with the report of its failure.
 fn log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(stderr)
-        .with_ansi(stderr().is_terminal())
-        .init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal());
+    tracing_subscriber::registry().with(lines.with_filter(filter)).with(Breadcrumbs::new()).init();
 }

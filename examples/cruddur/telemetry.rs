@@ -1,14 +1,21 @@
 use std::{env, time::Duration};
 
 use axum::BoxError;
-use belvedere::{Belvedere, Setup, console::Console, xray::DaemonAddress};
+use belvedere::{
+    Belvedere, Setup,
+    console::Console,
+    rollbar::{Api, ItemLane, Project, RollbarLayer},
+    xray::DaemonAddress,
+};
 
-use crate::settings::Settings;
+use crate::settings::{Rollbar, Settings};
 
 /// The layers, and the console if it runs in this process.
 pub(crate) struct Telemetry {
     pub(crate) belvedere: Belvedere,
     pub(crate) console: Option<Console>,
+    /// Where there is Rollbar, or a console in its place.
+    pub(crate) rollbar: Option<RollbarLayer>,
 }
 
 /// Where telemetry goes beside what the environment says: to the console of another process.
@@ -27,7 +34,9 @@ impl Telemetry {
         let wanted = settings.sends && (settings.both || !setup.names_endpoint());
         let console = wanted.then(console).flatten();
         let also = console.as_ref().map(Also::console).unwrap_or_default();
-        Ok(Self { belvedere: also.onto(setup).start()?, console })
+        let belvedere = also.onto(setup).start()?;
+        let rollbar = rollbar(&settings.rollbar, &belvedere, console.as_ref())?;
+        Ok(Self { belvedere, console, rollbar })
     }
 
     /// The page of the console.
@@ -87,6 +96,30 @@ pub(crate) async fn shutdown(
         let lanes: String = report.lanes.iter().map(|lane| format!("{service}: {lane}\n")).collect();
         eprint!("{lanes}");
     }
+}
+
+/// What fails is reported to Rollbar with its token, and to the console without.
+fn rollbar(
+    settings: &Rollbar,
+    belvedere: &Belvedere,
+    console: Option<&Console>,
+) -> Result<Option<RollbarLayer>, belvedere::Error> {
+    let Rollbar { token, endpoint, environment, code_version } = settings.clone();
+    let api = match (token, console) {
+        (Some(token), _) => endpoint.into_iter().fold(Api::new(token), Api::endpoint),
+        (None, Some(console)) => {
+            let endpoint = console.rollbar_endpoint().parse().expect("it is where it listens");
+            Api::new("any".parse()?).endpoint(endpoint)
+        }
+        (None, None) => return Ok(None),
+    };
+    let layer = RollbarLayer::on(ItemLane::new(belvedere.outbox(), api)?)
+        .framework("axum")
+        .project(Project::new(env!("CARGO_MANIFEST_DIR")));
+    let layer = environment.into_iter().fold(layer, RollbarLayer::environment);
+    let layer = code_version.into_iter().fold(layer, RollbarLayer::code_version);
+    layer.reporter().install();
+    Ok(Some(layer))
 }
 
 /// A service starts without its console, too. Who looks at it wants to see every request that he makes.

@@ -36,7 +36,8 @@ impl User {
     }
 }
 
-/// Finds out who asks, and says so on the span and on the segment: `app.user_id`, and X-Ray's `user`.
+/// Finds out who asks, and says so on the span and on the segment: `app.user_id`, and X-Ray's `user`. For Rollbar `user_id` and
+/// `user_name` are the person.
 pub(crate) async fn recognize(
     annotations: Annotations,
     Query(Asked { user }): Query<Asked>,
@@ -45,6 +46,8 @@ pub(crate) async fn recognize(
 ) -> Result<Response, Error> {
     let user = User::asked(request.headers(), user.as_deref())?;
     annotations.insert("app.user_id", user.handle);
+    annotations.insert("user_id", user.handle);
+    annotations.insert("user_name", user.display_name);
     xray::user(user.handle);
     request.extensions_mut().insert(user);
     Ok(next.run(request).await)

@@ -14,6 +14,11 @@ impl TraceId {
         (bytes != [0; 16]).then_some(Self(bytes))
     }
 
+    /// One that nobody else has.
+    pub(super) fn random() -> Self {
+        Self(fastrand::u128(1..).to_be_bytes())
+    }
+
     /// Reads 32 hex digits, `1-8-24`, a `traceparent`, an `X-Amzn-Trace-Id` or a UUID, with or without a header's name.
     pub(super) fn from_any_spelling(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -35,6 +40,12 @@ impl TraceId {
         let plain = hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
         let number = u128::from_str_radix(hex, 16).ok().filter(|_| plain)?;
         Self::from_bytes(&number.to_be_bytes())
+    }
+
+    /// `8-4-4-4-12`, the way a UUID is written.
+    pub(super) fn uuid(self) -> String {
+        let hex = self.to_string();
+        [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
     }
 
     /// `1-8-24`, the way X-Ray writes it.
@@ -81,6 +92,7 @@ mod tests {
             assert_eq!(TraceId::from_any_spelling(spelling), Some(id), "{spelling}");
         }
         assert_eq!(TraceId::from_any_spelling(&id.xray()), Some(id));
+        assert_eq!(id.uuid(), "6b003f3a-fb24-9ace-0123-456789abcdef");
     }
 
     #[test]

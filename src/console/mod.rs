@@ -23,7 +23,8 @@
 //!                                             │
 //!  X-Ray SDK ──► UDP 2000 ───────► receive ───┤
 //!  sampler ────► TCP 2000 ───────► rules      │
-//!  API client ─► POST /TraceSegments ─────────┘
+//!  API client ─► POST /TraceSegments ─────────┤
+//!  Rollbar SDK ► POST /api/1/item/ ───────────┘
 //! ```
 //!
 //! OTLP over HTTP, with bodies of at most 16 MiB as sent, 64 MiB unpacked, and 64 MiB of spans and attributes
@@ -37,6 +38,9 @@
 //! So `AWS_ENDPOINT_URL_XRAY` may be [`Console::otlp_endpoint`]. A datagram that is no document is counted and dropped, as
 //! are those of a burst that finds no room.
 //!
+//! What Rollbar takes it takes too, at [`Console::rollbar_endpoint`], from any SDK: an item of at most a mebibyte, with any
+//! token, which is not kept. It answers as Rollbar does: with 401 to an item without a token, with 422 to one that says nothing.
+//!
 //! # What it shows
 //!
 //! [`Console::url`] is the list of requests, newest on top. `r/` and a trace id after it is the page of one request; the
@@ -48,16 +52,21 @@
 //! they belong, and a document that came while it was in progress is replaced by the complete one. A request of which
 //! X-Ray alone knows has a row like any other.
 //!
+//! Rollbar's items stand with the trace that they name, in `custom.trace_id`, in `attributes`, or in the headers of their
+//! request. One that names none has a row and a page of its own, by its uuid; whose uuid is searched is found. With
+//! `.rollbar.json` at the end it is the list of items.
+//!
 //! A request is `failed` where it ended with 5xx or its span says error, `client error` with 4xx, `canceled` where the
 //! `error.type` says so, and otherwise `ok`, be it that a span within has failed.
 //!
 //! # What is kept, and for how long
 //!
-//! Spans and segments, by trace, until the bound of [`Builder::memory`] or 100,000 spans is reached; then the oldest trace
-//! goes. A trace has room for a mebibyte of X-Ray's documents, which is twice what X-Ray keeps. All of them may arrive in
+//! Spans, segments and items, by trace, until the bound of [`Builder::memory`] or 100,000 spans is reached; then the oldest trace
+//! goes. A trace has room for a mebibyte of X-Ray's documents, which is twice what X-Ray keeps, and for 100 items of
+//! Rollbar, of four mebibytes together. All of them may arrive in
 //! any order and late; one whose parent never comes is shown all the same. Texts longer than 8 KiB are cut, and the
 //! values of headers that carry credentials (`authorization`, `cookie`, `x-honeycomb-team` and their like) are replaced
-//! before they are kept; in a segment, that is whatever is called so. The headers of the exporter's own request are not
+//! before they are kept; in a segment, that is whatever is called so, and in an item. The headers of the exporter's own request are not
 //! kept at all.
 //!
 //! # Who may reach it
@@ -77,6 +86,8 @@ mod attribute;
 mod builder;
 mod guard;
 mod id;
+mod item;
+mod items;
 mod live;
 mod page;
 mod part;

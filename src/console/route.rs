@@ -31,6 +31,9 @@ pub(super) async fn route(state: Arc<State>, door: Door, request: Request<Incomi
     if door == Door::Daemon {
         return receive::unknown();
     }
+    if receive::takes_items(request.uri().path()) {
+        return receive::item(&state, request).await;
+    }
     if let Some(signal) = receive::Signal::of(request.uri().path()) {
         return receive::receive(&state, signal, request).await;
     }
@@ -60,7 +63,8 @@ fn read(state: Arc<State>, request: &Request<Incoming>) -> Reply {
 }
 
 fn list(state: &State, query: &Query) -> Reply {
-    match TraceId::from_any_spelling(&query.text) {
+    let id = TraceId::from_any_spelling(&query.text);
+    match id.map(|id| state.store().trace_of_item(id).unwrap_or(id)) {
         Some(id) => reply::redirect(&format!("/r/{id}")),
         None => page::requests::page(state, query),
     }
@@ -72,6 +76,7 @@ enum Form {
     Page,
     Spans,
     Segments,
+    Items,
 }
 
 fn one(state: &State, rest: &str, request: &Request<Incoming>) -> Reply {
@@ -87,8 +92,9 @@ fn one(state: &State, rest: &str, request: &Request<Incoming>) -> Reply {
         (Some(trace), Form::Page) => page::trace::page(state, &store, trace),
         (Some(trace), Form::Spans) => page::raw::spans(trace),
         (Some(trace), Form::Segments) => page::raw::segments(trace),
+        (Some(trace), Form::Items) => page::raw::items(trace),
         (None, Form::Page) => page::waiting::page(state, &store, id),
-        (None, Form::Spans | Form::Segments) => page::missing::json(),
+        (None, Form::Spans | Form::Segments | Form::Items) => page::missing::json(),
     }
 }
 
@@ -96,7 +102,7 @@ fn one(state: &State, rest: &str, request: &Request<Incoming>) -> Reply {
 
 impl Form {
     fn of(path: &str) -> (&str, Self) {
-        let forms = [Self::Segments, Self::Spans];
+        let forms = [Self::Items, Self::Segments, Self::Spans];
         let form = forms.into_iter().find_map(|form| Some((path.strip_suffix(form.ending())?, form)));
         form.unwrap_or((path, Self::Page))
     }
@@ -106,6 +112,7 @@ impl Form {
             Self::Page => "",
             Self::Spans => ".json",
             Self::Segments => ".xray.json",
+            Self::Items => ".rollbar.json",
         }
     }
 }

@@ -3,6 +3,7 @@
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 
 use crate::console::attribute;
+use crate::console::item::Level;
 use crate::console::segment::{Document, Head};
 use crate::console::trace::{Span, Trace};
 
@@ -22,6 +23,10 @@ pub(super) struct Row {
     pub(super) spans: usize,
     /// How many of them X-Ray got.
     pub(super) segments: usize,
+    /// How many items Rollbar got of it.
+    pub(super) items: usize,
+    /// How bad the worst of them is.
+    pub(super) level: Option<Level>,
     /// Everyone involved, the one who answered first.
     pub(super) services: Vec<String>,
     /// Whether the first span of the trace is still missing.
@@ -45,7 +50,17 @@ pub(super) enum Health {
 
 impl Row {
     pub(super) fn of(trace: &Trace) -> Self {
-        let Some(root) = trace.root() else { return Self::of_segments(trace) };
+        let row = match trace.root() {
+            Some(root) => Self::of_spans(trace, root),
+            None if trace.is_items() => Self::of_items(trace),
+            None => Self::of_segments(trace),
+        };
+        let (items, level) = (trace.items().len(), trace.items().worst());
+        let health = row.health.beside(level);
+        Self { items, level, health, ..row }
+    }
+
+    fn of_spans(trace: &Trace, root: &Span) -> Self {
         let told = teller(trace, root);
         let status = attribute::number(&told.data.attributes, STATUS);
         let error = attribute::text(&told.data.attributes, &["error.type"]);
@@ -60,6 +75,7 @@ impl Row {
             segments: trace.segments().count(),
             services: services(trace, root),
             rootless: !root.data.parent_span_id.is_empty(),
+            ..Self::default()
         }
     }
 
@@ -82,6 +98,25 @@ impl Row {
             segments: trace.segments().count(),
             services: segment_names(trace, root),
             rootless: head.parent.is_some(),
+            ..Self::default()
+        }
+    }
+
+    /// Where Rollbar alone knows of it.
+    fn of_items(trace: &Trace) -> Self {
+        let Some(item) = trace.items().iter().min_by_key(|item| item.head.at) else { return Self::default() };
+        let head = &item.head;
+        let is_failed = trace.items().worst() >= Some(Level::Error);
+        Self {
+            start: head.at,
+            method: head.method.clone(),
+            title: head.path.clone().unwrap_or_else(|| head.title()),
+            status: Some(
+                head.status.map_or_else(|| head.level.word().to_owned(), |status| status.to_string()),
+            ),
+            health: if is_failed { Health::Failed } else { Health::Fine },
+            services: vec![head.sender.clone()],
+            ..Self::default()
         }
     }
 
@@ -113,6 +148,11 @@ impl Health {
             _ if trace.spans().iter().any(Span::has_failed) => Self::Recovered,
             _ => Self::Fine,
         }
+    }
+
+    /// With what was reported of it.
+    fn beside(self, level: Option<Level>) -> Self {
+        if self == Self::Fine && level >= Some(Level::Error) { Self::Recovered } else { self }
     }
 
     fn of_segments(documents: &[Document], root: &Head) -> Self {

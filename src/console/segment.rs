@@ -140,7 +140,7 @@ pub(super) fn id(value: &Value) -> Option<u64> {
 }
 
 /// Seconds since 1970 as nanoseconds. A double of today has a few tenths of a microsecond right.
-fn nanos(value: &Value) -> u64 {
+pub(super) fn nanos(value: &Value) -> u64 {
     let seconds = value.as_f64().or_else(|| value.as_str()?.parse().ok()).unwrap_or_default();
     let tenths = (seconds.fract() * 1e7).round() as u64;
     (seconds as u64).saturating_mul(1_000_000_000).saturating_add(tenths * 100)
@@ -161,7 +161,7 @@ fn has_fault_within(fields: &Map<String, Value>) -> bool {
     is_true(fields, "fault") || within.any(has_fault_within)
 }
 
-fn clip(text: &str, most: usize) -> String {
+pub(super) fn clip(text: &str, most: usize) -> String {
     text[..text.floor_char_boundary(most)].to_owned()
 }
 

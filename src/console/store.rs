@@ -2,12 +2,13 @@
 //!
 //! 1. `traces` is ordered by the arrival of a trace's first record, so its first entry is the oldest trace.
 //! 2. `arrivals` has one entry for each of `traces`, and so has `changes`, under the trace's current version.
-//! 3. After `receive` and `receive_documents`, the weight and the number of spans are within the bounds.
+//! 3. After `receive`, `receive_documents` and `receive_item`, the weight and the number of spans are within the bounds.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
 use crate::console::id::TraceId;
+use crate::console::item::Item;
 use crate::console::segment::Document;
 use crate::console::trace::{Span, Trace};
 
@@ -77,6 +78,20 @@ impl Store {
             store.change(order, |trace, limit| trace.insert_document(document, limit))
         };
         self.receive_all(documents, insert)
+    }
+
+    /// Adds an item of Rollbar. `false` where its trace is full.
+    pub(super) fn receive_item(&mut self, item: Item) -> bool {
+        let insert = |store: &mut Self, order, item: Item| {
+            store.remember(&item.head.sender);
+            store.change(order, |trace, limit| trace.insert_item(item, limit))
+        };
+        self.receive_all(vec![(item.place(), item)], insert).is_empty()
+    }
+
+    /// The trace in which an item is.
+    pub(super) fn trace_of_item(&self, id: TraceId) -> Option<TraceId> {
+        self.traces.values().find(|trace| trace.items().has(id)).map(Trace::id)
     }
 
     pub(super) fn trace(&self, id: TraceId) -> Option<&Trace> {

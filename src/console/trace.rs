@@ -1,4 +1,4 @@
-//! One trace: the spans and the segments that arrived for it, in whatever order.
+//! One trace: the spans, the segments and the items that arrived for it, in whatever order.
 
 use std::collections::HashMap;
 use std::mem::size_of;
@@ -10,6 +10,8 @@ use opentelemetry_proto::tonic::trace::v1::{self as otlp, span::SpanKind};
 
 use crate::console::attribute;
 use crate::console::id::TraceId;
+use crate::console::item::Item;
+use crate::console::items::Items;
 use crate::console::row::Row;
 use crate::console::segment::Document;
 use crate::console::segments::Segments;
@@ -26,6 +28,7 @@ pub(super) struct Trace {
     origins: HashMap<u64, usize>,
     places: HashMap<Vec<u8>, usize>,
     segments: Segments,
+    items: Items,
     weight: usize,
     row: Row,
 }
@@ -64,6 +67,7 @@ impl Trace {
             origins: HashMap::new(),
             places: HashMap::new(),
             segments: Segments::default(),
+            items: Items::default(),
             weight,
             row: Row::default(),
         }
@@ -108,6 +112,20 @@ impl Trace {
         true
     }
 
+    /// Adds an item of Rollbar, unless it is there already. `false` where the trace is full.
+    pub(super) fn insert_item(&mut self, item: Item, limit: usize) -> bool {
+        if self.items.has(item.head.id) {
+            return true;
+        }
+        let weight = self.weight + item.weight();
+        if weight > limit || !self.items.has_room_for(&item) {
+            return false;
+        }
+        self.weight = weight;
+        self.items.insert(item);
+        true
+    }
+
     /// Computes the row again, under a new version.
     pub(super) fn settle(&mut self, version: u64) {
         self.version = version;
@@ -138,8 +156,17 @@ impl Trace {
         &self.segments
     }
 
+    pub(super) fn items(&self) -> &Items {
+        &self.items
+    }
+
+    /// Whether Rollbar alone knows of it.
+    pub(super) fn is_items(&self) -> bool {
+        self.spans.is_empty() && self.segments.is_empty() && !self.items.is_empty()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
-        self.spans.is_empty() && self.segments.is_empty()
+        self.spans.is_empty() && self.segments.is_empty() && self.items.is_empty()
     }
 
     pub(super) fn sources(&self) -> impl Iterator<Item = &Source> {
@@ -167,6 +194,7 @@ impl Trace {
             || self.spans.iter().any(|span| span.mentions(text))
             || self.sources.iter().any(source)
             || self.segments.documents().iter().any(|document| document.mentions(text))
+            || self.items.iter().any(|item| item.mentions(text))
     }
 
     /// Where the span's parent is, if it has arrived.

@@ -63,6 +63,11 @@ impl Console {
         self.xray.as_deref()
     }
 
+    /// What `ROLLBAR_ENDPOINT` is to be, the URL of items in full: `http://127.0.0.1:7676/api/1/item/`. Any token will do.
+    pub fn rollbar_endpoint(&self) -> String {
+        format!("{}/api/1/item/", self.otlp_endpoint())
+    }
+
     /// The address that is listened on.
     pub fn address(&self) -> SocketAddr {
         self.address

@@ -1,5 +1,6 @@
 use std::{error, fmt, io};
 
+use belvedere::rollbar::{self, Level};
 use opentelemetry::{KeyValue, trace::get_active_span};
 
 use crate::error::Error;
@@ -12,17 +13,18 @@ struct FeedError {
 
 /// Says that all is well.
 ///
-/// Demonstrates an event on the span that is no error: a message with the level `warning`.
+/// Demonstrates an event on the span that is no error, and a message for Rollbar, with the level `warning`.
 pub(crate) async fn test() -> &'static str {
     let level = KeyValue::new("level", "warning");
-    get_active_span(|span| span.add_event("message", vec![level, KeyValue::new("message", "Hello World!")]));
-    "Hello World!"
+    get_active_span(|span| span.add_event("message", vec![level, KeyValue::new("message", HELLO)]));
+    rollbar::report_message(Level::Warning, HELLO);
+    HELLO
 }
 
 /// Fails.
 ///
 /// Demonstrates an error with another error beneath it: the caller is told the trace, the trace is told the errors. The
-/// segment is a fault, and each of the two is an exception of its cause.
+/// segment is a fault, and each of the two is an exception of its cause. Rollbar gets one item, with both and the person.
 pub(crate) async fn error() -> Result<(), Error> {
     let source = io::Error::new(io::ErrorKind::ConnectionRefused, "the database does not answer");
     Err(Error::failed(FeedError { source }))
@@ -31,7 +33,7 @@ pub(crate) async fn error() -> Result<(), Error> {
 /// Panics.
 ///
 /// Demonstrates that a panic is an answer like any other for the caller, a 500 with the id of its trace, and an
-/// exception on the span and on the segment.
+/// exception on the span and on the segment. Rollbar's item has the line that panicked, although the panic was caught.
 pub(crate) async fn panic() {
     panic!("somebody pressed the button")
 }
@@ -49,3 +51,5 @@ impl error::Error for FeedError {
         Some(&self.source)
     }
 }
+
+const HELLO: &str = "Hello World!";

@@ -49,7 +49,7 @@ fn shape(health: Health) -> Markup {
 fn label(health: Health) -> &'static str {
     match health {
         Health::Fine => "ok",
-        Health::Recovered => "ok, though a span within failed",
+        Health::Recovered => "ok, though something within failed",
         Health::Canceled => "canceled",
         Health::Refused => "client error",
         Health::Failed => "failed",

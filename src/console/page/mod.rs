@@ -3,12 +3,14 @@
 pub(super) mod asset;
 mod clock;
 mod facts;
+mod item;
 mod mark;
 pub(super) mod missing;
 mod part;
 mod query;
 pub(super) mod raw;
 pub(super) mod requests;
+mod rollbar;
 mod row;
 mod shell;
 mod skyline;

@@ -81,7 +81,7 @@ fn frames(stack: &[Value]) -> String {
     stack.iter().map(frame).collect()
 }
 
-fn table(title: &str, values: Option<&Value>) -> Markup {
+pub(super) fn table(title: &str, values: Option<&Value>) -> Markup {
     let mut rows = Vec::new();
     flatten(String::new(), values.unwrap_or(&Value::Null), &mut rows);
     html! {
@@ -161,12 +161,12 @@ fn rest(fields: &Map<String, Value>) -> Map<String, Value> {
     picked(fields, |key| !is_shown(key))
 }
 
-fn picked(fields: &Map<String, Value>, picks: impl Fn(&str) -> bool) -> Map<String, Value> {
+pub(super) fn picked(fields: &Map<String, Value>, picks: impl Fn(&str) -> bool) -> Map<String, Value> {
     let picked = fields.iter().filter(|(key, _)| picks(key));
     picked.map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-fn show(value: &Value) -> Cow<'_, str> {
+pub(super) fn show(value: &Value) -> Cow<'_, str> {
     match value {
         Value::String(text) => text.into(),
         Value::Array(items) if items.iter().all(|item| !item.is_object() && !item.is_array()) => {
@@ -188,11 +188,11 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-fn text<'a>(value: &'a Value, key: &str) -> Cow<'a, str> {
+pub(super) fn text<'a>(value: &'a Value, key: &str) -> Cow<'a, str> {
     value.get(key).map_or(Cow::Borrowed(""), show)
 }
 
-fn pretty(value: &Value) -> String {
+pub(super) fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use http::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, TracesData};
 
+use crate::console::item::Item;
 use crate::console::reply::{self, Reply};
 use crate::console::segment::Document;
 use crate::console::trace::{Source, Span, Trace};
@@ -20,6 +21,12 @@ pub(in crate::console) fn spans(trace: &Trace) -> Reply {
 pub(in crate::console) fn segments(trace: &Trace) -> Reply {
     let documents: Vec<_> = trace.segments().documents().iter().map(Document::text).collect();
     reply::json(StatusCode::OK, format!("[{}]\n", documents.join(",\n")))
+}
+
+/// A list of the items, each as the `data` that it came in.
+pub(in crate::console) fn items(trace: &Trace) -> Reply {
+    let items: Vec<_> = trace.items().iter().map(Item::text).collect();
+    reply::json(StatusCode::OK, format!("[{}]\n", items.join(",\n")))
 }
 
 fn document(trace: &Trace) -> TracesData {

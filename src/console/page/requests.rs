@@ -67,6 +67,7 @@ fn table(store: &Store, traces: &[&Trace]) -> Markup {
                     th.took scope="col" colspan="2" { "Duration" }
                     th.who scope="col" { "Services" }
                     th.got scope="col" { "X-Ray" }
+                    th.got scope="col" { "Rollbar" }
                     th.count scope="col" { "Spans" }
                 }
             }
@@ -102,7 +103,9 @@ fn controls(query: &Query, traces: &[&Trace]) -> Markup {
 
 /// Figures of the latest requests.
 fn summary(traces: &[&Trace]) -> Markup {
-    let mut durations: Vec<u64> = traces.iter().map(|trace| trace.row().duration).collect();
+    // What Rollbar alone knows of took no time that is known.
+    let timed = traces.iter().filter(|trace| !trace.is_items());
+    let mut durations: Vec<u64> = timed.map(|trace| trace.row().duration).collect();
     durations.sort_unstable();
     let quantile =
         |tenths: usize| durations.get(durations.len() * tenths / 10).map(|nanos| clock::duration(*nanos));
@@ -133,6 +136,8 @@ fn empty(state: &State, door: &Door) -> Markup {
                 p { "For X-Ray it is a daemon, with sampling rules:" }
                 pre { code { "AWS_XRAY_DAEMON_ADDRESS=" (daemon) } }
             }
+            p { "For Rollbar it takes items, with any token:" }
+            pre { code { "ROLLBAR_ENDPOINT=" (state.endpoint) "/api/1/item/\nROLLBAR_ACCESS_TOKEN=any" } }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::console::page::{clock, mark};
+use crate::console::page::{clock, mark, rollbar};
 use crate::console::store::Store;
 use crate::console::trace::Trace;
 
@@ -22,13 +22,14 @@ pub(super) fn row(store: &Store, trace: &Trace) -> Markup {
             td.took {
                 svg aria-hidden="true" { rect.bar width={ (share(row.duration)) "%" } height="8" {} }
             }
-            td.time { (value) span.unit { (unit) } }
+            td.time { @if !trace.is_items() { (value) span.unit { (unit) } } @else { "–" } }
             td.who {
                 @for service in &row.services {
                     span.service { (dot(store, service)) (service) }
                 }
             }
             td.got { (chip(row.segments)) }
+            td.got { (rollbar::chip(row.items, row.level)) }
             td.count { @if row.spans > 0 { (row.spans) } @else { "–" } }
         }
     }

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use crate::console::id::hex;
 use crate::console::live;
 use crate::console::page::waterfall::{Axis, waterfall};
-use crate::console::page::{clock, mark, row, shell, xray};
+use crate::console::page::{clock, mark, rollbar, row, shell, xray};
 use crate::console::part::Parts;
 use crate::console::reply::{self, Reply};
 use crate::console::row::Row;
@@ -24,9 +24,10 @@ pub(in crate::console) fn page(state: &State, store: &Store, trace: &Trace) -> R
             (head(store, trace, row))
             div.panes {
                 div.stack {
+                    @if !trace.items().is_empty() { (rollbar::pane(trace)) }
                     @if !trace.spans().is_empty() { (waterfall(store, trace, spans)) }
                     @if !parts.is_empty() { (xray::pane(state, store, trace, &parts, segments)) }
-                    @else if store.has_segments() { (xray::nothing()) }
+                    @else if store.has_segments() && !trace.spans().is_empty() { (xray::nothing()) }
                 }
                 aside #panel.panel aria-label="Details" aria-live="polite" hidden {}
             }
@@ -54,17 +55,19 @@ fn head(store: &Store, trace: &Trace, row: &Row) -> Markup {
                 @if let Some(method) = &row.method { span.method { (method) } }
                 span.title { (row.title) }
                 @if let Some(status) = &row.status { span.code { (status) } }
-                span.duration { (clock::duration(row.duration)) }
+                @if !trace.is_items() { span.duration { (clock::duration(row.duration)) } }
             }
             p.about {
                 (clock::instant(row.start))
                 @for service in &row.services { span.service { (row::dot(store, service)) (service) } }
                 @if !trace.spans().is_empty() { span { (trace.spans().len()) " span" @if trace.spans().len() != 1 { "s" } } }
                 @if row.segments > 0 { span { (row.segments) " segment" @if row.segments != 1 { "s" } } }
+                @if row.items > 0 { span { (row.items) " item" @if row.items != 1 { "s" } } }
                 @if failed > 0 { span.bad { (failed) " failed" } }
                 @if row.rootless { span.quiet { "its first " (first) " is elsewhere, or still to come" } }
                 @if !trace.spans().is_empty() { a href={ "/r/" (trace.id()) ".json" } { "OTLP JSON" } }
                 @if !trace.segments().is_empty() { a href={ "/r/" (trace.id()) ".xray.json" } { "X-Ray JSON" } }
+                @if !trace.items().is_empty() { a href={ "/r/" (trace.id()) ".rollbar.json" } { "Rollbar JSON" } }
             }
             (ids(trace))
         }
@@ -79,8 +82,11 @@ fn ids(trace: &Trace) -> Markup {
         .map(|root| format!("00-{id}-{}-{:02x}", hex(&root.data.span_id), root.data.flags & 0xff));
     html! {
         dl.ids {
-            (spelling("Trace", &id.to_string()))
-            (spelling("X-Ray", &id.xray()))
+            @if trace.items().has(id) { (spelling("Rollbar uuid", &id.uuid())) }
+            @else {
+                (spelling("Trace", &id.to_string()))
+                (spelling("X-Ray", &id.xray()))
+            }
             @if let Some(traceparent) = traceparent { (spelling("traceparent", &traceparent)) }
         }
     }

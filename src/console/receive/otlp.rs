@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap};
 use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 use opentelemetry_proto::tonic::collector::trace::v1::{
@@ -17,7 +17,7 @@ use crate::console::attribute;
 use crate::console::guard::Origin;
 use crate::console::id::TraceId;
 use crate::console::receive::refusal::Refusal;
-use crate::console::receive::{body, bound, lenient, trim};
+use crate::console::receive::{body, bound, cross, lenient, trim};
 use crate::console::reply::{self, Reply};
 use crate::console::state::State;
 use crate::console::trace::{Source, Span};
@@ -105,29 +105,12 @@ pub(in crate::console) async fn receive(
 ) -> Reply {
     let origin = state.guard.origin(request.headers());
     let mut reply = match (&origin, request.method()) {
-        (Origin::Refused, _) => reply::text(StatusCode::FORBIDDEN, FOREIGN),
-        (_, &Method::OPTIONS) => preflight(request.headers()),
+        (Origin::Refused, _) => reply::text(StatusCode::FORBIDDEN, cross::FOREIGN),
+        (_, &Method::OPTIONS) => cross::preflight(request.headers()),
         (_, &Method::POST) => post(state, signal, request).await,
         _ => reply::not_allowed("POST, OPTIONS"),
     };
-    if let Origin::Allowed(origin) = origin {
-        reply.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        reply.headers_mut().insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
-        reply.headers_mut().insert(header::VARY, HeaderValue::from_static("origin"));
-    }
-    reply
-}
-
-/// A browser asks before it posts. Whatever headers its exporter adds are fine; nothing reads them.
-fn preflight(headers: &HeaderMap) -> Reply {
-    let mut reply = reply::full(StatusCode::NO_CONTENT, "text/plain", "");
-    let answer = reply.headers_mut();
-    answer.remove(header::CONTENT_LENGTH);
-    answer.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
-    answer.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
-    let asked = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
-    let usual = HeaderValue::from_static("content-type, traceparent");
-    answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.unwrap_or(usual));
+    cross::allow(&mut reply, origin);
     reply
 }
 
@@ -256,5 +239,3 @@ fn accepted(encoding: Encoding, taken: &Taken) -> Reply {
 
 const OBJECTS: usize = 1 << 19;
 const ITEMS: usize = 1 << 22;
-const FOREIGN: &str = "Pages of this origin may not post here. If the origin is yours, allow its host: \
-    Console::builder().host(\"that-host\").";

@@ -55,6 +55,29 @@ pub(super) fn json(value: &mut Json) {
     }
 }
 
+/// What an item of Rollbar says: texts, lists and depths as they are read by a person.
+pub(super) fn item(value: &mut Json) {
+    json(value);
+    shallow(value, LEVELS);
+}
+
+fn shallow(value: &mut Json, depth: usize) {
+    match value {
+        Json::Array(_) | Json::Object(_) if depth == 0 => *value = Json::from("…"),
+        Json::Array(items) => {
+            items.truncate(ENTRIES);
+            items.iter_mut().for_each(|item| shallow(item, depth - 1));
+        }
+        Json::Object(fields) => {
+            let excess: Vec<_> = fields.keys().skip(ENTRIES).cloned().collect();
+            excess.iter().for_each(|key| drop(fields.remove(key)));
+            fields.retain(|key, _| key.len() <= NAME);
+            fields.values_mut().for_each(|field| shallow(field, depth - 1));
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    }
+}
+
 pub(super) fn short(mut text: String) -> String {
     cut(&mut text, NAME);
     text
@@ -123,8 +146,12 @@ const EVENTS: usize = 256;
 const LINKS: usize = 128;
 const ITEMS: usize = 256;
 const DEPTH: usize = 8;
+/// A stack may have so many frames, and variables may be as deep in them.
+const ENTRIES: usize = 512;
+const LEVELS: usize = 16;
 const MASK: &str = "••••••";
 const SECRETS: &[&str] = &[
+    "access-token",
     "authorization",
     "cookie",
     "proxy-authorization",

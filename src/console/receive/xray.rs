@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::console::guard::Origin;
 use crate::console::receive::refusal::Refusal;
-use crate::console::receive::{body, bound, document};
+use crate::console::receive::{body, bound, cross, document};
 use crate::console::reply::{self, Reply};
 use crate::console::sampling::{DEFAULT, Sampling, Tally};
 use crate::console::state::State;
@@ -65,7 +65,7 @@ impl Call {
 /// Answers whatever is asked of one of the paths.
 pub(in crate::console) async fn call(state: &Arc<State>, call: Call, request: Request<Incoming>) -> Reply {
     if state.guard.origin(request.headers()) == Origin::Refused {
-        return failure(StatusCode::FORBIDDEN, "AccessDeniedException", FOREIGN);
+        return failure(StatusCode::FORBIDDEN, "AccessDeniedException", cross::FOREIGN);
     }
     if request.method() != Method::POST {
         return reply::not_allowed("POST");
@@ -202,5 +202,3 @@ const CLIENT: usize = 64;
 const INTERVAL: u64 = 10;
 const LIFE: f64 = 20.0;
 const FULL: &str = "TraceTooLarge";
-const FOREIGN: &str = "Pages of this origin may not post here. If the origin is yours, allow its host: \
-    Console::builder().host(\"that-host\").";
