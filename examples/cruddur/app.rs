@@ -6,7 +6,7 @@ use axum::{
     http::{Method, request},
     middleware::from_fn,
 };
-use belvedere::{BelvedereLayer, rollbar::RollbarLayer};
+use belvedere::BelvedereLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{error, routes, routes::page, routes::page::Page, store::Store, timeline::Client, trace_headers};
@@ -24,21 +24,18 @@ pub(crate) struct App {
 /// Panics are caught inside of the layers that tell of requests, so that they see the 500 that they become.
 ///
 /// ```text
-///  rollbar ──► belvedere ──► trace headers ──► catch panic ──► user ──► route
+///  belvedere ──► trace headers ──► catch panic ──► user ──► route
 /// ```
-pub(crate) fn router(app: Arc<App>, belvedere: BelvedereLayer, rollbar: Option<RollbarLayer>) -> Router {
-    let routes = routes::all()
+pub(crate) fn router(app: Arc<App>, belvedere: BelvedereLayer) -> Router {
+    let belvedere = belvedere.otel(|otel| otel.skip(is_noise)).xray(|xray| xray.skip(is_noise));
+    routes::all()
         .fallback(error::no_such_route)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(error::panicked))
         .layer(from_fn(trace_headers::add))
-        .layer(belvedere.otel(|otel| otel.skip(is_noise)).xray(|xray| xray.skip(is_noise)))
-        .with_state(app);
-    match rollbar {
-        Some(rollbar) => routes.layer(rollbar.skip(is_noise)),
-        None => routes,
-    }
+        .layer(belvedere.rollbar(|rollbar| rollbar.skip(is_noise)))
+        .with_state(app)
 }
 
 /// What nobody will ever look for: preflights, and the files of the page.

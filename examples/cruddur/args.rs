@@ -39,6 +39,9 @@ impl Args {
                 ("--xray-daemon", Self::TimelineChild { also }) => {
                     Self::TimelineChild { also: Also { xray_daemon: Some(daemon(args.next())?), ..also } }
                 }
+                ("--rollbar", Self::TimelineChild { also }) => {
+                    Self::TimelineChild { also: Also { rollbar: args.next(), ..also } }
+                }
                 _ => return Err(format!("{arg:?} means nothing here\n\n{HELP}")),
             };
         }
@@ -85,9 +88,10 @@ mod tests {
         assert_eq!(parse("timeline"), Ok(Args::Timeline));
         assert_eq!(parse("timeline --child"), Ok(Args::TimelineChild { also: Also::default() }));
         let daemon = "127.0.0.1:2001".parse().unwrap();
-        let also = Also { otlp: Some("x".to_owned()), xray_daemon: Some(daemon) };
+        let also =
+            Also { otlp: Some("x".to_owned()), xray_daemon: Some(daemon), rollbar: Some("y".to_owned()) };
         let line = format!("timeline --child {}", also.args().join(" "));
-        assert_eq!(line, "timeline --child --otlp x --xray-daemon 127.0.0.1:2001");
+        assert_eq!(line, "timeline --child --otlp x --xray-daemon 127.0.0.1:2001 --rollbar y");
         assert_eq!(parse(&line), Ok(Args::TimelineChild { also }));
         assert_eq!(parse("healthy"), Ok(Args::Healthy));
         assert_eq!(parse("--traffic 5 --help"), Ok(Args::Help));

@@ -27,8 +27,7 @@ pub(crate) async fn run(traffic: u32) -> Result<(), BoxError> {
         let client = timeline.map(|at| Client::new(at, telemetry.belvedere.client_layer()));
         let page = Page::new(telemetry.console_url().as_deref());
         let app = Arc::new(App { store: Store::default(), timeline: client, page });
-        app::router(app, telemetry.belvedere.layer(), telemetry.rollbar.clone())
-            .layer(cors::layer(settings.origins))
+        app::router(app, telemetry.layer()).layer(cors::layer(settings.origins))
     };
 
     println!("Open {url}");
@@ -51,7 +50,7 @@ async fn start_timeline(telemetry: &Telemetry) -> Option<Child> {
 
 /// Both at once, for as long as nobody insists; the console last, since both send to it.
 async fn stop(child: Option<Child>, telemetry: Telemetry, signals: Signals) {
-    let Telemetry { belvedere, console, rollbar: _ } = telemetry;
+    let Telemetry { belvedere, console } = telemetry;
     let stop_child = async {
         if let Some(child) = child {
             child.stop(signals.clone().insisted()).await;

@@ -1,5 +1,4 @@
 use axum::http::{HeaderValue, Uri, uri::Authority};
-use belvedere::rollbar::Token;
 
 use crate::{backend, bind::Bind};
 
@@ -14,18 +13,6 @@ pub(crate) struct Settings {
     pub(crate) both: bool,
     /// Whether any spans are sent. Where none are, a console would wait for ever.
     pub(crate) sends: bool,
-    pub(crate) rollbar: Rollbar,
-}
-
-/// What the environment says about Rollbar.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Rollbar {
-    /// Without it, items go to the local console.
-    pub(crate) token: Option<Token>,
-    /// Where items go, if not to Rollbar itself.
-    pub(crate) endpoint: Option<Uri>,
-    pub(crate) environment: Option<String>,
-    pub(crate) code_version: Option<String>,
 }
 
 // ===== impl Settings =====
@@ -44,26 +31,6 @@ impl Settings {
             both: text("CONSOLE").map_or(Ok(false), both)?,
             sends: text("OTEL_TRACES_EXPORTER").is_none_or(|exporters| sends(&exporters))
                 && !text("OTEL_SDK_DISABLED").is_some_and(|flag| flag.eq_ignore_ascii_case("true")),
-            rollbar: Rollbar::read(text)?,
-        })
-    }
-}
-
-// ===== impl Rollbar =====
-
-impl Rollbar {
-    fn read(text: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
-        let endpoint = text("ROLLBAR_ENDPOINT").map(|url| {
-            url.parse().map_err(|error| format!("ROLLBAR_ENDPOINT is {url:?}, which is no URL: {error}"))
-        });
-        let token = text("ROLLBAR_ACCESS_TOKEN").map(|token| {
-            token.parse().map_err(|error: belvedere::Error| format!("ROLLBAR_ACCESS_TOKEN: {error}"))
-        });
-        Ok(Self {
-            token: token.transpose()?,
-            endpoint: endpoint.transpose()?,
-            environment: text("ROLLBAR_ENVIRONMENT"),
-            code_version: text("ROLLBAR_CODE_VERSION"),
         })
     }
 }
@@ -116,10 +83,9 @@ mod tests {
     #[test]
     fn nothing_set_is_this_machine_and_no_other_origin() {
         let empty = [("PORT", " "), ("CONSOLE", ""), ("TIMELINE_URL", " ")];
-        let Settings { bind: Bind { host, port }, origins, timeline, both, sends, rollbar } =
-            read(&empty).unwrap();
+        let Settings { bind: Bind { host, port }, origins, timeline, both, sends } = read(&empty).unwrap();
         assert_eq!((&*host, port, origins.len(), both, sends), ("127.0.0.1", 4567, 0, false, true));
-        assert!(timeline.is_none() && rollbar.token.is_none() && rollbar.endpoint.is_none());
+        assert!(timeline.is_none());
     }
 
     #[test]
@@ -169,7 +135,6 @@ mod tests {
     fn what_is_not_understood_is_an_error_that_names_the_variable() {
         assert!(read(&[("PORT", "99999")]).unwrap_err().starts_with("PORT"));
         assert!(read(&[("CONSOLE", "off")]).unwrap_err().starts_with("CONSOLE"));
-        assert!(read(&[("ROLLBAR_ENDPOINT", "no URL")]).unwrap_err().starts_with("ROLLBAR_ENDPOINT"));
         assert!(read(&[("TIMELINE_URL", "no")]).unwrap_err().starts_with("TIMELINE_URL"));
     }
 }

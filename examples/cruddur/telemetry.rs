@@ -1,21 +1,14 @@
 use std::{env, time::Duration};
 
 use axum::BoxError;
-use belvedere::{
-    Belvedere, Setup,
-    console::Console,
-    rollbar::{Api, ItemLane, Project, RollbarLayer},
-    xray::DaemonAddress,
-};
+use belvedere::{Belvedere, BelvedereLayer, Setup, console::Console, rollbar::Project, xray::DaemonAddress};
 
-use crate::settings::{Rollbar, Settings};
+use crate::settings::Settings;
 
 /// The layers, and the console if it runs in this process.
 pub(crate) struct Telemetry {
     pub(crate) belvedere: Belvedere,
     pub(crate) console: Option<Console>,
-    /// Where there is Rollbar, or a console in its place.
-    pub(crate) rollbar: Option<RollbarLayer>,
 }
 
 /// Where telemetry goes beside what the environment says: to the console of another process.
@@ -23,6 +16,7 @@ pub(crate) struct Telemetry {
 pub(crate) struct Also {
     pub(crate) otlp: Option<String>,
     pub(crate) xray_daemon: Option<DaemonAddress>,
+    pub(crate) rollbar: Option<String>,
 }
 
 // ===== impl Telemetry =====
@@ -34,9 +28,16 @@ impl Telemetry {
         let wanted = settings.sends && (settings.both || !setup.names_endpoint());
         let console = wanted.then(console).flatten();
         let also = console.as_ref().map(Also::console).unwrap_or_default();
-        let belvedere = also.onto(setup).start()?;
-        let rollbar = rollbar(&settings.rollbar, &belvedere, console.as_ref())?;
-        Ok(Self { belvedere, console, rollbar })
+        Ok(Self { belvedere: also.onto(setup).start()?, console })
+    }
+
+    /// The layers of the backend, with what Rollbar is to know of the program.
+    pub(crate) fn layer(&self) -> BelvedereLayer {
+        self.belvedere.layer().rollbar(|rollbar| {
+            let rollbar = rollbar.framework("axum").project(Project::new(env!("CARGO_MANIFEST_DIR")));
+            rollbar.reporter().install();
+            rollbar
+        })
     }
 
     /// The page of the console.
@@ -55,20 +56,23 @@ impl Telemetry {
 impl Also {
     fn console(console: &Console) -> Self {
         let daemon = console.xray_daemon().map(|daemon| daemon.parse().expect("it is where it listens"));
-        Self { otlp: Some(console.otlp_endpoint()), xray_daemon: daemon }
+        let (otlp, rollbar) = (console.otlp_endpoint(), console.rollbar_endpoint());
+        Self { otlp: Some(otlp), xray_daemon: daemon, rollbar: Some(rollbar) }
     }
 
     /// For the command line of another process.
     pub(crate) fn args(&self) -> Vec<String> {
-        let Self { otlp, xray_daemon } = self;
+        let Self { otlp, xray_daemon, rollbar } = self;
         let daemon = xray_daemon.as_ref().map(ToString::to_string);
-        let args = [("--otlp", otlp.clone()), ("--xray-daemon", daemon)].into_iter();
+        let args =
+            [("--otlp", otlp.clone()), ("--xray-daemon", daemon), ("--rollbar", rollbar.clone())].into_iter();
         args.filter_map(|(name, value)| Some([name.to_owned(), value?])).flatten().collect()
     }
 
     pub(crate) fn onto(self, setup: Setup) -> Setup {
-        let Self { otlp, xray_daemon } = self;
+        let Self { otlp, xray_daemon, rollbar } = self;
         let setup = otlp.into_iter().fold(setup, Setup::otlp);
+        let setup = rollbar.into_iter().fold(setup, Setup::rollbar_endpoint);
         let Some(daemon) = xray_daemon else { return setup };
         // A console takes more at once than a daemon that we do not know.
         let setup = if setup.names_daemon() { setup } else { setup.xray_pace(500, 2_000) };
@@ -96,30 +100,6 @@ pub(crate) async fn shutdown(
         let lanes: String = report.lanes.iter().map(|lane| format!("{service}: {lane}\n")).collect();
         eprint!("{lanes}");
     }
-}
-
-/// What fails is reported to Rollbar with its token, and to the console without.
-fn rollbar(
-    settings: &Rollbar,
-    belvedere: &Belvedere,
-    console: Option<&Console>,
-) -> Result<Option<RollbarLayer>, belvedere::Error> {
-    let Rollbar { token, endpoint, environment, code_version } = settings.clone();
-    let api = match (token, console) {
-        (Some(token), _) => endpoint.into_iter().fold(Api::new(token), Api::endpoint),
-        (None, Some(console)) => {
-            let endpoint = console.rollbar_endpoint().parse().expect("it is where it listens");
-            Api::new("any".parse()?).endpoint(endpoint)
-        }
-        (None, None) => return Ok(None),
-    };
-    let layer = RollbarLayer::on(ItemLane::new(belvedere.outbox(), api)?)
-        .framework("axum")
-        .project(Project::new(env!("CARGO_MANIFEST_DIR")));
-    let layer = environment.into_iter().fold(layer, RollbarLayer::environment);
-    let layer = code_version.into_iter().fold(layer, RollbarLayer::code_version);
-    layer.reporter().install();
-    Ok(Some(layer))
 }
 
 /// A service starts without its console, too. Who looks at it wants to see every request that he makes.

@@ -72,6 +72,8 @@ const LONGEST: usize = 500;
 mod tests {
     use std::{env, process};
 
+    use std::path::Path;
+
     use super::*;
 
     fn file(name: &str, text: &str) -> PathBuf {
@@ -80,9 +82,9 @@ mod tests {
         file
     }
 
-    fn frame(line: u32, file: &PathBuf) -> Frame {
+    fn frame(line: u32, file: &Path) -> Frame {
         let mut frame = Frame { lineno: Some(line), ..Frame::new("a.rs") };
-        Lines::default().onto(&mut frame, [PathBuf::from("/nowhere.rs"), file.clone()]);
+        Lines::default().onto(&mut frame, [PathBuf::from("/nowhere.rs"), file.to_owned()]);
         frame
     }
 
