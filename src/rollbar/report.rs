@@ -69,11 +69,7 @@ impl Report {
     /// A message.
     #[track_caller]
     pub fn message(level: Level, text: impl Into<String>) -> Self {
-        Self {
-            place: Some(Location::caller().into()),
-            by_hand: true,
-            ..Self::new(What::Message(text.into()), level)
-        }
+        Self { place: Some(Location::caller().into()), ..Self::new(What::Message(text.into()), level) }
     }
 
     /// How grave it is.
