@@ -153,7 +153,7 @@ fn listen_by_default() -> Result<TcpListener, Error> {
 /// Whoever was pointed at the usual port sends elsewhere.
 fn moved(usual: u16, listener: &TcpListener) {
     if let Ok(address) = listener.local_addr() {
-        tracing::warn!(target: "belvedere::console", "port {usual} is taken: the console listens on {address} in its place");
+        tracing::info!(target: "belvedere::console", "port {usual} is taken: the console listens on {address} in its place");
     }
 }
 
