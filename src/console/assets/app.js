@@ -203,7 +203,9 @@
       main.replaceChildren(...page.querySelector("main").childNodes);
       localTime(main);
       open.forEach((id) => $(id) && ($(id).firstElementChild.open = true));
-      if (at && $(at)) select($(at), held); else begin();
+      // What was chosen stays; what a page opened with by itself gives way to what says more.
+      const chosen = at && $(at) && (held || location.hash === `#${at}`);
+      if (chosen) select($(at), held); else begin();
     };
     // One at a time: what comes meanwhile is seen by one more.
     let busy = false, stale = false;
