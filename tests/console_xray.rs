@@ -546,6 +546,31 @@ async fn a_browser_shows_segments_as_they_arrive() {
     assert_eq!(browser.complaints().await, Vec::<String>::new());
 }
 
+#[tokio::test]
+async fn what_a_page_opened_with_gives_way_to_what_fails_unless_somebody_chose_it() {
+    let Some(browser) = webdriver::Browser::start().await else { return };
+    for chosen in [false, true] {
+        let console = daemon();
+        let segment = json!({ "trace_id": XRAY_ID, "id": "45faa8b1421f30d5", "name": "shop",
+            "start_time": 1_795_177_910.0, "end_time": 1_795_177_911.0 });
+        tell(&console, &segment);
+        until(&console, &format!("/r/{ID}"), "shop").await;
+        browser.go(&format!("{}r/{ID}", console.url())).await;
+        let shows =
+            |name: &str| format!("return document.querySelector('#panel h2')?.textContent === '{name}'");
+        browser.until(&shows("shop")).await;
+        if chosen {
+            browser.click("#segments > li summary").await;
+        }
+        let late = json!({ "trace_id": XRAY_ID, "id": "00000000000000d1", "parent_id": "45faa8b1421f30d5",
+            "type": "subsegment", "name": "late", "fault": true, "start_time": 1_795_177_910.3,
+            "end_time": 1_795_177_910.4 });
+        tell(&console, &late);
+        browser.until("return document.querySelectorAll('#segments > li').length === 2").await;
+        browser.until(&shows(if chosen { "shop" } else { "late" })).await;
+    }
+}
+
 // ===== support =====
 
 fn daemon() -> Console {
