@@ -72,7 +72,7 @@ async fn outside_of_requests_the_installed_reporter_reports_and_the_old_hook_is_
 fn a_panic_that_ends_the_process_is_out_before_it_does() {
     let rollbar = Rollbar::content();
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "dies_while_it_unwinds", "--nocapture", "--ignored"])
+        .args(["--exact", "dies_while_it_unwinds", "--nocapture"])
         .env("ITEMS_GO_TO", rollbar.url())
         .output()
         .unwrap();
@@ -87,8 +87,8 @@ fn a_panic_that_ends_the_process_is_out_before_it_does() {
     assert_eq!(messages, expected, "{}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// Does nothing unless another test runs it, in a process of its own.
 #[tokio::test]
-#[ignore = "it aborts: another test runs it in a process of its own"]
 async fn dies_while_it_unwinds() {
     struct Burns;
     impl Drop for Burns {
@@ -96,8 +96,9 @@ async fn dies_while_it_unwinds() {
             panic!("and so is the shop")
         }
     }
+    let Ok(endpoint) = std::env::var("ITEMS_GO_TO") else { return };
     let outbox = Outbox::builder().start().unwrap();
-    layer(&outbox, &std::env::var("ITEMS_GO_TO").unwrap()).reporter().install();
+    layer(&outbox, &endpoint).reporter().install();
     // The first stack takes the longest, because all of the debug information has to be read.
     report_error("a stack");
     outbox.flush(Duration::from_secs(60)).await;
