@@ -294,6 +294,38 @@ async fn an_empty_rest_says_that_all_was_delivered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_one_batch_some_are_lost_some_delivered_and_some_tried_again() {
+    let script = [Play::Mixed(&[(2, "too old"), (1, "spoiled")], 2), Play::Mixed(&[(1, "spoiled")], 0)];
+    let limits = Limits::default().records(10).queue_bytes(10);
+    let (outbox, lane, log) = open(Scripted::new(script).limits(limits));
+    push(&lane, 0..10);
+    assert!(outbox.flush(seconds(60)).await);
+    assert_eq!(log.batches(), [Vec::from_iter(0..10), vec![8, 9]]);
+    assert_eq!(log.taken(), [3, 4, 5, 6, 7, 9]);
+    assert_end(&outbox, 6, &[("spoiled", 2), ("too old", 2)]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_backend_refused_of_a_batch_frees_its_bytes_at_once() {
+    let script = [Play::Mixed(&[(9, "spoiled")], 1), Play::RetryAfter(seconds(60))];
+    let limits = Limits::default().records(10).queue_bytes(10).in_flight(1);
+    let (outbox, lane, log) = open(Scripted::new(script).limits(limits));
+    push(&lane, 0..10);
+    sleep(seconds(2)).await;
+    push(&lane, 10..19);
+    assert!(outbox.flush(seconds(100)).await);
+    assert_eq!(log.taken(), Vec::from_iter(9..19));
+    assert_end(&outbox, 10, &[("spoiled", 9)]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_losses_than_records_are_all_of_them() {
+    let (outbox, lane, _) = open(Scripted::new([Play::Mixed(&[(2, "a"), (usize::MAX - 9, "b")], 0)]));
+    push(&lane, 0..5);
+    assert_end(&outbox, 0, &[("a", 2), ("b", 3)]).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_time_to_retry_nothing_is_tried_twice() {
     let (outbox, lane, log) =
         open(Scripted::always(Play::Retry).limits(Limits::default().retry_for(Duration::ZERO)));

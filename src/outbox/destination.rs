@@ -66,6 +66,17 @@ pub enum SendError<R> {
         /// Why. Its phrase is what they are counted under.
         reason: Reason,
     },
+    /// Some of it is lost for good, and some is worth trying again; what is in neither was accepted.
+    Mixed {
+        /// How many records are lost, and why. More than there are count as all of them.
+        lost: Vec<(usize, Reason)>,
+        /// What is still to be sent. It may be empty: then some is lost, each under its own reason, and the rest delivered.
+        rest: Batch<R>,
+        /// How long the backend asks to wait, at least. Two minutes of it are honoured.
+        after: Option<Duration>,
+        /// Why the rest was not taken.
+        reason: Reason,
+    },
 }
 
 /// Why something was not delivered: a phrase to count under, and perhaps the backend's own words.

@@ -42,14 +42,19 @@ impl<D: Destination> Flight<D> {
         // Not `loop`: what was abandoned is lost in the books, and must not be sent after that.
         while self.lane.queue().is_aloft(self.first) {
             self.attempts += 1;
+            let aloft = self.records;
             let (rest, after, reason) = match self.send(batch).await {
                 Ok(Ok(())) => return self.delivered(self.records),
                 Ok(Err(SendError::Reject { lost, reason })) => return self.rejected(lost, reason),
                 Ok(Err(SendError::Retry { rest, after, reason })) => (rest, after, reason),
+                Ok(Err(SendError::Mixed { lost, rest, after, reason })) => {
+                    lost.into_iter().for_each(|(lost, reason)| self.lost(lost, reason));
+                    (rest, after, reason)
+                }
                 Err(panic) => return self.panicked(panic),
             };
             batch = rest;
-            self.keep(&mut batch);
+            self.keep(&mut batch, aloft);
             if batch.is_empty() {
                 return;
             }
@@ -72,10 +77,10 @@ impl<D: Destination> Flight<D> {
         .await
     }
 
-    /// Books what is missing from the rest as delivered, and what is left with its own size.
-    fn keep(&mut self, rest: &mut Batch<D::Record>) {
+    /// Books what is missing from the rest as delivered, and what is left of those that were aloft with its own size.
+    fn keep(&mut self, rest: &mut Batch<D::Record>, aloft: usize) {
         rest.truncate(self.records);
-        if rest.len() == self.records {
+        if rest.len() == aloft {
             return;
         }
         self.delivered(self.records - rest.len());
@@ -110,6 +115,14 @@ impl<D: Destination> Flight<D> {
             return self.warned(reason);
         }
         self.delivered(self.records - records);
+        self.lost(records, reason);
+    }
+
+    fn lost(&mut self, lost: usize, reason: Reason) {
+        let records = lost.min(self.records);
+        if records == 0 {
+            return;
+        }
         let is_aloft = self.lane.queue().lose(self.first, records, reason.count_under());
         self.landed(records, is_aloft, |lane| OutboxEvent::Rejected { lane, records, reason });
     }

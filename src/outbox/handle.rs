@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-#[cfg(any(feature = "rollbar", feature = "xray"))]
+#[cfg(any(feature = "cloudwatch", feature = "rollbar", feature = "xray"))]
 use super::Sideline;
 use super::{Builder, Destination, Lane, Report, shutdown::Core};
 
@@ -52,7 +52,7 @@ impl Outbox {
     }
 
     /// A place for work beside the lanes. The name is what events and logs call it.
-    #[cfg(any(feature = "rollbar", feature = "xray"))]
+    #[cfg(any(feature = "cloudwatch", feature = "rollbar", feature = "xray"))]
     pub(crate) fn sideline(&self, name: &'static str) -> Sideline {
         self.owner.core.sideline(name.into())
     }

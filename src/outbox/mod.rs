@@ -120,7 +120,7 @@ mod queue;
 mod report;
 mod retry;
 mod shutdown;
-#[cfg(any(feature = "rollbar", feature = "xray"))]
+#[cfg(any(feature = "cloudwatch", feature = "rollbar", feature = "xray"))]
 mod sideline;
 mod worker;
 
@@ -132,5 +132,5 @@ pub use handle::{Outbox, WeakOutbox};
 pub use lane::Lane;
 pub use limits::Limits;
 pub use report::{LaneReport, Report};
-#[cfg(any(feature = "rollbar", feature = "xray"))]
+#[cfg(any(feature = "cloudwatch", feature = "rollbar", feature = "xray"))]
 pub(crate) use sideline::Sideline;

@@ -17,7 +17,7 @@ use super::{
     lane::{AnyLane, Shared},
     worker::{Worker, untraced},
 };
-#[cfg(any(feature = "rollbar", feature = "xray"))]
+#[cfg(any(feature = "cloudwatch", feature = "rollbar", feature = "xray"))]
 use super::{event::Reporter, sideline::Sideline};
 
 /// All lanes of an outbox, and what they run on.
@@ -77,13 +77,13 @@ impl Core {
         Lane::new(shared)
     }
 
-    #[cfg(any(feature = "rollbar", feature = "xray"))]
+    #[cfg(any(feature = "cloudwatch", feature = "rollbar", feature = "xray"))]
     pub(super) fn sideline(self: &Arc<Self>, name: Arc<str>) -> Sideline {
         Sideline::new(self.clone(), Reporter::new(name, self.events.clone()))
     }
 
     /// Runs `work` beside the lanes; by invariant S3 not after the end.
-    #[cfg(any(feature = "rollbar", feature = "xray"))]
+    #[cfg(any(feature = "cloudwatch", feature = "rollbar", feature = "xray"))]
     pub(super) fn run(&self, work: impl Future<Output = ()> + Send + 'static) {
         let mut lanes = self.lanes();
         if !lanes.are_closed {

@@ -30,7 +30,7 @@ impl Sideline {
     }
 
     /// Has `words` said when a shutdown begins, while the lanes still take records. They must not block.
-    #[cfg(feature = "rollbar")]
+    #[cfg(any(feature = "cloudwatch", feature = "rollbar"))]
     pub(crate) fn at_end(&self, words: impl FnOnce() + Send + 'static) {
         self.core.at_end(Box::new(words));
     }

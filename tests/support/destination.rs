@@ -31,6 +31,8 @@ pub(crate) enum Play {
     KeepBack(usize),
     /// Refuses so many, and takes the others.
     Reject(usize, &'static str),
+    /// Refuses the oldest, so many for each reason, takes the next ones, and keeps back the newest so many.
+    Mixed(&'static [(usize, &'static str)], usize),
     Hang,
     /// Blocks the thread that it is called on until the sender is gone, for ten seconds at most.
     Block(Arc<Mutex<mpsc::Receiver<()>>>),
@@ -126,6 +128,14 @@ impl Destination for Scripted {
             Play::Reject(lost, reason) => {
                 self.log.take(batch.iter().skip(lost));
                 return Err(SendError::Reject { lost, reason: reason.into() });
+            }
+            Play::Mixed(refused, newest) => {
+                let lost: Vec<_> = refused.iter().map(|(lost, reason)| (*lost, (*reason).into())).collect();
+                let (first, end) = (lost.iter().map(|(lost, _)| lost).sum(), batch.len() - newest);
+                self.log.take(batch.iter().take(end).skip(first));
+                let mut place = 0..;
+                batch.retain(|_| place.next() >= Some(end));
+                return Err(SendError::Mixed { lost, rest: batch, after, reason });
             }
             Play::Hang => pending().await,
             Play::Block(until) => drop(until.lock().unwrap().recv_timeout(LONGEST_BLOCK)),
