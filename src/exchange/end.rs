@@ -4,7 +4,7 @@ use std::{
 };
 
 use http::HeaderMap;
-#[cfg(any(feature = "otel", feature = "rollbar", feature = "xray"))]
+#[cfg(any(feature = "cloudwatch", feature = "otel", feature = "rollbar", feature = "xray"))]
 use http::StatusCode;
 
 use super::{
@@ -58,7 +58,7 @@ trait Told {
 
 // ===== impl End =====
 
-#[cfg(any(feature = "otel", feature = "rollbar", feature = "xray"))]
+#[cfg(any(feature = "cloudwatch", feature = "otel", feature = "rollbar", feature = "xray"))]
 impl End<'_> {
     /// The end of a call of gRPC. Where the head has said how it went, by its own status or by one that is not HTTP's 200,
     /// the call was over then: who drops the rest unread cancels nothing.

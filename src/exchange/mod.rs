@@ -25,6 +25,8 @@ mod network;
 mod query;
 mod request;
 mod resends;
+#[cfg(any(feature = "cloudwatch", feature = "rollbar"))]
+mod route;
 mod status;
 mod tally;
 mod timeout;
@@ -54,6 +56,8 @@ pub(crate) use request::default_port;
 pub(crate) use request::target;
 pub use request::{Host, Peer, host, is_grpc, may_be_grpc, peer, scheme, version};
 pub use resends::Resends;
+#[cfg(any(feature = "cloudwatch", feature = "rollbar"))]
+pub(crate) use route::Route;
 pub use status::Code;
 pub use tally::Tally;
 pub use timeout::grpc_timeout;

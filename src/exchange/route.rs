@@ -4,7 +4,7 @@ use http::request;
 
 /// What a router matched a request by, in axum's spelling.
 #[derive(Clone, Debug)]
-pub(super) struct Route {
+pub(crate) struct Route {
     #[cfg(feature = "axum")]
     matched: axum::extract::MatchedPath,
     #[cfg(not(feature = "axum"))]
@@ -15,32 +15,32 @@ pub(super) struct Route {
 
 impl Route {
     #[cfg(feature = "axum")]
-    pub(super) fn of(request: &request::Parts) -> Option<Self> {
+    pub(crate) fn of(request: &request::Parts) -> Option<Self> {
         Some(Self { matched: request.extensions.get::<axum::extract::MatchedPath>()?.clone() })
     }
 
     #[cfg(not(feature = "axum"))]
-    pub(super) fn of(_request: &request::Parts) -> Option<Self> {
+    pub(crate) fn of(_request: &request::Parts) -> Option<Self> {
         None
     }
 
     #[cfg(feature = "axum")]
-    pub(super) fn pattern(&self) -> &str {
+    pub(crate) fn pattern(&self) -> &str {
         self.matched.as_str()
     }
 
     #[cfg(not(feature = "axum"))]
-    pub(super) fn pattern(&self) -> &str {
+    pub(crate) fn pattern(&self) -> &str {
         match self.matched {}
     }
 
     /// What the route took from the path, by name, as it was written there. Nothing if the path is not what was matched.
-    pub(super) fn params<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    pub(crate) fn params<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
         params(self.pattern(), path).into_iter().map(|(name, at)| (name, &path[at]))
     }
 
     /// The path with what is called a secret replaced, if something is.
-    pub(super) fn redact(&self, path: &str, is_secret: impl Fn(&str) -> bool) -> Option<String> {
+    pub(crate) fn redact(&self, path: &str, is_secret: impl Fn(&str) -> bool) -> Option<String> {
         redact(path, params(self.pattern(), path), is_secret)
     }
 }

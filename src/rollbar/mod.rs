@@ -97,7 +97,6 @@ mod report;
 mod reporter;
 #[cfg(feature = "axum")]
 mod request_body;
-mod route;
 mod shown;
 mod snapshot;
 mod stack;

@@ -4,9 +4,9 @@ use http::{HeaderName, HeaderValue, Method, Uri, header, request};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use super::{Request, body::KeptBody, options::Options, route::Route};
+use super::{Request, body::KeptBody, options::Options};
 use crate::{
-    exchange::{self, AddressPolicy, HeaderNames, Hops, Host},
+    exchange::{self, AddressPolicy, HeaderNames, Hops, Host, Route},
     scrub::Scrubber,
 };
 
