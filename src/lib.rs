@@ -71,6 +71,8 @@
 pub mod adapter;
 #[cfg(feature = "aws")]
 pub mod aws;
+#[cfg(feature = "cloudwatch")]
+pub mod cloudwatch;
 #[cfg(feature = "console")]
 pub mod console;
 pub mod error;
@@ -82,9 +84,9 @@ pub mod otel;
 pub mod outbox;
 #[cfg(feature = "rollbar")]
 pub mod rollbar;
-#[cfg(feature = "rollbar")]
+#[cfg(any(feature = "cloudwatch", feature = "rollbar"))]
 pub mod scrub;
-#[cfg(any(feature = "otel", feature = "rollbar", feature = "xray"))]
+#[cfg(any(feature = "cloudwatch", feature = "otel", feature = "rollbar", feature = "xray"))]
 pub mod setup;
 pub mod trace;
 #[cfg(feature = "transport")]
@@ -93,7 +95,7 @@ pub mod transport;
 pub mod xray;
 
 pub use error::Error;
-#[cfg(any(feature = "otel", feature = "rollbar", feature = "xray"))]
+#[cfg(any(feature = "cloudwatch", feature = "otel", feature = "rollbar", feature = "xray"))]
 pub use setup::{Belvedere, BelvedereClientLayer, BelvedereLayer, Setup, from_env};
 
 #[cfg(all(doctest, feature = "full", feature = "console"))]

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Each floor, and what it may see besides itself.
-const FLOORS: [(&str, &[&str]); 16] = [
+const FLOORS: [(&str, &[&str]); 17] = [
     ("error", &[]),
     // Texts alone.
     ("scrub", &["error"]),
@@ -23,6 +23,7 @@ const FLOORS: [(&str, &[&str]); 16] = [
     ("otel", &["error", "exchange", "trace", "observe", "outbox", "transport"]),
     ("xray", &["error", "exchange", "trace", "observe", "outbox", "transport", "aws"]),
     ("rollbar", &["error", "scrub", "exchange", "trace", "observe", "outbox", "transport"]),
+    ("cloudwatch", &["error", "scrub", "exchange", "trace", "observe", "outbox", "transport", "aws"]),
     (
         "setup",
         &[
@@ -37,6 +38,7 @@ const FLOORS: [(&str, &[&str]); 16] = [
             "otel",
             "xray",
             "rollbar",
+            "cloudwatch",
         ],
     ),
     // It stands in for a backend, so it sees nothing of what sends.
@@ -58,6 +60,7 @@ const FLOORS: [(&str, &[&str]); 16] = [
             "otel",
             "xray",
             "rollbar",
+            "cloudwatch",
             "setup",
             "console",
         ],

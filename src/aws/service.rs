@@ -23,6 +23,9 @@ impl Service {
     /// AWS X-Ray.
     pub const XRAY: Self = Self::new("xray", "XRAY");
 
+    /// CloudWatch Logs.
+    pub const LOGS: Self = Self::new("logs", "CLOUDWATCH_LOGS");
+
     /// By its name in hosts and signatures, and by its id in variables, in capitals with `_` for spaces
     /// ([list](https://docs.aws.amazon.com/sdkref/latest/guide/ss-endpoints-table.html)).
     pub const fn new(name: &'static str, id: &'static str) -> Self {

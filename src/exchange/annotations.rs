@@ -76,10 +76,14 @@ impl Annotations {
     /// Calls `visit` with each fact, in the order in which they were added.
     pub fn visit(&self, mut visit: impl FnMut(&Cow<'static, str>, &Value)) {
         // A copy, so that `visit` may add annotations.
-        let pairs = self.lock().pairs.clone();
-        for (key, value) in &pairs {
+        for (key, value) in &self.pairs() {
             visit(key, value);
         }
+    }
+
+    /// All that was added until now, in that order.
+    pub(crate) fn pairs(&self) -> Vec<(Cow<'static, str>, Value)> {
+        self.lock().pairs.clone()
     }
 
     /// How many there was no room for.

@@ -36,7 +36,7 @@ pub use annotations::{Annotations, Value};
 pub use blame::{Blame, Blamed, OfBox, OfError, OfText};
 #[cfg(feature = "xray")]
 pub(crate) use end::known_name;
-#[cfg(feature = "otel")]
+#[cfg(any(feature = "cloudwatch", feature = "otel"))]
 pub(crate) use end::messages;
 #[cfg(any(feature = "rollbar", feature = "xray"))]
 pub(crate) use end::said;

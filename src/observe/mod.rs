@@ -55,7 +55,9 @@ pub use connection::Connection;
 pub use future::Future;
 pub use layer::ObserveLayer;
 pub use observer::{Each, Observation, Observer};
-pub use quiet::panics;
 #[cfg(feature = "xray")]
-pub(crate) use quiet::{message, quietly};
+pub(crate) use quiet::message;
+pub use quiet::panics;
+#[cfg(any(feature = "cloudwatch", feature = "xray"))]
+pub(crate) use quiet::quietly;
 pub use service::Observe;

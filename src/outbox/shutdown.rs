@@ -93,7 +93,7 @@ impl Core {
     }
 
     /// Has `words` said when a shutdown begins, while the lanes still take records; by invariant S3 not after the end.
-    #[cfg(feature = "rollbar")]
+    #[cfg(any(feature = "cloudwatch", feature = "rollbar"))]
     pub(super) fn at_end(&self, words: LastWords) {
         let mut lanes = self.lanes();
         if !lanes.are_closed {

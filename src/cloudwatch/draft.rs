@@ -1,0 +1,31 @@
+use std::{mem::size_of, time::SystemTime};
+
+use super::LogEvent;
+
+/// A log event on its way out: what was noted where it happened, to be written on a thread that may take its time.
+pub(super) trait Draft: Send + Sync + 'static {
+    /// When it happened.
+    fn at(&self) -> SystemTime;
+
+    /// About how many bytes it takes in memory, and at least as many as its message has. Cheap, and always the same.
+    fn size(&self) -> usize;
+
+    /// Adds what there is to read, without secrets. It says the same each time. It runs code of the user's, which may panic.
+    fn write(&self, message: &mut String);
+}
+
+// ===== impl LogEvent =====
+
+impl Draft for LogEvent {
+    fn at(&self) -> SystemTime {
+        Self::at(self)
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.message.len()
+    }
+
+    fn write(&self, message: &mut String) {
+        message.push_str(&self.message);
+    }
+}

@@ -1,0 +1,97 @@
+use std::{fmt, sync::Arc};
+
+use super::{Api, LogEvent, Stdout, StreamName, draft::Draft};
+use crate::outbox::{Lane, Outbox};
+
+/// A lane of log events: their way to CloudWatch Logs, to the standard output, or to both. Clones share it.
+///
+/// The layers of several services in one process may share one, as may the application's own events.
+///
+/// ```no_run
+/// use belvedere::{
+///     aws::{Client, Service},
+///     cloudwatch::{Api, CloudWatchLayer, LogLane},
+///     outbox::Outbox,
+/// };
+///
+/// let outbox = Outbox::builder().start()?;
+/// let client = Client::lookup(Service::LOGS, |name| std::env::var(name).ok())?;
+/// let lane = LogLane::new(&outbox, Api::new(client, "/shop/checkout".parse()?)).stream("web-1".parse()?);
+/// let layer = CloudWatchLayer::on(lane);
+/// # Ok::<_, belvedere::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct LogLane {
+    lanes: Arc<[Lane<Entry>]>,
+    stream: Arc<StreamName>,
+}
+
+/// An event and the stream that it is for.
+#[derive(Clone)]
+pub(super) struct Entry {
+    pub(super) draft: Arc<dyn Draft>,
+    pub(super) stream: Arc<StreamName>,
+}
+
+// ===== impl LogLane =====
+
+impl LogLane {
+    /// To CloudWatch Logs; named after its host and the group: `cloudwatch logs.eu-west-1.amazonaws.com /shop/checkout`.
+    pub fn new(outbox: &Outbox, api: Api) -> Self {
+        let lane = outbox.lane(api.lane(), api.destination());
+        Self { lanes: Arc::new([lane]), stream: Arc::default() }
+    }
+
+    /// To the standard output, an event a line: for containers whose agent collects what they print.
+    pub fn stdout(outbox: &Outbox) -> Self {
+        Self { lanes: Arc::new([outbox.lane("stdout", Stdout::new())]), stream: Arc::default() }
+    }
+
+    /// To both: each has every event, and loses none because of the other.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let Self { lanes, stream } = self;
+        Self { lanes: lanes.iter().chain(&*other.lanes).cloned().collect(), stream }
+    }
+
+    /// Into another stream, by the same lane. Default: `{hostname}/{pid}`.
+    #[must_use]
+    pub fn stream(self, stream: StreamName) -> Self {
+        Self { stream: Arc::new(stream), ..self }
+    }
+
+    /// Sends an event of one's own.
+    pub fn push(&self, event: LogEvent) {
+        self.share(Arc::new(event));
+    }
+
+    pub(super) fn share(&self, draft: Arc<dyn Draft>) {
+        let Some((last, others)) = self.lanes.split_last() else { return };
+        let entry = Entry { draft, stream: self.stream.clone() };
+        others.iter().for_each(|lane| lane.push(entry.clone()));
+        last.push(entry);
+    }
+}
+
+/// The names of its lanes.
+impl fmt::Display for LogLane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.lanes.iter().map(Lane::name).collect();
+        f.pad(&names.join(", "))
+    }
+}
+
+// ===== impl Entry =====
+
+impl Entry {
+    /// What it counts for in the books: the event, and what carries it.
+    pub(super) fn size(&self) -> usize {
+        size_of::<Self>() + self.draft.size()
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("stream", &self.stream).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,208 @@
+use std::{
+    borrow::Cow,
+    mem::{size_of, size_of_val},
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use http::{HeaderValue, Method, StatusCode, Uri, header, request};
+use tracing::Level;
+
+use super::{AccessRecord, Outcome, draft::Draft, options::Options};
+use crate::{
+    exchange::{self, Code, HandlerError, Host, Route, Value},
+    scrub::Scrubber,
+    trace::{SpanId, TraceId},
+};
+
+/// What is noted of an exchange on its own thread: clones that cost little. What it takes to show it is done on the
+/// outbox's.
+pub(super) struct Noted {
+    pub(super) options: Arc<Options>,
+    pub(super) asked: Asked,
+    pub(super) trace_id: TraceId,
+    pub(super) span_id: SpanId,
+    pub(super) ended: SystemTime,
+    pub(super) duration: Duration,
+    pub(super) bytes: u64,
+    pub(super) level: Level,
+    pub(super) outcome: Outcome,
+    pub(super) status: Option<StatusCode>,
+    pub(super) code: Option<Code>,
+    pub(super) error: Option<Said>,
+    pub(super) sample_rate: Option<f64>,
+    pub(super) annotations: Vec<(Cow<'static, str>, Value)>,
+}
+
+/// What was asked.
+#[derive(Debug)]
+pub(super) struct Asked {
+    method: Method,
+    uri: Uri,
+    scheme: Cow<'static, str>,
+    host: Option<HeaderValue>,
+    /// Of a trusted proxy.
+    forwarded_host: Option<Box<str>>,
+    user_agent: Option<HeaderValue>,
+    client: Option<IpAddr>,
+    route: Option<Route>,
+}
+
+/// What went wrong.
+#[derive(Debug)]
+pub(super) enum Said {
+    Text(Box<str>),
+    Error(HandlerError),
+}
+
+// ===== impl Asked =====
+
+impl Asked {
+    pub(super) fn take(request: &request::Parts, options: &Options) -> Self {
+        let (headers, hops) = (&request.headers, options.hops);
+        let peer = || options.peer(request).map(|peer| peer.ip());
+        let client = hops.client(headers).map(|(address, _)| address).or_else(peer);
+        Self {
+            method: request.method.clone(),
+            uri: request.uri.clone(),
+            scheme: exchange::scheme(request, hops),
+            host: headers.get(header::HOST).cloned(),
+            forwarded_host: hops.host(headers).map(Box::from),
+            user_agent: headers.get(header::USER_AGENT).cloned(),
+            client: client.and_then(|client| options.addresses.apply(client)),
+            route: Route::of(request),
+        }
+    }
+
+    /// Takes the route that a layer within the router sees, unless there is one.
+    pub(super) fn learn_route(&mut self, request: &request::Parts) {
+        self.route = self.route.take().or_else(|| Route::of(request));
+    }
+
+    /// The path, in which a value that the route calls a secret is none to show.
+    fn path(&self, scrubber: &Scrubber) -> Cow<'_, str> {
+        let path = self.uri.path();
+        let hidden =
+            self.route.as_ref().and_then(|route| route.redact(path, |name| scrubber.is_secret(name)));
+        match hidden {
+            Some(hidden) => Cow::Owned(scrubber.url(&hidden).into_owned()),
+            None => scrubber.url(path),
+        }
+    }
+
+    fn host(&self) -> Option<Host<'_>> {
+        let authority = || self.uri.authority().map(http::uri::Authority::as_str);
+        let header = || self.host.as_ref().filter(|host| !host.is_sensitive())?.to_str().ok();
+        Host::read(self.forwarded_host.as_deref().or_else(authority).or_else(header)?)
+    }
+
+    fn user_agent(&self) -> Option<Cow<'_, str>> {
+        let agent = self.user_agent.as_ref().filter(|agent| !agent.is_sensitive())?;
+        Some(match String::from_utf8_lossy(agent.as_bytes()) {
+            Cow::Borrowed(agent) => Cow::Borrowed(cut(agent, LONGEST)),
+            Cow::Owned(agent) => Cow::Owned(cut(&agent, LONGEST).to_owned()),
+        })
+    }
+
+    fn size(&self) -> usize {
+        let length = |value: &Option<HeaderValue>| value.as_ref().map_or(0, HeaderValue::len);
+        let uri = self.uri.path().len() + self.uri.query().map_or(0, str::len);
+        uri + length(&self.host)
+            + length(&self.user_agent).min(LONGEST)
+            + self.forwarded_host.as_deref().map_or(0, str::len)
+            + self.route.as_ref().map_or(0, |route| route.pattern().len())
+    }
+}
+
+// ===== impl Said =====
+
+impl Said {
+    /// A text that somebody else has made.
+    pub(super) fn text(text: &str) -> Option<Self> {
+        (!text.is_empty()).then(|| Self::Text(cut(text, LONGEST).into()))
+    }
+
+    fn show(&self, scrubber: &Scrubber) -> String {
+        match self {
+            Self::Text(text) => scrubber.text(text).into_owned(),
+            Self::Error(error) => {
+                let text = exchange::messages(error.error());
+                scrubber.text(cut(&text, LONGEST)).into_owned()
+            }
+        }
+    }
+}
+
+// ===== impl Noted =====
+
+impl Noted {
+    fn record(&self) -> AccessRecord<'_> {
+        let Self { options, asked, annotations, .. } = self;
+        let scrubber = &options.scrubber;
+        let shown = |(key, value): &(Cow<'static, str>, Value)| {
+            let value = match value {
+                Value::Text(text) => Value::Text(Cow::Owned(scrubber.value(key, text).into_owned())),
+                other => other.clone(),
+            };
+            (Cow::Owned(key.to_string()), Cow::Owned(value))
+        };
+        AccessRecord {
+            timestamp: self.ended,
+            level: self.level,
+            outcome: self.outcome,
+            client: asked.client,
+            method: Cow::Borrowed(cut(asked.method.as_str(), LONGEST_METHOD)),
+            scheme: &asked.scheme,
+            host: asked.host().map(|host| Cow::Owned(host.to_string())),
+            route: asked.route.as_ref().map(|route| Cow::Borrowed(route.pattern())),
+            path: asked.path(scrubber),
+            query: asked.uri.query().filter(|_| options.query).map(|query| scrubber.query(query)),
+            status: self.status,
+            grpc_status: self.code,
+            duration: self.duration,
+            bytes: self.bytes,
+            user_agent: asked.user_agent(),
+            error: self.error.as_ref().map(|error| Cow::Owned(error.show(scrubber))),
+            sample_rate: self.sample_rate,
+            annotations: annotations.iter().map(shown).collect(),
+            trace_id: self.trace_id,
+            span_id: self.span_id,
+            xray_trace_id: self.trace_id.amzn(),
+        }
+    }
+}
+
+impl Draft for Noted {
+    fn at(&self) -> SystemTime {
+        self.ended
+    }
+
+    fn size(&self) -> usize {
+        let text = |value: &Value| if let Value::Text(text) = value { text.len() } else { 16 };
+        let annotations: usize =
+            self.annotations.iter().map(|pair| size_of_val(pair) + pair.0.len() + text(&pair.1)).sum();
+        let error = match &self.error {
+            Some(Said::Text(text)) => text.len(),
+            Some(Said::Error(_)) => LONGEST,
+            None => 0,
+        };
+        size_of::<Self>() + JSON + self.asked.size() + annotations + error
+    }
+
+    fn write(&self, message: &mut String) {
+        self.options.format.write(&self.record(), message);
+    }
+}
+
+fn cut(text: &str, longest: usize) -> &str {
+    &text[..text.floor_char_boundary(longest)]
+}
+
+/// The bytes of a header's value, and of what an error says.
+const LONGEST: usize = 4096;
+
+const LONGEST_METHOD: usize = 32;
+
+/// About what the names of its members take.
+const JSON: usize = 512;
