@@ -154,7 +154,7 @@ impl Noted {
             client: asked.client,
             method: Cow::Borrowed(cut(asked.method.as_str(), LONGEST_METHOD)),
             scheme: &asked.scheme,
-            host: asked.host().map(|host| Cow::Owned(host.to_string())),
+            host: asked.host().map(|host| Cow::Owned(cut(&host.to_string(), LONGEST_HOST).to_owned())),
             route: asked.route.as_ref().map(|route| Cow::Borrowed(route.pattern())),
             path: asked.path(scrubber),
             query: asked.uri.query().filter(|_| options.query).map(|query| scrubber.query(query)),
@@ -203,6 +203,9 @@ fn cut(text: &str, longest: usize) -> &str {
 const LONGEST: usize = 4096;
 
 const LONGEST_METHOD: usize = 32;
+
+/// A name has 253 at most, <https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4>.
+const LONGEST_HOST: usize = 260;
 
 /// About what the names of its members take.
 const JSON: usize = 512;

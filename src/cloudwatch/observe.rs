@@ -24,6 +24,8 @@ pub struct LoggedExchange {
     may_be_grpc: bool,
     status: Option<StatusCode>,
     code: Option<Code>,
+    /// What the head says of a call that ended with it.
+    said: Option<String>,
     error: Option<HandlerError>,
 }
 
@@ -59,6 +61,7 @@ impl Observer for CloudWatchLayer {
             may_be_grpc: may_be_grpc(request),
             status: None,
             code: None,
+            said: None,
             error: None,
         })
     }
@@ -111,7 +114,13 @@ impl LoggedExchange {
             // What an error says is the user's code; should it panic, the line says no more than that it failed.
             End::Failed { error } => Said::text(&quietly(|| error.messages()).unwrap_or_default()),
             End::Panicked { message } => Said::text(message),
-            _ => self.error.take().filter(|_| level <= Level::WARN).map(Said::Error),
+            End::Complete { .. } | End::Canceled if level > Level::WARN => None,
+            End::Complete { trailers } => {
+                let of_call = || self.said.clone().or_else(|| Code::message(trailers?));
+                let error = self.error.take().map(Said::Error);
+                error.or_else(|| Said::text(&of_call()?))
+            }
+            End::Canceled => self.error.take().map(Said::Error),
         }
     }
 }
@@ -121,6 +130,7 @@ impl Observation for LoggedExchange {
         self.status = Some(response.status);
         self.code = Code::read(&response.headers);
         self.may_be_grpc &= self.code.is_some() || is_grpc(&response.headers);
+        self.said = self.code.filter(|_| self.may_be_grpc).and_then(|_| Code::message(&response.headers));
         self.error = response.extensions.get().cloned();
     }
 

@@ -1,6 +1,8 @@
 use std::fmt;
 
 use http::{HeaderMap, StatusCode};
+#[cfg(any(feature = "cloudwatch", feature = "rollbar"))]
+use percent_encoding::percent_decode;
 
 use super::{Failure, Fault};
 
@@ -61,6 +63,14 @@ impl Code {
     pub fn read(headers: &HeaderMap) -> Option<Self> {
         let value = headers.get("grpc-status")?.to_str().ok()?;
         Some(value.parse().ok().filter(|code| usize::from(*code) < NAMES.len()).map_or(Self::UNKNOWN, Self))
+    }
+
+    /// What these headers or trailers say about it, in words:
+    /// [`grpc-message`](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses).
+    #[cfg(any(feature = "cloudwatch", feature = "rollbar"))]
+    pub(crate) fn message(headers: &HeaderMap) -> Option<String> {
+        let message = percent_decode(headers.get("grpc-message")?.as_bytes());
+        Some(message.decode_utf8_lossy().into_owned())
     }
 
     /// The code's number, 0 to 16.
