@@ -87,6 +87,7 @@ fn router() -> Router {
         .route("/spawned", get(spawned))
         .route("/loose", get(loose))
         .route("/blocking", get(blocking))
+        .route("/unwrapped", get(unwrapped))
         .merge(caught)
         .merge(shop::router())
 }
@@ -132,6 +133,15 @@ async fn spawned() -> StatusCode {
 async fn loose() -> StatusCode {
     tokio::spawn(async { panic!("the mail is on fire") }.in_scope()).await.unwrap_err();
     StatusCode::OK
+}
+
+/// Panics because a task of the exchange did.
+async fn unwrapped() -> StatusCode {
+    tokio::spawn(async { mail() }.in_scope()).await.unwrap()
+}
+
+fn mail() -> StatusCode {
+    panic!("the mail is on fire")
 }
 
 async fn blocking() -> StatusCode {
@@ -206,6 +216,7 @@ async fn on_axum_each_failing_exchange_is_one_item_that_says_why() {
         ("/spawned", "error: Wrapped \"no cart\" < io::Error::Other \"the disk is gone\""),
         ("/blocking", "error: Wrapped \"no cart\" < io::Error::Other \"the disk is gone\""),
         ("/loose", "critical: panic \"the mail is on fire\""),
+        ("/unwrapped", "critical: panic \"the mail is on fire\""),
     ] {
         let items = Watch::open().at(path).await;
         assert_eq!(said(&items), expected, "{path}");

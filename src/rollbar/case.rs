@@ -97,15 +97,17 @@ impl Case {
         OccurrenceId::of(identity.trace_id(), identity.span_id(), ordinal)
     }
 
-    /// Notes a panic of code in its scope, be it caught further on or not. The last one counts. One that comes after the
-    /// end, as in a task that outlives the exchange, is given back: nobody will take it.
+    /// Notes a panic of code in its scope, be it caught further on or not. The last one counts, unless it only repeats what
+    /// an earlier one has said, as does who unwraps what a task that panicked came to. One that comes after the end, as in a task that outlives the exchange, is given back: nobody will take it.
     pub(super) fn panicked(&self, panic: Panic) -> Option<Panic> {
         // In a panic nothing may wait: whoever holds the lock may be on this very thread.
         let Ok(mut state) = self.facts.state.try_lock() else { return None };
         if state.has_ended {
             return Some(panic);
         }
-        state.panic = Some(panic);
+        if !state.panic.as_ref().is_some_and(|earlier| panic.repeats(earlier)) {
+            state.panic = Some(panic);
+        }
         None
     }
 

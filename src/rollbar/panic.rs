@@ -65,6 +65,11 @@ impl Panic {
             is_fatal: cfg!(panic = "abort") || NEVER_UNWIND.contains(&message),
         }
     }
+
+    /// Whether it says what an earlier one has said, and so is not where it began.
+    pub(super) fn repeats(&self, earlier: &Self) -> bool {
+        !earlier.message.is_empty() && self.message.contains(&earlier.message)
+    }
 }
 
 fn message(payload: &dyn Any) -> &str {
