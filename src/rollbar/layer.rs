@@ -90,7 +90,8 @@ impl RollbarLayer {
         self
     }
 
-    /// Where the program's own code is, so that its frames can be told from others'.
+    /// Where the program's own code is, so that its frames can be told from others'. Default: not known; files of the
+    /// workspace are named by their path in it, Rollbar takes none for the program's own, and no lines of code are sent.
     #[must_use]
     pub fn project(mut self, project: Project) -> Self {
         self.reporter_mut().project = project;
