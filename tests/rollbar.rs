@@ -337,6 +337,18 @@ async fn call(layer: &RollbarLayer, name: &str, is_stream: bool) {
     }
 }
 
+#[tokio::test]
+async fn a_call_of_a_method_that_nobody_serves_does_not_name_it() {
+    let watch = Watch::open();
+    let server = Server::tonic(watch.layer.clone()).await;
+    let channel =
+        Channel::from_shared(format!("http://{}", server.address)).unwrap().connect().await.unwrap();
+    GreeterClient::new(channel, server.address).unheard_of().await.unwrap_err();
+    let items = watch.close().await;
+    assert_eq!(said(&items), "error: gRPC UNIMPLEMENTED \"the call failed\"");
+    assert_eq!(items[0]["context"], "POST");
+}
+
 // ===== which ones =====
 
 #[tokio::test]

@@ -38,6 +38,8 @@ struct State {
     has_ended: bool,
     panic: Option<Panic>,
     status: Option<StatusCode>,
+    /// Whether the answer says that what was called is no method of gRPC here.
+    is_no_call: bool,
 }
 
 // ===== impl Case =====
@@ -65,7 +67,8 @@ impl Case {
 
     /// The exchange, as it is now.
     pub(super) fn exchange(&self) -> Exchange {
-        Exchange { case: self.clone(), status: self.status() }
+        let (status, is_no_call) = self.locked(|state| (state.status, state.is_no_call));
+        Exchange { case: self.clone(), status, is_no_call }
     }
 
     /// The same context with this case in it.
@@ -124,8 +127,9 @@ impl Case {
         self.locked(|state| state.status = Some(status));
     }
 
-    pub(super) fn status(&self) -> Option<StatusCode> {
-        self.locked(|state| state.status)
+    /// Notes that no method of gRPC was called, whatever the request looked like: unless its code has panicked.
+    pub(super) fn called_nothing(&self) {
+        self.locked(|state| state.is_no_call = state.panic.is_none());
     }
 
     fn locked<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {

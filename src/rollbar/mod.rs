@@ -39,8 +39,8 @@
 //! # What is sent
 //!
 //! The error with all that caused it, as a trace chain. Frames, the oldest first, and always the route and the line that
-//! is known in every build ([`Place`]); which of them are the service's own says [`Project`]. The request as its route,
-//! method, URL, route parameters, a few headers, and the client's address. Annotations, as `custom`; those called `user_id`,
+//! is known in every build ([`Place`]); which of them are the service's own says [`Project`]. The request as its route (of gRPC
+//! its method, unless nobody serves it), method, URL, route parameters, a few headers, and the client's address. Annotations, as `custom`; those called `user_id`,
 //! `user_name` and `user_email` as the person. The trace, as `custom.trace_id`, `custom.span_id`, `custom.xray_trace_id`,
 //! and as attributes. With [`Breadcrumbs`] what the request has logged, with `RequestBodyLayer` (feature `axum`) its body.
 //!

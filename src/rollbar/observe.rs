@@ -121,6 +121,9 @@ impl Observation for WatchedExchange {
         self.code = Code::read(&response.headers);
         self.said = self.code.and_then(|_| response.headers.get(GRPC_MESSAGE).cloned());
         self.may_be_grpc &= self.code.is_some() || is_grpc(&response.headers);
+        if !self.may_be_grpc || self.code == Some(Code::UNIMPLEMENTED) {
+            self.case.called_nothing();
+        }
     }
 
     fn on_end(self, end: End<'_>, _tally: &Tally) {

@@ -38,6 +38,7 @@ pub(super) enum What {
 pub(super) struct Exchange {
     pub(super) case: Case,
     pub(super) status: Option<StatusCode>,
+    pub(super) is_no_call: bool,
 }
 
 // ===== impl Occurrence =====
@@ -135,10 +136,11 @@ impl What {
 // ===== impl Exchange =====
 
 impl Exchange {
-    /// `GET /carts/{id}`, or `GET` where the route is not known.
+    /// `GET /carts/{id}`, `POST /shop.Greeter/SayHello` of gRPC, or `GET` where the route is not known.
     fn route(&self) -> String {
         let snapshot = &self.case.facts().snapshot;
-        match snapshot.route() {
+        let call = || snapshot.call().filter(|_| !self.is_no_call);
+        match snapshot.route().or_else(call) {
             Some(route) => format!("{} {route}", snapshot.method()),
             None => snapshot.method().to_string(),
         }
