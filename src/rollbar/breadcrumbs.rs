@@ -5,7 +5,6 @@ use std::{
     time::SystemTime,
 };
 
-use opentelemetry::Context;
 use serde_json::Value;
 use tracing::{
     Event, Level, Metadata, Subscriber,
@@ -108,8 +107,7 @@ impl<S: Subscriber> layer::Layer<S> for Breadcrumbs {
         if !self.keeps(event.metadata()) {
             return;
         }
-        let case = Context::map_current(|context| context.get::<Case>().cloned());
-        if let Some(case) = case {
+        if let Some(case) = Case::current() {
             case.facts().trail.add(event);
         }
     }

@@ -11,7 +11,7 @@ use opentelemetry::Context;
 use super::{Panic, Reporter, breadcrumbs::Trail, occurrence::Exchange, snapshot::Snapshot};
 use crate::{
     exchange::Annotations,
-    trace::{Identity, OccurrenceId},
+    trace::{Identity, OccurrenceId, is_ending},
 };
 
 /// An exchange, as far as it may have to be reported. Clones are the same one.
@@ -64,6 +64,9 @@ impl Case {
 
     /// The case of the exchange that this code runs in.
     pub(super) fn current() -> Option<Self> {
+        if is_ending() {
+            return None;
+        }
         Context::map_current(|context| context.get::<Self>().cloned())
     }
 
