@@ -34,7 +34,11 @@
 //! report once.
 //!
 //! Outside of requests the [`Reporter`] that was [installed](Reporter::install) reports what is sent by hand, and every
-//! panic. The panic hook that was there before is called as ever.
+//! panic. The panic hook that was there before is called as ever; one that is set later must call this one, or a panic is
+//! reported without its place, and one that is caught further in as a status at best.
+//!
+//! A task that was not given the scope ([`InScope`](crate::trace::InScope)) is outside of the request: its panic is an item of
+//! its own, beside that of whoever unwraps what it came to. A service that fails before it is ready has no request to tell of.
 //!
 //! # What is sent
 //!
@@ -51,7 +55,7 @@
 //!
 //! All that a request or an error says goes through a [`Scrubber`](crate::scrub::Scrubber): URLs, headers, parameters,
 //! messages, annotations, breadcrumbs, bodies. A query keeps the values that are not secret, unlike that of a span. The
-//! class and the fingerprint are sent as they are. The access token is in a header of the request alone.
+//! class is sent as it is. The access token is in a header of the request alone.
 //!
 //! # What it costs
 //!
