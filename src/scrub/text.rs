@@ -182,6 +182,11 @@ mod tests {
                 "REDACTED\nmore",
             ),
             ("-----BEGIN PRIVATE KEY-----\ncanary", "REDACTED"),
+            (
+                "tls.private_key=-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----\nmore",
+                "tls.private_key=REDACTED\nmore",
+            ),
+            ("x-api-key: -----BEGIN PRIVATE KEY-----\ncanary", "x-api-key: REDACTED"),
             ("-----BEGIN CERTIFICATE-----\nshown", "-----BEGIN CERTIFICATE-----\nshown"),
             (
                 "session token FwoGZXIvYXdzEBYaDKcanarycanarycanarycanarycanary//w== x",
