@@ -118,17 +118,21 @@ impl Draft for Occurrence {
 // ===== impl What =====
 
 impl What {
-    /// What its kind is called.
+    /// One of few names.
     pub(super) fn class(&self) -> &str {
         match self {
             Self::Error(chain) => chain.first().map_or("Error", |caused| &caused.class),
-            Self::Message(text) => text,
+            Self::Message(_) => "message",
         }
     }
 
-    /// The same without secrets, as it is told of kinds that were left out.
+    /// What it is called where it is told that its kind was left out. Without secrets.
     pub(super) fn title(&self, scrubber: &Scrubber) -> Text<255> {
-        scrubber.text(self.class()).into_owned().into()
+        let title = match self {
+            Self::Error(_) => self.class(),
+            Self::Message(text) => text,
+        };
+        scrubber.text(title).into_owned().into()
     }
 }
 
