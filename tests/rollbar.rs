@@ -23,7 +23,7 @@ use axum::{
 use belvedere::{
     exchange::{Annotations, HandlerError, Peer},
     observe::ObserveLayer,
-    outbox::{Outbox, Report},
+    outbox::{Limits, Outbox, Report},
     rollbar::{Api, Breadcrumbs, ItemLane, Level, Project, RollbarLayer, report_error, report_message},
     trace::{InScope as _, OccurrenceId, SpanId, TraceId},
 };
@@ -639,6 +639,21 @@ async fn a_message_of_any_length_arrives_as_its_beginning() {
     let items = watch.close().await;
     assert_eq!(items.len(), 2, "{items:#?}");
     assert!(items.iter().all(|item| item.to_string().len() < 64 << 10));
+}
+
+#[tokio::test]
+async fn what_waits_is_measured_with_all_that_is_known_of_its_request() {
+    let (rollbar, outbox) = (Rollbar::start(|_| None), Outbox::builder().start().unwrap());
+    let api = Api::new("a-token".parse().unwrap()).endpoint(rollbar.url().parse().unwrap());
+    let api = api.limits(Limits::default().queue_bytes(1 << 20));
+    let layer = RollbarLayer::on(ItemLane::limited(&outbox, api, None, None).unwrap());
+    let service = router().layer(layer);
+    for _ in 0..100 {
+        ask(&service, &format!("/broken/a?q={}", "x".repeat(30_000))).await;
+    }
+    let lane = &outbox.report().lanes[0];
+    assert!(lane.waiting > 0 && lane.waiting * 30_000 < 1 << 20, "{lane}");
+    outbox.shutdown(Duration::ZERO).await;
 }
 
 /// A subscriber that reports what others log as errors.

@@ -91,7 +91,8 @@ impl Draft for Occurrence {
             What::Message(text) => text.len(),
         };
         let custom: usize = self.custom.iter().map(|(key, value)| key.len() + size(value)).sum();
-        BESIDES + what + custom + self.stack.as_ref().map_or(0, Stack::size)
+        let exchange = self.exchange.as_ref().map_or(0, Exchange::size);
+        BESIDES + what + custom + exchange + self.stack.as_ref().map_or(0, Stack::size)
     }
 
     fn finish(&self) -> Item {
@@ -146,6 +147,11 @@ impl Exchange {
             Some(route) => format!("{} {route}", snapshot.method()),
             None => snapshot.method().to_string(),
         }
+    }
+
+    fn size(&self) -> usize {
+        let facts = self.case.facts();
+        facts.snapshot.size() + facts.trail.size() + facts.annotations.size()
     }
 
     fn custom(&self) -> Map<String, Value> {
@@ -218,7 +224,7 @@ fn size(value: &Value) -> usize {
     }
 }
 
-/// What an occurrence takes besides its texts: its stack, and what is known of its request.
+/// What an occurrence takes besides its texts.
 const BESIDES: usize = 8 * 1024;
 
 /// How many events there was no room for.
