@@ -82,6 +82,13 @@ impl Annotations {
         }
     }
 
+    /// How many bytes their texts have.
+    #[cfg(feature = "rollbar")]
+    pub(crate) fn size(&self) -> usize {
+        let size = |value: &Value| if let Value::Text(text) = value { text.len() } else { 0 };
+        self.lock().pairs.iter().map(|(key, value)| key.len() + size(value)).sum()
+    }
+
     /// How many there was no room for.
     pub fn dropped(&self) -> u64 {
         self.lock().dropped

@@ -48,6 +48,7 @@ struct Crumbs {
 }
 
 /// One event.
+#[derive(Clone)]
 struct Crumb {
     at: SystemTime,
     level: Level,
@@ -56,7 +57,7 @@ struct Crumb {
 }
 
 /// What an event says.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Said {
     message: String,
     fields: Vec<(&'static str, String)>,
@@ -66,6 +67,7 @@ struct Said {
 }
 
 /// How many bytes there still are for an event.
+#[derive(Clone)]
 struct Room(usize);
 
 /// A text that ends where its room does.
@@ -138,9 +140,15 @@ impl Trail {
 
     /// What had been logged until then, as it is in an item: without secrets, the oldest first.
     pub(super) fn telemetry(&self, until: SystemTime, scrubber: &Scrubber) -> Vec<Telemetry> {
-        let crumbs = self.lock();
-        let earlier = crumbs.latest.iter().filter(|crumb| crumb.at <= until);
+        // A copy, so that nobody who logs on waits for the scrubber.
+        let latest = self.lock().latest.clone();
+        let earlier = latest.iter().filter(|crumb| crumb.at <= until);
         earlier.map(|crumb| crumb.telemetry(scrubber)).collect()
+    }
+
+    /// About how many bytes it takes. Rather too large.
+    pub(super) fn size(&self) -> usize {
+        self.lock().latest.len() * LONGEST
     }
 
     /// How many events there was no room for.

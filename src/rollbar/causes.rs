@@ -29,8 +29,8 @@ pub(super) fn of(blamed: Blamed<'_>) -> Vec<Caused> {
     if class::is_wrapper(error) {
         return chain;
     }
-    if let Some(class) = type_name.and_then(|name| quietly(|| class::typed(error, name))) {
-        chain[0].class = class;
+    if let Some(name) = type_name {
+        chain[0].class = quietly(|| class::typed(error, name)).unwrap_or_else(|| class::named(name));
     }
     chain
 }
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn an_error_whose_code_panics_is_told_as_far_as_it_goes() {
-        assert_eq!(typed(&Broken), [Caused { class: "Error".into(), message: String::new() }]);
+        assert_eq!(typed(&Broken), [Caused { class: "Broken".into(), message: String::new() }]);
     }
 
     #[test]

@@ -92,7 +92,8 @@ impl Draft for Occurrence {
             What::Message(text) => text.len(),
         };
         let custom: usize = self.custom.iter().map(|(key, value)| key.len() + size(value)).sum();
-        BESIDES + what + custom + self.stack.as_ref().map_or(0, Stack::size)
+        let exchange = self.exchange.as_ref().map_or(0, Exchange::size);
+        BESIDES + what + custom + exchange + self.stack.as_ref().map_or(0, Stack::size)
     }
 
     fn finish(&self) -> Item {
@@ -119,17 +120,21 @@ impl Draft for Occurrence {
 // ===== impl What =====
 
 impl What {
-    /// What its kind is called.
+    /// One of few names.
     pub(super) fn class(&self) -> &str {
         match self {
             Self::Error(chain) => chain.first().map_or("Error", |caused| &caused.class),
-            Self::Message(text) => text,
+            Self::Message(_) => "message",
         }
     }
 
-    /// The same without secrets, as it is told of kinds that were left out.
+    /// What it is called where it is told that its kind was left out. Without secrets.
     pub(super) fn title(&self, scrubber: &Scrubber) -> Text<255> {
-        scrubber.text(self.class()).into_owned().into()
+        let title = match self {
+            Self::Error(_) => self.class(),
+            Self::Message(text) => text,
+        };
+        scrubber.text(title).into_owned().into()
     }
 }
 
@@ -144,6 +149,11 @@ impl Exchange {
             Some(route) => format!("{} {route}", snapshot.method()),
             None => snapshot.method().to_string(),
         }
+    }
+
+    fn size(&self) -> usize {
+        let facts = self.case.facts();
+        facts.snapshot.size() + facts.trail.size() + facts.annotations.size()
     }
 
     fn custom(&self) -> Map<String, Value> {
@@ -216,7 +226,7 @@ fn size(value: &Value) -> usize {
     }
 }
 
-/// What an occurrence takes besides its texts: its stack, and what is known of its request.
+/// What an occurrence takes besides its texts.
 const BESIDES: usize = 8 * 1024;
 
 /// How many events there was no room for.

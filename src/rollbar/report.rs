@@ -66,10 +66,16 @@ impl Report {
         }
     }
 
-    /// A message.
+    /// A message, of which the first 16 KiB are sent.
+    ///
+    /// Where [too many](super::ItemLane::limited) come from one place, they are left out, whatever they say. A
+    /// [fingerprint](Self::fingerprint) tells apart those that come from one place and are of different kinds.
     #[track_caller]
     pub fn message(level: Level, text: impl Into<String>) -> Self {
-        Self { place: Some(Location::caller().into()), ..Self::new(What::Message(text.into()), level) }
+        let mut text = text.into();
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.shrink_to_fit();
+        Self { place: Some(Location::caller().into()), ..Self::new(What::Message(text), level) }
     }
 
     /// How grave it is.
@@ -164,7 +170,7 @@ impl Report {
 
     fn send_by(self, reporter: &Reporter, case: Option<&Case>, uuid: OccurrenceId) -> OccurrenceId {
         let Settings { lane, scrubber, .. } = reporter.settings();
-        if !lane.admits(self.kind(), || self.what.title(scrubber)) {
+        if !lane.admits(self.kind(case), || self.what.title(scrubber)) {
             return uuid;
         }
         let stack = self.stack.or_else(|| self.by_hand.then(Stack::capture));
@@ -187,10 +193,12 @@ impl Report {
         uuid
     }
 
-    /// What it is counted as, where there are too many: the class of what happened, and where.
-    fn kind(&self) -> u64 {
+    /// What it is counted as, where there are too many: the class of what happened, and where. Nothing that a client may
+    /// have written, who could make as many kinds as there are items in a minute.
+    fn kind(&self, case: Option<&Case>) -> u64 {
         let place = self.place.as_ref().map(|place| (place.file(), place.line()));
-        HASHER.hash_one((self.what.class(), place, &self.fingerprint))
+        let route = case.and_then(|case| case.facts().snapshot.route());
+        HASHER.hash_one((self.what.class(), self.level, place, route, &self.fingerprint))
     }
 
     fn new(what: What, level: Level) -> Self {
@@ -254,6 +262,9 @@ fn panicked(panic: Panic) {
 }
 
 const PANIC: &str = "panic";
+
+/// How many bytes of a message are sent.
+const LONGEST: usize = 16 * 1024;
 
 /// Always the same, so that a kind is the same in all threads.
 const HASHER: BuildHasherDefault<DefaultHasher> = BuildHasherDefault::new();

@@ -94,6 +94,14 @@ impl Snapshot {
         _ = self.body.set(body);
     }
 
+    /// About how many bytes it takes.
+    pub(super) fn size(&self) -> usize {
+        let url = self.uri.path().len() + self.uri.query().map_or(0, str::len);
+        let headers: usize = self.headers.iter().map(|(_, value)| value.len()).sum();
+        // The query is told three times.
+        3 * url + headers + self.body.get().map_or(0, KeptBody::size)
+    }
+
     /// The request as it is reported, without secrets.
     pub(super) fn request(&self, scrubber: &Scrubber) -> Request {
         let mut request = Request::default();
@@ -314,8 +322,10 @@ mod tests {
         let kept = KeptBody::of(&request.headers, 100).unwrap();
         request.extensions.insert(kept.clone());
         let snapshot = taken(&request, &[], AddressPolicy::Full);
+        let before = snapshot.size();
         kept.add(b"{\"pin\": 1701}");
         kept.end();
+        assert_eq!(snapshot.size() - before, 13);
         assert_eq!(snapshot.request(&Scrubber::default()).body, Some(json!("{\"pin\":\"REDACTED\"}")));
     }
 }
