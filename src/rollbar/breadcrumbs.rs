@@ -13,7 +13,7 @@ use tracing::{
 use tracing_subscriber::layer;
 
 use super::{Case, Telemetry};
-use crate::scrub::Scrubber;
+use crate::scrub::{Scrubber, beginning};
 
 /// A layer for `tracing` that shows, with each failure, what the same request had logged before.
 ///
@@ -212,9 +212,9 @@ impl Said {
 
     fn write(&mut self, value: fmt::Arguments<'_>) -> String {
         let mut bounded = Bounded { text: String::new(), room: &mut self.room };
-        // It fails where there is no more room, which is no reason not to keep the beginning.
-        _ = bounded.write_fmt(value);
-        bounded.text
+        let is_all = bounded.write_fmt(value).is_ok();
+        let text = bounded.text;
+        if is_all { text } else { beginning(&format!("{text} "), text.len()).to_owned() }
     }
 }
 

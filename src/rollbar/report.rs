@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     exchange::{Blame, Blamed, Code, Failure, HandlerError},
+    scrub::beginning,
     trace::OccurrenceId,
 };
 
@@ -73,7 +74,7 @@ impl Report {
     #[track_caller]
     pub fn message(level: Level, text: impl Into<String>) -> Self {
         let mut text = text.into();
-        text.truncate(text.floor_char_boundary(LONGEST));
+        text.truncate(beginning(&text, LONGEST).len());
         text.shrink_to_fit();
         Self { place: Some(Location::caller().into()), ..Self::new(What::Message(text), level) }
     }
@@ -114,7 +115,7 @@ impl Report {
     /// An error that is sent in an exchange is the exchange's report: no other is sent should it fail. A message is not.
     pub fn send(self) -> OccurrenceId {
         let Some(case) = Case::current() else { return self.send_alone() };
-        let report = if matches!(self.what, What::Error(_)) { case.report() } else { None };
+        let report = if matches!(self.what, What::Message(_)) { None } else { case.report() };
         let uuid = report.unwrap_or_else(|| case.occurrence());
         self.send_in(&case, uuid)
     }
@@ -138,9 +139,9 @@ impl Report {
     }
 
     pub(super) fn of_handler_error(error: &HandlerError) -> Self {
-        let blamed = Blamed::Error { error: error.error(), type_name: Some(error.type_name()) };
-        let what = What::Error(causes::of(blamed));
-        Self { place: Some(error.place().into()), ..Self::new(what, Level::Error) }
+        let what = What::Left(error.clone());
+        let stack = error.shown_backtrace().map(Stack::shown);
+        Self { place: Some(error.place().into()), stack, ..Self::new(what, Level::Error) }
     }
 
     pub(super) fn of_status(status: StatusCode) -> Self {
