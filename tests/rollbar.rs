@@ -589,8 +589,66 @@ async fn in_any_order_with_other_layers_and_in_one_pass_it_is_one_item_with_the_
             assert_eq!(items[0]["custom"]["xray_trace_id"], segment.trace_id.amzn().to_string());
             assert_eq!(segment.entity.id.to_string(), span_id.to_string());
             assert!(segment.entity.status.fault, "{path} {order}");
+            let named = support::spans::attribute(&span, "rollbar.occurrence.uuid");
+            assert_eq!(named.as_deref(), items[0]["uuid"].as_str(), "{path} {order}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_span_that_did_not_fail_or_that_nobody_reports_names_no_item() {
+    let (watch, spans) = (Watch::open(), Spans::new());
+    serve(Stack::new(watch.layer.clone(), spans.layer()), "/missing").await;
+    assert_eq!(support::spans::attribute(&spans.only(), "rollbar.occurrence.uuid"), None);
+    let spans = Spans::new();
+    serve(spans.layer(), "/broken").await;
+    assert_eq!(support::spans::attribute(&spans.only(), "rollbar.occurrence.uuid"), None);
+}
+
+#[tokio::test]
+async fn a_handler_can_say_under_which_id_it_is_to_be_found() {
+    let watch = Watch::open();
+    let sorry = |annotations: Annotations| async move {
+        (StatusCode::BAD_GATEWAY, annotations.report_id().unwrap().to_string())
+    };
+    let service = Router::new().route("/", get(sorry)).layer(watch.layer.clone());
+    let answer = service.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
+    let said = answer.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(watch.close().await[0]["uuid"].as_str().unwrap().as_bytes(), said);
+    assert_eq!(Annotations::current().report_id(), None);
+}
+
+#[tokio::test]
+async fn an_error_that_a_handler_left_counts_before_the_body_that_breaks_after_it() {
+    for (status, expected) in [
+        (StatusCode::BAD_GATEWAY, "error: io::Error::Other \"no cart\""),
+        (StatusCode::OK, "error: Broken \"the disk is gone\""),
+    ] {
+        let watch = Watch::open();
+        let torn = move || async move {
+            let mut response = Response::new(Body::new(Script::new().data("x").fail("the disk is gone")));
+            *response.status_mut() = status;
+            response.extensions_mut().insert(HandlerError::new(io::Error::other("no cart")));
+            response
+        };
+        let server = Server::axum(Router::new().route("/", get(torn)).layer(watch.layer.clone())).await;
+        drop(raw1(server.address, "GET", "/").await);
+        assert_eq!(said(&watch.close().await), expected, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_that_a_handler_left_can_have_its_backtrace() {
+    let watch = Watch::open();
+    let left = || async {
+        let backtrace = std::backtrace::Backtrace::force_capture();
+        failed(HandlerError::new(io::Error::other("no cart")).backtrace(backtrace.to_string()))
+    };
+    let service = Router::new().route("/left", get(left)).layer(watch.layer.clone());
+    drop(service.oneshot(Request::get("/left").body(Body::empty()).unwrap()).await.unwrap());
+    let frames = frames(&watch.close().await.remove(0));
+    let own = frames.iter().filter(|frame| frame.contains("tests/rollbar.rs:")).count();
+    assert!(own > 1, "{frames:?}");
 }
 
 #[tokio::test]

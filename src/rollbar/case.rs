@@ -90,10 +90,15 @@ impl Case {
         &self.facts
     }
 
+    /// The id of the report, if there will be one.
+    pub(super) fn report_id(&self) -> OccurrenceId {
+        self.id(0)
+    }
+
     /// The id of the report, unless there is one already: the occurrence number 0, whatever was told before it, so that it
     /// is known to whoever knows the exchange.
     pub(super) fn report(&self) -> Option<OccurrenceId> {
-        self.locked(|state| !mem::replace(&mut state.is_reported, true)).then(|| self.id(0))
+        self.locked(|state| !mem::replace(&mut state.is_reported, true)).then(|| self.report_id())
     }
 
     /// The id of one more occurrence in it.

@@ -42,6 +42,7 @@ impl Observer for RollbarLayer {
             return None;
         }
         let case = case(options, request, scope);
+        scope.annotations().report_as(case.report_id());
         scope.insert(Watched(case.clone()));
         scope.activate(case.context(scope.context()));
         Some(WatchedExchange {
@@ -72,25 +73,28 @@ impl WatchedExchange {
         if let Some(panic) = self.case.end() {
             return Some(Report::of_panic(panic));
         }
-        match end {
-            End::Panicked { message } => return Some(Report::of_panic_message(message)),
-            End::Failed { error } => return Some(Report::of_failure(error)),
-            End::Complete { .. } | End::Canceled => {}
+        if let End::Panicked { message } = end {
+            return Some(Report::of_panic_message(message));
         }
+        let failed = self.failed_status(end);
+        match (&self.error, failed, end) {
+            (Some(error), Some(_), _) => Some(Report::of_handler_error(error)),
+            (_, _, End::Failed { error }) => Some(Report::of_failure(error)),
+            (None, Some((_, Some(code))), _) => Some(Report::of_code(code, self.said(end).as_deref())),
+            (None, Some((status, None)), _) => Some(Report::of_status(status)),
+            (_, None, _) => None,
+        }
+    }
+
+    /// The status that was answered, and the code of a call of gRPC, where they are a failure.
+    fn failed_status(&self, end: End<'_>) -> Option<(StatusCode, Option<Code>)> {
         let status = self.status?;
         let code = self.grpc_code(status, end);
         let fails = match code {
             Some(code) => (self.options.grpc_fails)(code),
             None => (self.options.fails)(status),
         };
-        if !fails {
-            return None;
-        }
-        Some(match (&self.error, code) {
-            (Some(error), _) => Report::of_handler_error(error),
-            (None, Some(code)) => Report::of_code(code, self.said(end).as_deref()),
-            (None, None) => Report::of_status(status),
-        })
+        fails.then_some((status, code))
     }
 
     /// The code of a call of gRPC that came to one.

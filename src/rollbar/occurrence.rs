@@ -1,13 +1,20 @@
-use std::time::SystemTime;
+use std::{borrow::Cow, time::SystemTime};
 
 use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::{
     Attribute, Body, Case, Data, Exception, Item, Level, Message, Notifier, Person, Place, Reporter, Stack,
-    Text, Trace, TraceChain, causes::Caused, draft::Draft, reporter::Settings,
+    Text, Trace, TraceChain,
+    causes::{self, Caused},
+    draft::Draft,
+    reporter::Settings,
 };
-use crate::{exchange, scrub::Scrubber, trace::OccurrenceId};
+use crate::{
+    exchange::{self, HandlerError},
+    scrub::Scrubber,
+    trace::OccurrenceId,
+};
 
 /// Something that happened, as it is noted where it happened: the rest is done on its way out.
 #[derive(Debug)]
@@ -30,6 +37,8 @@ pub(super) struct Occurrence {
 pub(super) enum What {
     /// Each error before the one that caused it. Never empty.
     Error(Vec<Caused>),
+    /// An error that can be asked later what it says.
+    Left(HandlerError),
     Message(String),
 }
 
@@ -53,7 +62,8 @@ impl Occurrence {
         let (scrubber, project) = (&settings.scrubber, settings.project());
         let chain = match &self.what {
             What::Message(text) => return Body::from(Message::new(scrubber.text(text))),
-            What::Error(chain) => chain,
+            What::Error(chain) => Cow::Borrowed(chain),
+            What::Left(error) => Cow::Owned(causes::of_handler_error(error)),
         };
         let route = self.exchange.as_ref().map(Exchange::route);
         let mut traces = chain.iter().map(|caused| trace(caused, scrubber));
@@ -89,6 +99,7 @@ impl Draft for Occurrence {
     fn size(&self) -> usize {
         let what = match &self.what {
             What::Error(chain) => chain.iter().map(|caused| caused.class.len() + caused.message.len()).sum(),
+            What::Left(_) => LEFT,
             What::Message(text) => text.len(),
         };
         let custom: usize = self.custom.iter().map(|(key, value)| key.len() + size(value)).sum();
@@ -121,20 +132,21 @@ impl Draft for Occurrence {
 
 impl What {
     /// One of few names.
-    pub(super) fn class(&self) -> &str {
+    pub(super) fn class(&self) -> Cow<'_, str> {
         match self {
-            Self::Error(chain) => chain.first().map_or("Error", |caused| &caused.class),
-            Self::Message(_) => "message",
+            Self::Error(chain) => chain.first().map_or("Error", |caused| &caused.class).into(),
+            Self::Left(error) => causes::class_of_handler_error(error).into(),
+            Self::Message(_) => "message".into(),
         }
     }
 
     /// What it is called where it is told that its kind was left out. Without secrets.
     pub(super) fn title(&self, scrubber: &Scrubber) -> Text<255> {
         let title = match self {
-            Self::Error(_) => self.class(),
-            Self::Message(text) => text,
+            Self::Error(_) | Self::Left(_) => self.class(),
+            Self::Message(text) => text.into(),
         };
-        scrubber.text(title).into_owned().into()
+        scrubber.text(&title).into_owned().into()
     }
 }
 
@@ -225,6 +237,9 @@ fn size(value: &Value) -> usize {
         _ => 8,
     }
 }
+
+/// About how many bytes the errors of a chain are that has not been asked yet.
+const LEFT: usize = 4096;
 
 /// What an occurrence takes besides its texts.
 const BESIDES: usize = 8 * 1024;
