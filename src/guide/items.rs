@@ -18,7 +18,7 @@
 //! | `exception_level_filters`, `ignored`, `checkIgnore` | `failures` and `grpc_failures` by status, `skip` by request; a handler that leaves no error and answers below 500 is ignored |
 //! | `exception_level_filters` to another level | a report by hand, `Report::error(&error).level(..)`, which is then the exchange's only one |
 //! | `root`, `serverRoot`, `project_gems` | `Project::new(root)`, `Project::package` |
-//! | `send_extra_frame_data` | with a `Project` the lines around a frame, where its file is there |
+//! | `send_extra_frame_data` | the lines around a frame, where its file is there; `Project::code` |
 //! | `locals`, `argspec` | Rust has none to send |
 //! | telemetry, breadcrumbs | `Breadcrumbs`, a layer of `tracing`: of the request itself, and of no other |
 //! | a log handler that makes items | none: what is logged is a breadcrumb |

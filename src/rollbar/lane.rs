@@ -93,6 +93,10 @@ impl ItemLane {
         Ok(lane)
     }
 
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.lanes, &other.lanes)
+    }
+
     /// Whether one more of a kind is to be sent now. If not, it is counted.
     pub(super) fn admits(&self, kind: u64, title: impl FnOnce() -> Text<255>) -> bool {
         self.limiter.admit(kind, title) == Admission::Admitted

@@ -64,8 +64,7 @@ impl Project {
         self
     }
 
-    /// Whether the lines around a frame are sent, where its file is there to be read. Default: they are, of code whose root is
-    /// known.
+    /// Whether the lines around a frame are sent, where its file is there to be read. Default: they are.
     #[must_use]
     pub fn code(mut self, sent: bool) -> Self {
         self.lines = sent.then(Lines::default);
