@@ -44,6 +44,21 @@ async fn annotate(request: Request<Body>) -> Result<Response<Body>, Infallible> 
     handle(request).await
 }
 
+/// A failed response, and nothing else.
+async fn refuse(request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    black_box(request);
+    let mut response = Response::new(Full::from("broken"));
+    *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+    Ok(response)
+}
+
+/// A panic that is caught.
+async fn burn(request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    let caught = std::panic::catch_unwind(|| panic!("the disk is on fire"));
+    black_box(caught).map_or_else(|_| (), |never: Infallible| match never {});
+    refuse(request).await
+}
+
 /// An error with a cause in a failed response.
 async fn fail(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     black_box(request);
@@ -218,6 +233,19 @@ impl Case {
             ),
             Self::new("items, none", traced, items(None).layer(bare)),
             Self::new("an item of a failure", traced, items(None).layer(service_fn(fail))),
+            Self::new(
+                "items, segments and spans in one, none",
+                sampled,
+                ObserveLayer::new((segments(), layer(), items(None))).layer(bare),
+            ),
+            Self::new(
+                "items, segments and spans in one, a failure",
+                sampled,
+                ObserveLayer::new((segments(), layer(), items(None))).layer(service_fn(fail)),
+            ),
+            Self::new("a panic, caught", traced, service_fn(burn)),
+            Self::new("an item of a panic, caught", traced, items(None).layer(service_fn(burn))),
+            Self::new("an item of a status", traced, items(None).layer(service_fn(refuse))),
             Self::new("an item by hand", traced, items(None).layer(service_fn(report))),
             Self::new("an item that is left out", traced, items(Some(1)).layer(service_fn(fail))),
         ]
@@ -239,6 +267,8 @@ impl Case {
 }
 
 fn stack(criterion: &mut Criterion) {
+    // What it writes would cost more than what is measured.
+    std::panic::set_hook(Box::new(|_| ()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut group = criterion.benchmark_group("stack");
     group.measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_millis(500));

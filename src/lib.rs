@@ -29,7 +29,7 @@
 //! | the variables, and one call for everything | `setup` |
 //! | spans and metrics: what is on them, how to change it | `otel` |
 //! | segments and subsegments, X-Ray's sampling rules, its daemon and its API | `xray`, [`guide::segments`] |
-//! | failures with their request, their user and their stack | `rollbar` |
+//! | failures with their request, their user and their stack | `rollbar`, [`guide::items`] |
 //! | what counts as a secret, and what becomes of it | `scrub` |
 //! | outgoing requests: hyper, tonic, reqwest | `otel::OtelClientLayer`, `xray::XRayClientLayer`, `adapter` |
 //! | what an exchange is and how it ends | [`observe`], [`exchange`] |

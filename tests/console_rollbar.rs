@@ -15,6 +15,8 @@ use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
 #[path = "support/console.rs"]
 mod page;
+#[path = "support/webdriver.rs"]
+mod webdriver;
 
 use page::{Answer, Events, get, send, start};
 
@@ -282,6 +284,33 @@ async fn a_trace_has_room_for_so_many_items() {
 }
 
 // ===== live, and from the crate itself =====
+
+#[tokio::test]
+async fn a_line_of_items_alone_says_the_gravest_level() {
+    let console = start();
+    for (level, timestamp) in [("warning", 1), ("critical", 2), ("info", 3)] {
+        let custom = json!({ "trace_id": ID });
+        post(&console, &data(json!({ "custom": custom, "level": level, "timestamp": timestamp }))).await;
+    }
+    let list = get(&console, "/").await.text();
+    let (_, line) = list.split_once(&format!("id=\"t-{ID}\"")).unwrap();
+    let (line, _) = line.split_once("</tr>").unwrap();
+    assert!(line.contains("critical") && !line.contains("warning"), "{line}");
+}
+
+#[tokio::test]
+async fn a_browser_gives_an_item_s_name_all_the_room_of_a_narrow_page() {
+    let Some(browser) = webdriver::Browser::start().await else { return };
+    let console = start();
+    let title = "a title of one line";
+    post(&console, &data(json!({ "custom": { "trace_id": ID }, "title": title }))).await;
+    browser.resize(480, 800).await;
+    browser.go(&format!("{}r/{ID}", console.url())).await;
+    let room = "const [when, line] = ['.when time', 'summary'].map((part) =>
+        document.querySelector(`#items ${part}`).getBoundingClientRect().right);
+        return line - when < 24;";
+    assert_eq!(browser.run(room).await, true, "the time is at the end of the line");
+}
 
 #[tokio::test]
 async fn a_list_that_listens_is_told_of_an_item() {

@@ -1,5 +1,5 @@
 //! What comes from outside, in any shape: the properties that `fuzz/` asks for with more patience.
-#![cfg(feature = "xray")]
+#![cfg(all(feature = "rollbar", feature = "xray"))]
 
 #[path = "support/inputs.rs"]
 mod inputs;
@@ -32,6 +32,16 @@ proptest! {
     #[test]
     fn a_document_is_read_written_and_split(bytes in changed("tests/golden/xray", DOCUMENT)) {
         inputs::document(&bytes);
+    }
+
+    #[test]
+    fn a_text_is_scrubbed_in_every_way(bytes in made_of(SCRUB, 24)) {
+        inputs::scrub(&bytes);
+    }
+
+    #[test]
+    fn an_item_is_read_and_written(bytes in changed("tests/golden/rollbar", ITEM)) {
+        inputs::item(&bytes);
     }
 }
 
@@ -186,6 +196,55 @@ const DOCUMENT: &[&str] = &[
     "\"annotations\":{",
     "\"metadata\":{",
     "\"type\":\"subsegment\",",
+    "\\u0000",
+    "\\ud800",
+    "ü",
+];
+
+const SCRUB: &[&str] = &[
+    "password",
+    "token=",
+    "Authorization: ",
+    "Bearer ",
+    "Basic ",
+    "https://me:x@h/",
+    "%3A%2F%2F",
+    "%2540",
+    "-----BEGIN PRIVATE KEY-----",
+    "{\"pass\\u0077ord\": ",
+    "Some(",
+    "\"",
+    "\\",
+    "=",
+    ":",
+    "&",
+    ";",
+    "\n",
+    "4111111111111111",
+];
+
+const ITEM: &[&str] = &[
+    "",
+    "{",
+    "}",
+    "[",
+    "]",
+    "\"",
+    ":",
+    ",",
+    "1",
+    "-1",
+    "1e308",
+    "null",
+    "true",
+    "{}",
+    "[]",
+    "\"body\":{",
+    "\"trace_chain\":[",
+    "\"frames\":",
+    "\"level\":",
+    "\"access_token\":",
+    "\"custom\":{",
     "\\u0000",
     "\\ud800",
     "ü",

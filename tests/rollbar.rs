@@ -13,12 +13,17 @@ mod support;
 use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
 
 use axum::{
-    Router, body::Body, extract::Request, http::StatusCode, response::IntoResponse as _, routing::get,
+    Router,
+    body::Body,
+    extract::{Path, Request},
+    http::StatusCode,
+    response::IntoResponse as _,
+    routing::get,
 };
 use belvedere::{
     exchange::{Annotations, HandlerError, Peer},
     observe::ObserveLayer,
-    outbox::{Outbox, Report},
+    outbox::{Limits, Outbox, Report},
     rollbar::{Api, Breadcrumbs, ItemLane, Level, Project, RollbarLayer, report_error, report_message},
     trace::{InScope as _, OccurrenceId, SpanId, TraceId},
 };
@@ -84,11 +89,36 @@ fn router() -> Router {
         .route("/reported", get(reported))
         .route("/mended", get(mended))
         .route("/told", get(told))
+        .route("/searched/{text}", get(searched))
+        .route("/broken/a", get(broken))
+        .route("/broken/b", get(broken))
+        .route("/long", get(long))
+        .route("/logged", get(logged))
         .route("/spawned", get(spawned))
         .route("/loose", get(loose))
         .route("/blocking", get(blocking))
+        .route("/unwrapped", get(unwrapped))
         .merge(caught)
         .merge(shop::router())
+}
+
+async fn searched(Path(text): Path<String>) -> StatusCode {
+    report_message(Level::Warning, format!("nothing found for {text}"));
+    StatusCode::NOT_FOUND
+}
+
+async fn broken() -> StatusCode {
+    StatusCode::INTERNAL_SERVER_ERROR
+}
+
+async fn long() -> Response<Body> {
+    report_message(Level::Warning, "\u{e9}\u{0}\u{1b}[31m".repeat(5 << 20));
+    failed(HandlerError::new(io::Error::other("\u{e9}\u{0}\u{1b}[31m".repeat(5 << 20))))
+}
+
+async fn logged() -> StatusCode {
+    tracing::error!("the till is empty");
+    StatusCode::INTERNAL_SERVER_ERROR
 }
 
 async fn burn() -> StatusCode {
@@ -132,6 +162,15 @@ async fn spawned() -> StatusCode {
 async fn loose() -> StatusCode {
     tokio::spawn(async { panic!("the mail is on fire") }.in_scope()).await.unwrap_err();
     StatusCode::OK
+}
+
+/// Panics because a task of the exchange did.
+async fn unwrapped() -> StatusCode {
+    tokio::spawn(async { mail() }.in_scope()).await.unwrap()
+}
+
+fn mail() -> StatusCode {
+    panic!("the mail is on fire")
 }
 
 async fn blocking() -> StatusCode {
@@ -206,6 +245,7 @@ async fn on_axum_each_failing_exchange_is_one_item_that_says_why() {
         ("/spawned", "error: Wrapped \"no cart\" < io::Error::Other \"the disk is gone\""),
         ("/blocking", "error: Wrapped \"no cart\" < io::Error::Other \"the disk is gone\""),
         ("/loose", "critical: panic \"the mail is on fire\""),
+        ("/unwrapped", "critical: panic \"the mail is on fire\""),
     ] {
         let items = Watch::open().at(path).await;
         assert_eq!(said(&items), expected, "{path}");
@@ -324,6 +364,18 @@ async fn call(layer: &RollbarLayer, name: &str, is_stream: bool) {
     } else {
         drop(client.hello(name).await);
     }
+}
+
+#[tokio::test]
+async fn a_call_of_a_method_that_nobody_serves_does_not_name_it() {
+    let watch = Watch::open();
+    let server = Server::tonic(watch.layer.clone()).await;
+    let channel =
+        Channel::from_shared(format!("http://{}", server.address)).unwrap().connect().await.unwrap();
+    GreeterClient::new(channel, server.address).unheard_of().await.unwrap_err();
+    let items = watch.close().await;
+    assert_eq!(said(&items), "error: gRPC UNIMPLEMENTED \"the call failed\"");
+    assert_eq!(items[0]["context"], "POST");
 }
 
 // ===== which ones =====
@@ -537,8 +589,66 @@ async fn in_any_order_with_other_layers_and_in_one_pass_it_is_one_item_with_the_
             assert_eq!(items[0]["custom"]["xray_trace_id"], segment.trace_id.amzn().to_string());
             assert_eq!(segment.entity.id.to_string(), span_id.to_string());
             assert!(segment.entity.status.fault, "{path} {order}");
+            let named = support::spans::attribute(&span, "rollbar.occurrence.uuid");
+            assert_eq!(named.as_deref(), items[0]["uuid"].as_str(), "{path} {order}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_span_that_did_not_fail_or_that_nobody_reports_names_no_item() {
+    let (watch, spans) = (Watch::open(), Spans::new());
+    serve(Stack::new(watch.layer.clone(), spans.layer()), "/missing").await;
+    assert_eq!(support::spans::attribute(&spans.only(), "rollbar.occurrence.uuid"), None);
+    let spans = Spans::new();
+    serve(spans.layer(), "/broken").await;
+    assert_eq!(support::spans::attribute(&spans.only(), "rollbar.occurrence.uuid"), None);
+}
+
+#[tokio::test]
+async fn a_handler_can_say_under_which_id_it_is_to_be_found() {
+    let watch = Watch::open();
+    let sorry = |annotations: Annotations| async move {
+        (StatusCode::BAD_GATEWAY, annotations.report_id().unwrap().to_string())
+    };
+    let service = Router::new().route("/", get(sorry)).layer(watch.layer.clone());
+    let answer = service.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
+    let said = answer.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(watch.close().await[0]["uuid"].as_str().unwrap().as_bytes(), said);
+    assert_eq!(Annotations::current().report_id(), None);
+}
+
+#[tokio::test]
+async fn an_error_that_a_handler_left_counts_before_the_body_that_breaks_after_it() {
+    for (status, expected) in [
+        (StatusCode::BAD_GATEWAY, "error: io::Error::Other \"no cart\""),
+        (StatusCode::OK, "error: Broken \"the disk is gone\""),
+    ] {
+        let watch = Watch::open();
+        let torn = move || async move {
+            let mut response = Response::new(Body::new(Script::new().data("x").fail("the disk is gone")));
+            *response.status_mut() = status;
+            response.extensions_mut().insert(HandlerError::new(io::Error::other("no cart")));
+            response
+        };
+        let server = Server::axum(Router::new().route("/", get(torn)).layer(watch.layer.clone())).await;
+        drop(raw1(server.address, "GET", "/").await);
+        assert_eq!(said(&watch.close().await), expected, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_that_a_handler_left_can_have_its_backtrace() {
+    let watch = Watch::open();
+    let left = || async {
+        let backtrace = std::backtrace::Backtrace::force_capture();
+        failed(HandlerError::new(io::Error::other("no cart")).backtrace(backtrace.to_string()))
+    };
+    let service = Router::new().route("/left", get(left)).layer(watch.layer.clone());
+    drop(service.oneshot(Request::get("/left").body(Body::empty()).unwrap()).await.unwrap());
+    let frames = frames(&watch.close().await.remove(0));
+    let own = frames.iter().filter(|frame| frame.contains("tests/rollbar.rs:")).count();
+    assert!(own > 1, "{frames:?}");
 }
 
 #[tokio::test]
@@ -573,6 +683,84 @@ async fn of_a_storm_ten_are_sent_and_one_item_tells_of_the_others() {
     assert_eq!(said.len(), 11, "{said:#?}");
     assert_eq!(said[10], "warning: 990 occurrences of Wrapped were left out");
     assert_eq!(items[10]["environment"], "test");
+}
+
+#[tokio::test]
+async fn what_a_client_writes_into_messages_does_not_drown_what_fails() {
+    let watch = Watch::limited(Some(60), Some(10));
+    let service = router().layer(watch.layer.clone());
+    for number in 0..200 {
+        ask(&service, &format!("/searched/{number}")).await;
+    }
+    ask(&service, "/carts/17").await;
+    let said: Vec<_> = watch.close().await.iter().map(says).collect();
+    assert!(said.iter().any(|said| said.contains("Wrapped") && !said.contains("left out")), "{said:#?}");
+    assert!(said.len() <= 60, "{}", said.len());
+}
+
+#[tokio::test]
+async fn a_route_that_always_fails_does_not_drown_another() {
+    let watch = Watch::limited(Some(60), Some(10));
+    let service = router().layer(watch.layer.clone());
+    for _ in 0..100 {
+        ask(&service, "/broken/a").await;
+    }
+    ask(&service, "/broken/b").await;
+    let items = watch.close().await;
+    let contexts: Vec<_> = items.iter().map(|item| &item["context"]).collect();
+    assert!(contexts.contains(&&json!("GET /broken/b")), "{contexts:#?}");
+    assert_eq!(items.iter().filter(|item| says(item).contains("left out")).count(), 1);
+}
+
+#[tokio::test]
+async fn a_message_of_any_length_arrives_as_its_beginning() {
+    let watch = Watch::open();
+    let service = router().layer(watch.layer.clone());
+    ask(&service, "/long").await;
+    let items = watch.close().await;
+    assert_eq!(items.len(), 2, "{items:#?}");
+    assert!(items.iter().all(|item| item.to_string().len() < 64 << 10));
+}
+
+#[tokio::test]
+async fn what_waits_is_measured_with_all_that_is_known_of_its_request() {
+    let (rollbar, outbox) = (Rollbar::start(|_| None), Outbox::builder().start().unwrap());
+    let api = Api::new("a-token".parse().unwrap()).endpoint(rollbar.url().parse().unwrap());
+    let api = api.limits(Limits::default().queue_bytes(1 << 20));
+    let layer = RollbarLayer::on(ItemLane::limited(&outbox, api, None, None).unwrap());
+    let service = router().layer(layer);
+    for _ in 0..100 {
+        ask(&service, &format!("/broken/a?q={}", "x".repeat(30_000))).await;
+    }
+    let lane = &outbox.report().lanes[0];
+    assert!(lane.waiting > 0 && lane.waiting * 30_000 < 1 << 20, "{lane}");
+    outbox.shutdown(Duration::ZERO).await;
+}
+
+/// A subscriber that reports what others log as errors.
+struct Reports;
+
+impl<S: tracing::Subscriber> tracing_subscriber::layer::Layer<S> for Reports {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        if *event.metadata().level() <= tracing::Level::WARN {
+            report_message(Level::Warning, format!("{event:?}"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_reports_does_not_feed_itself() {
+    let watch = Watch::limited(None, None);
+    let log = tracing_subscriber::registry().with(Reports);
+    let _log = tracing::subscriber::set_default(log);
+    let service = router().layer(watch.layer.clone());
+    ask(&service, "/logged").await;
+    assert_eq!(watch.close().await.len(), 2);
+}
+
+async fn ask(service: &Router, path: &str) -> StatusCode {
+    let request = http::Request::get(path).body(Body::empty()).unwrap();
+    service.clone().oneshot(request).await.unwrap().status()
 }
 
 #[tokio::test]

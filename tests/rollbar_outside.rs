@@ -105,3 +105,48 @@ async fn dies_while_it_unwinds() {
     let _burns = Burns;
     panic!("the till is on fire")
 }
+
+#[test]
+fn a_panic_that_is_caught_while_a_thread_ends_ends_nothing_else() {
+    let rollbar = Rollbar::content();
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "panics_while_a_thread_ends", "--nocapture"])
+        .env("ITEMS_GO_TO", rollbar.url())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let messages: Vec<_> =
+        rollbar.items().iter().map(|item| item["body"]["trace"]["exception"]["message"].clone()).collect();
+    assert_eq!(messages, ["the lights are out"]);
+}
+
+/// Does nothing unless another test runs it, in a process of its own.
+#[tokio::test]
+async fn panics_while_a_thread_ends() {
+    struct Last;
+    impl Drop for Last {
+        fn drop(&mut self) {
+            panic::catch_unwind(|| panic!("the lights are out")).unwrap_err();
+        }
+    }
+    thread_local! {
+        static LAST: Last = const { Last };
+    }
+    let Ok(endpoint) = std::env::var("ITEMS_GO_TO") else { return };
+    let outbox = Outbox::builder().start().unwrap();
+    let layer = layer(&outbox, &endpoint);
+    layer.reporter().install();
+    let exchange = async move {
+        let service = tower::service_fn(|_: http::Request<()>| async {
+            Ok::<_, std::convert::Infallible>(http::Response::new(String::new()))
+        });
+        tower::ServiceExt::oneshot(tower::Layer::layer(&layer, service), http::Request::new(())).await
+    };
+    let thread = std::thread::spawn(|| {
+        LAST.with(|_| ());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(exchange).unwrap();
+    });
+    thread.join().unwrap();
+    assert_eq!(outbox.shutdown(Duration::from_secs(60)).await.lost(), 0);
+}

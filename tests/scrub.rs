@@ -205,6 +205,31 @@ fn a_long_text_of_anything_is_read_in_time() {
 }
 
 #[test]
+fn a_url_in_a_url_in_a_url_is_read_in_time() {
+    let scrubber = Scrubber::default();
+    let began = Instant::now();
+    for joint in ["x://h/?a=", "x://h/?a=1&b=", "x://h/#a=", "x://h/?x%3A%2F%2Fh%3F="] {
+        let mut url = String::from("x://h/");
+        while url.len() < 16 << 10 {
+            url = format!("{joint}{}", encoded(&url));
+        }
+        assert!(scrubber.text(&url).len() <= 4 * url.len() + 16);
+        scrubber.query(&format!("a={url}"));
+    }
+    // What doubles with each URL would take years.
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+}
+
+/// As it stands in the query of another.
+fn encoded(url: &str) -> String {
+    let encoded = |byte: u8| match char::from(byte) {
+        char if char.is_ascii_alphanumeric() => char.to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    url.bytes().map(encoded).collect()
+}
+
+#[test]
 fn json_as_deep_as_it_is_read_is_scrubbed() {
     let mut deep = json!({"token": "c4n4ry"});
     for _ in 0..120 {

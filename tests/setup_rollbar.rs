@@ -175,15 +175,21 @@ async fn more_is_set_on_the_layer_in_it() {
 /// The one for what happens outside of requests belongs to the whole process: no other test here may set it.
 #[tokio::test]
 async fn what_happens_outside_of_requests_is_reported_unless_the_setup_leaves_the_process_alone() {
-    for (global, expected) in [(false, 0), (true, 1)] {
+    for (global, expected) in [(false, 0), (true, 2)] {
         let rollbar = Rollbar::content();
         let url = rollbar.url();
         let setup = setup(&[("ROLLBAR_ACCESS_TOKEN", TOKEN), ("ROLLBAR_ENDPOINT", &*url)]);
         let belvedere = setup.global(global).start().unwrap();
         report_message(Level::Warning, "Hello World!");
+        drop(belvedere.layer().rollbar(|layer| layer.framework("hyper")));
+        report_message(Level::Warning, "Hello framework!");
         close(belvedere).await;
         let items = rollbar.items();
-        assert_eq!(items.iter().map(message).collect::<Vec<_>>(), ["Hello World!"; 1][..expected]);
+        let said: Vec<_> = items
+            .iter()
+            .map(|item| (message(item), item["framework"].as_str().unwrap_or_default()))
+            .collect();
+        assert_eq!(said, [("Hello World!", ""), ("Hello framework!", "hyper")][..expected]);
     }
     // Nobody is left to take it, and nobody minds.
     report_message(Level::Warning, "too late");

@@ -2144,6 +2144,14 @@ mod rollbar_access_token {
         assert!(message.starts_with(r#"ROLLBAR_ACCESS_TOKEN is "...""#), "{message}");
         assert!(!message.contains("can ary"), "{message}");
     }
+
+    #[test]
+    fn a_url_is_none_and_the_token_that_stands_in_its_place_is_not_shown() {
+        let message =
+            refusal(&[(NAME, "https://api.rollbar.com/api/1/item/"), ("ROLLBAR_ENDPOINT", "canary")]);
+        assert!(message.starts_with(r#"ROLLBAR_ACCESS_TOKEN is "...""#), "{message}");
+        assert!(!message.contains("canary"), "{message}");
+    }
 }
 
 mod rollbar_environment {

@@ -12,7 +12,7 @@ use tracing::Level;
 use super::{Outcome, date::Date};
 use crate::{
     exchange::{Code, Value},
-    trace::{Amzn, SpanId, TraceId},
+    trace::{Amzn, OccurrenceId, SpanId, TraceId},
 };
 
 /// What the log says of an exchange, without secrets.
@@ -76,6 +76,9 @@ pub struct AccessRecord<'a> {
     /// What went wrong: what the service's error, the handler's, the body's or the panic says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Cow<'a, str>>,
+    /// Under which id Rollbar has the failure, where its layer watches, too.
+    #[serde(serialize_with = "occurrence", skip_serializing_if = "Option::is_none")]
+    pub rollbar_uuid: Option<OccurrenceId>,
     /// How many exchanges it stands for, where [not all](super::CloudWatchLayer::sample) are logged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample_rate: Option<f64>,
@@ -133,6 +136,10 @@ fn code<S: Serializer>(code: &Option<Code>, serializer: S) -> Result<S::Ok, S::E
 fn duration<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     let microseconds = u32::try_from(duration.as_micros()).map_or(duration.as_secs_f64() * 1e6, f64::from);
     serializer.serialize_f64(microseconds / 1e3)
+}
+
+fn occurrence<S: Serializer>(id: &Option<OccurrenceId>, serializer: S) -> Result<S::Ok, S::Error> {
+    id.map(|id| id.to_string()).serialize(serializer)
 }
 
 fn text<S: Serializer>(text: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {

@@ -12,8 +12,8 @@ use tracing::Level;
 use super::{AccessRecord, Outcome, draft::Draft, options::Options};
 use crate::{
     exchange::{self, Code, HandlerError, Host, Route, Value},
-    scrub::Scrubber,
-    trace::{SpanId, TraceId},
+    scrub::{Scrubber, beginning},
+    trace::{OccurrenceId, SpanId, TraceId},
 };
 
 /// What is noted of an exchange on its own thread: clones that cost little. What it takes to show it is done on the
@@ -31,6 +31,7 @@ pub(super) struct Noted {
     pub(super) status: Option<StatusCode>,
     pub(super) code: Option<Code>,
     pub(super) error: Option<Said>,
+    pub(super) report: Option<OccurrenceId>,
     pub(super) sample_rate: Option<f64>,
     pub(super) annotations: Vec<(Cow<'static, str>, Value)>,
 }
@@ -120,7 +121,7 @@ impl Asked {
 impl Said {
     /// A text that somebody else has made.
     pub(super) fn text(text: &str) -> Option<Self> {
-        (!text.is_empty()).then(|| Self::Text(cut(text, LONGEST).into()))
+        (!text.is_empty()).then(|| Self::Text(beginning(text, LONGEST).into()))
     }
 
     fn show(&self, scrubber: &Scrubber) -> String {
@@ -128,7 +129,7 @@ impl Said {
             Self::Text(text) => scrubber.text(text).into_owned(),
             Self::Error(error) => {
                 let text = exchange::messages(error.error());
-                scrubber.text(cut(&text, LONGEST)).into_owned()
+                scrubber.text(beginning(&text, LONGEST)).into_owned()
             }
         }
     }
@@ -164,6 +165,7 @@ impl Noted {
             bytes: self.bytes,
             user_agent: asked.user_agent(),
             error: self.error.as_ref().map(|error| Cow::Owned(error.show(scrubber))),
+            rollbar_uuid: self.report,
             sample_rate: self.sample_rate,
             annotations: annotations.iter().map(shown).collect(),
             trace_id: self.trace_id,

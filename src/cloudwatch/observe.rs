@@ -158,6 +158,7 @@ impl Observation for LoggedExchange {
             status: self.status,
             code,
             error,
+            report: self.annotations.report_id().filter(|_| level == Level::ERROR),
             sample_rate: self.options.share.rate().filter(|_| is_good),
             annotations: self.annotations.pairs(),
             options: self.options,

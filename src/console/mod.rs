@@ -1,4 +1,5 @@
-//! The local console: a page on your own machine that shows the traces that are sent to it, as spans and as segments.
+//! The local console: a page on your own machine that shows the traces that are sent to it, as spans, as segments, and as
+//! Rollbar's items.
 //!
 //! It is for development. It keeps what it got in memory, within a bound, and forgets it when it stops.
 //!
@@ -9,7 +10,8 @@
 //! let console = Console::builder().start()?;
 //! println!("{}", console.url());
 //! // point an exporter at `console.otlp_endpoint()`, or set OTEL_EXPORTER_OTLP_ENDPOINT to it;
-//! // segments go to `console.xray_daemon()`, or to what AWS_XRAY_DAEMON_ADDRESS says
+//! // segments go to `console.xray_daemon()`, or to what AWS_XRAY_DAEMON_ADDRESS says;
+//! // items go to `console.rollbar_endpoint()`, or to what ROLLBAR_ENDPOINT says
 //! # Ok(())
 //! # }
 //! ```
@@ -45,8 +47,8 @@
 //!
 //! [`Console::url`] is the list of requests, newest on top. `r/` and a trace id after it is the page of one request; the
 //! id may be spelled as 32 hex digits, as X-Ray's `1-8-24`, or as a `traceparent`. Such a link may be given out before
-//! the spans have left: the page waits for them. With `.json` at the end it is the trace as OTLP, to be posted again; with `.xray.json` it is
-//! the list of X-Ray's documents.
+//! the spans have left: the page waits for them. With `.json` at the end it is the trace as OTLP, to be posted again; with
+//! `.xray.json` it is the list of X-Ray's documents.
 //!
 //! Segments stand below the spans of the same trace, on the same axis of time. Subsegments that came by themselves are where
 //! they belong, and a document that came while it was in progress is replaced by the complete one. A request of which
@@ -61,13 +63,12 @@
 //!
 //! # What is kept, and for how long
 //!
-//! Spans, segments and items, by trace, until the bound of [`Builder::memory`] or 100,000 spans is reached; then the oldest trace
-//! goes. A trace has room for a mebibyte of X-Ray's documents, which is twice what X-Ray keeps, and for 100 items of
-//! Rollbar, of four mebibytes together. All of them may arrive in
-//! any order and late; one whose parent never comes is shown all the same. Texts longer than 8 KiB are cut, and the
-//! values of headers that carry credentials (`authorization`, `cookie`, `x-honeycomb-team` and their like) are replaced
-//! before they are kept; in a segment, that is whatever is called so, and in an item. The headers of the exporter's own request are not
-//! kept at all.
+//! Spans, segments and items, by trace, until the bound of [`Builder::memory`] or 100,000 spans is reached; then the oldest
+//! trace goes. A trace has room for a mebibyte of X-Ray's documents, which is twice what X-Ray keeps, and for 100 items of
+//! Rollbar, of four mebibytes together. All of them may arrive in any order and late; one whose parent never comes is shown
+//! all the same. Texts longer than 8 KiB are cut, and the values of headers that carry credentials (`authorization`,
+//! `cookie`, `x-honeycomb-team` and their like) are replaced before they are kept; in a segment and in an item, that is
+//! whatever is called so. The headers of the exporter's own request are not kept at all.
 //!
 //! # Who may reach it
 //!

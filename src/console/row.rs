@@ -106,15 +106,13 @@ impl Row {
     fn of_items(trace: &Trace) -> Self {
         let Some(item) = trace.items().iter().min_by_key(|item| item.head.at) else { return Self::default() };
         let head = &item.head;
-        let is_failed = trace.items().worst() >= Some(Level::Error);
+        let worst = trace.items().worst().unwrap_or(head.level);
         Self {
             start: head.at,
             method: head.method.clone(),
             title: head.path.clone().unwrap_or_else(|| head.title()),
-            status: Some(
-                head.status.map_or_else(|| head.level.word().to_owned(), |status| status.to_string()),
-            ),
-            health: if is_failed { Health::Failed } else { Health::Fine },
+            status: Some(head.status.map_or_else(|| worst.word().to_owned(), |status| status.to_string())),
+            health: if worst >= Level::Error { Health::Failed } else { Health::Fine },
             services: vec![head.sender.clone()],
             ..Self::default()
         }

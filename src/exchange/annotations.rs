@@ -4,7 +4,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::trace::Scope;
+use crate::trace::{OccurrenceId, Scope};
 
 /// Facts that a handler adds to its exchange: added once, seen by every backend in its own form.
 ///
@@ -31,6 +31,7 @@ pub struct Annotations {
 struct List {
     pairs: Vec<(Cow<'static, str>, Value)>,
     dropped: u64,
+    report: Option<OccurrenceId>,
 }
 
 /// What an annotation can say.
@@ -86,9 +87,28 @@ impl Annotations {
         self.lock().pairs.clone()
     }
 
+    /// How many bytes their texts have.
+    #[cfg(feature = "rollbar")]
+    pub(crate) fn size(&self) -> usize {
+        let size = |value: &Value| if let Value::Text(text) = value { text.len() } else { 0 };
+        self.lock().pairs.iter().map(|(key, value)| key.len() + size(value)).sum()
+    }
+
     /// How many there was no room for.
     pub fn dropped(&self) -> u64 {
         self.lock().dropped
+    }
+
+    /// The id under which Rollbar has the exchange's failure, should it fail, where a Rollbar layer watches it: for a page
+    /// that says sorry, or a header. No item has it if there was none to be sent, as when too many fail at once.
+    pub fn report_id(&self) -> Option<OccurrenceId> {
+        self.lock().report
+    }
+
+    /// Says that a failure will be reported, and under which id.
+    #[cfg(feature = "rollbar")]
+    pub(crate) fn report_as(&self, id: OccurrenceId) {
+        self.lock().report = Some(id);
     }
 
     fn lock(&self) -> MutexGuard<'_, List> {

@@ -2,6 +2,7 @@
 
 pub mod backend;
 pub mod browser;
+pub mod items;
 pub mod order;
 pub mod privacy;
 pub mod sampling;

@@ -33,7 +33,7 @@
 //! | who asked | if an annotation `user_id` says it | |
 //! | what the request has logged | no | `Breadcrumbs` |
 //! | the body | no | `RequestBodyLayer`: JSON and forms, without secrets |
-//! | the source lines around a frame | where the files are there | `Project::code` |
+//! | the source lines around a frame | where its files are there | `Project::code` |
 //! | values of variables, the environment, the arguments of the program | no, never | |
 //!
 //! A header value that is [sensitive](http::HeaderValue::is_sensitive) reads `REDACTED` even if its name is listed.

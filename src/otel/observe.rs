@@ -263,8 +263,12 @@ impl Observation for ServerSpan {
         let ended = Ended { end, tally, error: measure.as_ref().and_then(|_| outcome.error_type()) };
         // Before the annotations, since the SDK keeps a limited number of attributes.
         let kind = Kind { side: Side::Server, grpc: self.grpc.is_some() };
+        let report = self.annotations.report_id().filter(|_| outcome.error_type().is_some());
         outcome.record(&span, tally.ended(), &self.options.exceptions, kind);
         self.annotations.visit(|key, value| span.set_attribute(KeyValue::new(key.clone(), told(value))));
+        if let Some(id) = report {
+            span.set_attribute(KeyValue::new(OCCURRENCE, id.to_string()));
+        }
         if let dropped @ 1.. = self.annotations.dropped() {
             span.set_attribute(KeyValue::new(DROPPED, i64::try_from(dropped).unwrap_or(i64::MAX)));
         }
@@ -379,6 +383,9 @@ const SLACK: Duration = Duration::from_millis(10);
 
 /// What a span of gRPC has in common with one of HTTP.
 const SHARED: [&str; 2] = ["server.", "network.peer."];
+
+/// Where Rollbar has the failure: <https://rollbar.com/occurrence/uuid/?uuid=..>. Rollbar's own libraries call it so.
+const OCCURRENCE: &str = "rollbar.occurrence.uuid";
 
 /// How many annotations of the exchange there was no room for.
 const DROPPED: &str = "belvedere.dropped_annotations_count";

@@ -25,7 +25,7 @@ pub(super) enum Media {
 }
 
 /// How much of a body was read.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Read {
     bytes: Vec<u8>,
     is_over: bool,
@@ -56,9 +56,15 @@ impl KeptBody {
         self.lock().is_over = true;
     }
 
+    /// How many bytes are kept.
+    pub(super) fn size(&self) -> usize {
+        self.lock().bytes.len()
+    }
+
     /// Writes it into a request, without secrets; or why that cannot be.
     pub(super) fn put(&self, request: &mut Request, scrubber: &Scrubber) {
-        let read = self.lock();
+        // A copy, so that nobody who reads on waits for the scrubber.
+        let read = self.lock().clone();
         if read.bytes.is_empty() && !read.is_cut {
             return;
         }
@@ -83,10 +89,7 @@ impl KeptBody {
 
 impl fmt::Debug for KeptBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeptBody")
-            .field("media", &self.media)
-            .field("bytes", &self.lock().bytes.len())
-            .finish()
+        f.debug_struct("KeptBody").field("media", &self.media).field("bytes", &self.size()).finish()
     }
 }
 

@@ -5,7 +5,6 @@ use std::{
     time::SystemTime,
 };
 
-use opentelemetry::Context;
 use serde_json::Value;
 use tracing::{
     Event, Level, Metadata, Subscriber,
@@ -14,7 +13,7 @@ use tracing::{
 use tracing_subscriber::layer;
 
 use super::{Case, Telemetry};
-use crate::scrub::Scrubber;
+use crate::scrub::{Scrubber, beginning};
 
 /// A layer for `tracing` that shows, with each failure, what the same request had logged before.
 ///
@@ -49,6 +48,7 @@ struct Crumbs {
 }
 
 /// One event.
+#[derive(Clone)]
 struct Crumb {
     at: SystemTime,
     level: Level,
@@ -57,7 +57,7 @@ struct Crumb {
 }
 
 /// What an event says.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Said {
     message: String,
     fields: Vec<(&'static str, String)>,
@@ -67,6 +67,7 @@ struct Said {
 }
 
 /// How many bytes there still are for an event.
+#[derive(Clone)]
 struct Room(usize);
 
 /// A text that ends where its room does.
@@ -108,8 +109,7 @@ impl<S: Subscriber> layer::Layer<S> for Breadcrumbs {
         if !self.keeps(event.metadata()) {
             return;
         }
-        let case = Context::map_current(|context| context.get::<Case>().cloned());
-        if let Some(case) = case {
+        if let Some(case) = Case::current() {
             case.facts().trail.add(event);
         }
     }
@@ -140,9 +140,15 @@ impl Trail {
 
     /// What had been logged until then, as it is in an item: without secrets, the oldest first.
     pub(super) fn telemetry(&self, until: SystemTime, scrubber: &Scrubber) -> Vec<Telemetry> {
-        let crumbs = self.lock();
-        let earlier = crumbs.latest.iter().filter(|crumb| crumb.at <= until);
+        // A copy, so that nobody who logs on waits for the scrubber.
+        let latest = self.lock().latest.clone();
+        let earlier = latest.iter().filter(|crumb| crumb.at <= until);
         earlier.map(|crumb| crumb.telemetry(scrubber)).collect()
+    }
+
+    /// About how many bytes it takes. Rather too large.
+    pub(super) fn size(&self) -> usize {
+        self.lock().latest.len() * LONGEST
     }
 
     /// How many events there was no room for.
@@ -206,9 +212,9 @@ impl Said {
 
     fn write(&mut self, value: fmt::Arguments<'_>) -> String {
         let mut bounded = Bounded { text: String::new(), room: &mut self.room };
-        // It fails where there is no more room, which is no reason not to keep the beginning.
-        _ = bounded.write_fmt(value);
-        bounded.text
+        let is_all = bounded.write_fmt(value).is_ok();
+        let text = bounded.text;
+        if is_all { text } else { beginning(&format!("{text} "), text.len()).to_owned() }
     }
 }
 

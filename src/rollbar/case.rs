@@ -1,7 +1,8 @@
 use std::{
     fmt, mem,
     panic::catch_unwind,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
+    thread,
 };
 
 use http::StatusCode;
@@ -10,7 +11,7 @@ use opentelemetry::Context;
 use super::{Panic, Reporter, breadcrumbs::Trail, occurrence::Exchange, snapshot::Snapshot};
 use crate::{
     exchange::Annotations,
-    trace::{Identity, OccurrenceId},
+    trace::{Identity, OccurrenceId, is_ending},
 };
 
 /// An exchange, as far as it may have to be reported. Clones are the same one.
@@ -27,6 +28,7 @@ pub(super) struct Facts {
     pub(super) annotations: Annotations,
     pub(super) trail: Trail,
     state: Mutex<State>,
+    outcome: Mutex<Outcome>,
 }
 
 #[derive(Default)]
@@ -35,9 +37,16 @@ struct State {
     occurrences: u32,
     /// Whether there is the report: of an error by hand, or of the failure.
     is_reported: bool,
+    status: Option<StatusCode>,
+    /// Whether the answer says that what was called is no method of gRPC here.
+    is_no_call: bool,
+}
+
+/// What a panic looks at, under a lock of its own: it must not wait for what is told meanwhile, and must not get lost.
+#[derive(Default)]
+struct Outcome {
     has_ended: bool,
     panic: Option<Panic>,
-    status: Option<StatusCode>,
 }
 
 // ===== impl Case =====
@@ -49,12 +58,15 @@ impl Case {
         snapshot: Snapshot,
         annotations: Annotations,
     ) -> Self {
-        let (trail, state) = (Trail::default(), Mutex::default());
-        Self { facts: Arc::new(Facts { reporter, identity, snapshot, annotations, trail, state }) }
+        let (trail, state, outcome) = (Trail::default(), Mutex::default(), Mutex::default());
+        Self { facts: Arc::new(Facts { reporter, identity, snapshot, annotations, trail, state, outcome }) }
     }
 
     /// The case of the exchange that this code runs in.
     pub(super) fn current() -> Option<Self> {
+        if is_ending() {
+            return None;
+        }
         Context::map_current(|context| context.get::<Self>().cloned())
     }
 
@@ -65,7 +77,8 @@ impl Case {
 
     /// The exchange, as it is now.
     pub(super) fn exchange(&self) -> Exchange {
-        Exchange { case: self.clone(), status: self.status() }
+        let (status, is_no_call) = self.locked(|state| (state.status, state.is_no_call));
+        Exchange { case: self.clone(), status, is_no_call }
     }
 
     /// The same context with this case in it.
@@ -77,10 +90,15 @@ impl Case {
         &self.facts
     }
 
+    /// The id of the report, if there will be one.
+    pub(super) fn report_id(&self) -> OccurrenceId {
+        self.id(0)
+    }
+
     /// The id of the report, unless there is one already: the occurrence number 0, whatever was told before it, so that it
     /// is known to whoever knows the exchange.
     pub(super) fn report(&self) -> Option<OccurrenceId> {
-        self.locked(|state| !mem::replace(&mut state.is_reported, true)).then(|| self.id(0))
+        self.locked(|state| !mem::replace(&mut state.is_reported, true)).then(|| self.report_id())
     }
 
     /// The id of one more occurrence in it.
@@ -97,24 +115,24 @@ impl Case {
         OccurrenceId::of(identity.trace_id(), identity.span_id(), ordinal)
     }
 
-    /// Notes a panic of code in its scope, be it caught further on or not. The last one counts. One that comes after the
-    /// end, as in a task that outlives the exchange, is given back: nobody will take it.
+    /// Notes a panic of code in its scope, be it caught further on or not. The last one counts, unless it only repeats what
+    /// an earlier one has said, as does who unwraps what a task that panicked came to. One that comes after the end, as in a task that outlives the exchange, is given back: nobody will take it.
     pub(super) fn panicked(&self, panic: Panic) -> Option<Panic> {
-        // In a panic nothing may wait: whoever holds the lock may be on this very thread.
-        let Ok(mut state) = self.facts.state.try_lock() else { return None };
-        if state.has_ended {
+        let mut outcome = self.tried()?;
+        if outcome.has_ended {
             return Some(panic);
         }
-        state.panic = Some(panic);
+        if !outcome.panic.as_ref().is_some_and(|earlier| panic.repeats(earlier)) {
+            outcome.panic = Some(panic);
+        }
         None
     }
 
     /// Ends it, and gives the panic that was noted.
     pub(super) fn end(&self) -> Option<Panic> {
-        self.locked(|state| {
-            state.has_ended = true;
-            state.panic.take()
-        })
+        let mut outcome = self.outcome();
+        outcome.has_ended = true;
+        outcome.panic.take()
     }
 
     /// What was answered.
@@ -122,8 +140,27 @@ impl Case {
         self.locked(|state| state.status = Some(status));
     }
 
-    pub(super) fn status(&self) -> Option<StatusCode> {
-        self.locked(|state| state.status)
+    /// Notes that no method of gRPC was called, whatever the request looked like: unless its code has panicked.
+    pub(super) fn called_nothing(&self) {
+        let has_panicked = self.outcome().panic.is_some();
+        self.locked(|state| state.is_no_call = !has_panicked);
+    }
+
+    // In a panic nothing may wait for long: whoever holds the lock may be on this very thread. Another one holds it for
+    // nanoseconds, to end the exchange or to note a panic, too.
+    fn tried(&self) -> Option<MutexGuard<'_, Outcome>> {
+        (0..TRIES).find_map(|_| match self.facts.outcome.try_lock() {
+            Ok(outcome) => Some(outcome),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => {
+                thread::yield_now();
+                None
+            }
+        })
+    }
+
+    fn outcome(&self) -> MutexGuard<'_, Outcome> {
+        self.facts.outcome.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn locked<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {
@@ -134,5 +171,63 @@ impl Case {
 impl fmt::Debug for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Case").field(&self.facts.identity).finish()
+    }
+}
+
+const TRIES: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use http::{Request, request};
+
+    use super::*;
+    use crate::{
+        outbox::Outbox,
+        rollbar::{Api, ItemLane, RollbarLayer, Stack},
+        trace::Propagation,
+    };
+
+    fn case() -> (Case, Outbox) {
+        let outbox = Outbox::builder().start().unwrap();
+        let lane = ItemLane::new(&outbox, Api::new("a-token".parse().unwrap())).unwrap();
+        let layer = RollbarLayer::on(lane);
+        let request: request::Parts = Request::new(()).into_parts().0;
+        let identity = Propagation::default().identify(&request.headers, None);
+        let snapshot = Snapshot::take(&request, layer.options());
+        (Case::new(layer.reporter(), identity, snapshot, Annotations::default()), outbox)
+    }
+
+    fn panic() -> Panic {
+        let (stack, message) = (Stack::capture(), String::new());
+        Panic { stack, place: None, message, thread: None, is_fatal: false }
+    }
+
+    #[test]
+    fn no_panic_is_lost_while_another_thread_is_at_the_case() {
+        let (case, _outbox) = case();
+        let is_over = AtomicBool::new(false);
+        case.end();
+        let lost = thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    case.occurrence();
+                }
+            });
+            let lost = (0..10_000).filter(|_| case.panicked(panic()).is_none()).count();
+            is_over.store(true, Ordering::Relaxed);
+            lost
+        });
+        assert_eq!(lost, 0);
+    }
+
+    #[test]
+    fn a_panic_of_who_is_at_the_case_does_not_wait_for_itself() {
+        let (case, _outbox) = case();
+        let outcome = case.outcome();
+        assert!(case.panicked(panic()).is_none());
+        drop(outcome);
+        assert!(case.end().is_none());
     }
 }

@@ -5,7 +5,10 @@ use std::{
 };
 
 use super::class;
-use crate::exchange::{Blamed, said};
+use crate::{
+    exchange::{Blamed, HandlerError, said},
+    scrub::beginning,
+};
 
 /// One error of a chain: what it is, and what it says.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -29,10 +32,21 @@ pub(super) fn of(blamed: Blamed<'_>) -> Vec<Caused> {
     if class::is_wrapper(error) {
         return chain;
     }
-    if let Some(class) = type_name.and_then(|name| quietly(|| class::typed(error, name))) {
-        chain[0].class = class;
+    if let Some(name) = type_name {
+        chain[0].class = quietly(|| class::typed(error, name)).unwrap_or_else(|| class::named(name));
     }
     chain
+}
+
+/// An error that a handler left, in the same way.
+pub(super) fn of_handler_error(error: &HandlerError) -> Vec<Caused> {
+    of(Blamed::Error { error: error.error(), type_name: Some(error.type_name()) })
+}
+
+/// The class of it alone: it is not asked what it says.
+pub(super) fn class_of_handler_error(error: &HandlerError) -> String {
+    let name = error.type_name();
+    quietly(|| class::typed(error.error(), name)).unwrap_or_else(|| class::named(name))
 }
 
 /// An error of any type and all that caused it, in the same way.
@@ -73,7 +87,7 @@ fn quietly<T>(code: impl FnOnce() -> T) -> Option<T> {
 impl Caused {
     /// Of a class that is known already.
     pub(super) fn new(class: impl Into<String>, message: &str) -> Self {
-        let message = message[..message.floor_char_boundary(LONGEST)].to_owned();
+        let message = beginning(message, LONGEST).to_owned();
         Self { class: class.into(), message }
     }
 
@@ -83,7 +97,7 @@ impl Caused {
 
     fn of(error: &(dyn Error + 'static)) -> Self {
         let mut message = quietly(|| said(error)).unwrap_or_default();
-        message.truncate(message.floor_char_boundary(LONGEST));
+        message.truncate(beginning(&message, LONGEST).len());
         Self { class: quietly(|| class::of(error)).unwrap_or_else(|| UNKNOWN.to_owned()), message }
     }
 }
@@ -201,7 +215,7 @@ mod tests {
 
     #[test]
     fn an_error_whose_code_panics_is_told_as_far_as_it_goes() {
-        assert_eq!(typed(&Broken), [Caused { class: "Error".into(), message: String::new() }]);
+        assert_eq!(typed(&Broken), [Caused { class: "Broken".into(), message: String::new() }]);
     }
 
     #[test]

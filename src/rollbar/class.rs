@@ -10,11 +10,10 @@ use super::name;
 /// The class of an error whose type is known, by its name: that, and which variant it is of an enum, as in
 /// `AppError::NotFound`.
 pub(super) fn typed(error: &(dyn Error + 'static), type_name: &str) -> String {
-    let name = short(type_name);
-    // A type that only stands for another has no name of its own to tell.
-    if name.contains("dyn ") {
+    if is_stand_in(type_name) {
         return of(error);
     }
+    let name = short(type_name);
     known(error).unwrap_or_else(|| match shown(error) {
         Some(variant) if name.rsplit("::").next() != Some(&variant) => cut(format!("{name}::{variant}")),
         _ => cut(name),
@@ -30,6 +29,11 @@ pub(super) fn of(error: &(dyn Error + 'static)) -> String {
 /// The class of what is known by the name of its type alone.
 pub(super) fn named(type_name: &str) -> String {
     cut(short(type_name))
+}
+
+/// Whether a type only stands for what is in it, and has no name of its own to tell.
+fn is_stand_in(type_name: &str) -> bool {
+    type_name.contains("dyn ") || STAND_INS.into_iter().any(|name| type_name.starts_with(name))
 }
 
 /// Whether an error only stands for its source: it says nothing of its own, and is the same for whatever went wrong.
@@ -140,6 +144,9 @@ names! {
     reqwest::Error = "reqwest::Error",
 }
 
+/// Besides boxes: texts, and what is known of an error in a box.
+const STAND_INS: [&str; 4] = ["&str", "alloc::string::String", "alloc::borrow::Cow<", "_OTHER"];
+
 const UNKNOWN: &str = "Error";
 
 const LONGEST: usize = 128;
@@ -207,6 +214,21 @@ mod tests {
         assert_eq!(of(&*Box::<dyn Error>::from("Hunter2")), "Error");
         assert_eq!(of(anyhow::anyhow!("Hunter2").as_ref()), "Error");
         assert_eq!(of(anyhow::Error::from(Refused).context("Hunter2").as_ref()), "Error");
+    }
+
+    #[test]
+    fn what_only_stands_for_an_error_is_no_class() {
+        fn stands<E: Into<Box<dyn Error + Send + Sync>>>(error: E) -> String {
+            super::typed(&*error.into(), std::any::type_name::<E>())
+        }
+        for class in
+            [stands::<Box<dyn Error + Send + Sync>>(Refused.into()), super::typed(&Refused, "_OTHER")]
+        {
+            assert_eq!(class, "Refused");
+        }
+        for class in [stands(SECRET), stands(SECRET.to_owned()), stands(std::borrow::Cow::from(SECRET))] {
+            assert_eq!(class, "Error");
+        }
     }
 
     #[test]

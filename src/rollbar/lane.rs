@@ -58,7 +58,7 @@ impl ItemLane {
     }
 
     /// The same with other bounds: how many items are sent in a minute, and how many of a kind, which is what happened and
-    /// where. None is as many as there are.
+    /// where: the class of an error, the line, the route. What a message says does not count. None is as many as there are.
     ///
     /// What is over a bound costs next to nothing, and is told of once a minute and at the shutdown, in an item and in
     /// the log.
@@ -91,6 +91,10 @@ impl ItemLane {
         sideline.run(lane.clone().run());
         sideline.at_end(move || last.limiter.rest().iter().for_each(|left_out| last.tell(left_out)));
         Ok(lane)
+    }
+
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.lanes, &other.lanes)
     }
 
     /// Whether one more of a kind is to be sent now. If not, it is counted.

@@ -90,7 +90,9 @@ impl RollbarLayer {
         self
     }
 
-    /// Where the program's own code is, so that its frames can be told from others'.
+    /// Where the program's own code is, so that its frames can be told from others'. Default: in the folder that it was built
+    /// in. Where the build does not tell which that was, as without debug information, files of the workspace are named by
+    /// their path in it, and Rollbar takes none for the program's own.
     #[must_use]
     pub fn project(mut self, project: Project) -> Self {
         self.reporter_mut().project = project;

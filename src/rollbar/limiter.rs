@@ -203,21 +203,19 @@ impl Minute {
     fn end(&mut self) {
         self.since = None;
         self.admitted = 0;
-        let mut others = mem::take(&mut self.others);
+        let told = mem::take(&mut self.untold).into_iter();
+        let mut titles: HashMap<_, _> =
+            told.map(|LeftOut { title, occurrences }| (title, occurrences)).collect();
+        *titles.entry(None).or_default() += mem::take(&mut self.others);
+        // Kinds of one title are one thing that happened in several places, of which one item tells.
         for (_, Kind { left_out, title, .. }) in self.kinds.drain() {
-            match title {
-                Some(title) if left_out > 0 && self.untold.len() < KINDS => {
-                    self.untold.push(LeftOut { title: Some(title), occurrences: left_out });
-                }
-                _ => others += left_out,
-            }
+            let title = title.filter(|_| titles.len() <= KINDS);
+            *titles.entry(title).or_default() += left_out;
         }
+        titles.retain(|_, occurrences| *occurrences > 0);
+        let untold = titles.into_iter().map(|(title, occurrences)| LeftOut { title, occurrences });
+        self.untold = untold.collect();
         self.untold.sort_unstable_by_key(|left_out| Reverse(left_out.occurrences));
-        match self.untold.iter_mut().find(|left_out| left_out.title.is_none()) {
-            Some(before) => before.occurrences += others,
-            None if others > 0 => self.untold.push(LeftOut { title: None, occurrences: others }),
-            None => {}
-        }
     }
 }
 
@@ -267,6 +265,15 @@ mod tests {
         assert!(untold.len() <= KINDS + 1);
         assert_eq!(untold.iter().map(|left_out| left_out.occurrences).sum::<u64>(), 3 * (100_000 - 60));
         assert!(untold.iter().any(|left_out| left_out.title.is_none()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_one_title_is_told_once() {
+        let limiter = Limiter::new(Most { items: None, of_a_kind: Some(1) });
+        for kind in 0..100 {
+            (0..3).for_each(|_| _ = limiter.admit(kind, || "HTTP 500".into()));
+        }
+        assert_eq!(limiter.rest(), [left_out("HTTP 500", 200)]);
     }
 
     #[tokio::test(start_paused = true)]

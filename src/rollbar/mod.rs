@@ -34,13 +34,17 @@
 //! report once.
 //!
 //! Outside of requests the [`Reporter`] that was [installed](Reporter::install) reports what is sent by hand, and every
-//! panic. The panic hook that was there before is called as ever.
+//! panic. The panic hook that was there before is called as ever; one that is set later must call this one, or a panic is
+//! reported without its place, and one that is caught further in as a status at best.
+//!
+//! A task that was not given the scope ([`InScope`](crate::trace::InScope)) is outside of the request: its panic is an item of
+//! its own, beside that of whoever unwraps what it came to. A service that fails before it is ready has no request to tell of.
 //!
 //! # What is sent
 //!
 //! The error with all that caused it, as a trace chain. Frames, the oldest first, and always the route and the line that
-//! is known in every build ([`Place`]); which of them are the service's own says [`Project`]. The request as its route,
-//! method, URL, route parameters, a few headers, and the client's address. Annotations, as `custom`; those called `user_id`,
+//! is known in every build ([`Place`]); which of them are the service's own says [`Project`]. The request as its route (of gRPC
+//! its method, unless nobody serves it), method, URL, route parameters, a few headers, and the client's address. Annotations, as `custom`; those called `user_id`,
 //! `user_name` and `user_email` as the person. The trace, as `custom.trace_id`, `custom.span_id`, `custom.xray_trace_id`,
 //! and as attributes. With [`Breadcrumbs`] what the request has logged, with `RequestBodyLayer` (feature `axum`) its body.
 //!
@@ -51,7 +55,7 @@
 //!
 //! All that a request or an error says goes through a [`Scrubber`](crate::scrub::Scrubber): URLs, headers, parameters,
 //! messages, annotations, breadcrumbs, bodies. A query keeps the values that are not secret, unlike that of a span. The
-//! class and the fingerprint are sent as they are. The access token is in a header of the request alone.
+//! class is sent as it is. The access token is in a header of the request alone.
 //!
 //! # What it costs
 //!

@@ -1,7 +1,6 @@
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
-use http::{HeaderValue, StatusCode, request, response};
-use percent_encoding::percent_decode;
+use http::{StatusCode, request, response};
 
 use super::{Case, Report, RollbarLayer, options::Options, snapshot::Snapshot};
 use crate::{
@@ -19,7 +18,7 @@ pub struct WatchedExchange {
     status: Option<StatusCode>,
     code: Option<Code>,
     /// What the head says of a call that ended with it.
-    said: Option<HeaderValue>,
+    said: Option<String>,
     error: Option<HandlerError>,
 }
 
@@ -42,6 +41,7 @@ impl Observer for RollbarLayer {
             return None;
         }
         let case = case(options, request, scope);
+        scope.annotations().report_as(case.report_id());
         scope.insert(Watched(case.clone()));
         scope.activate(case.context(scope.context()));
         Some(WatchedExchange {
@@ -72,25 +72,28 @@ impl WatchedExchange {
         if let Some(panic) = self.case.end() {
             return Some(Report::of_panic(panic));
         }
-        match end {
-            End::Panicked { message } => return Some(Report::of_panic_message(message)),
-            End::Failed { error } => return Some(Report::of_failure(error)),
-            End::Complete { .. } | End::Canceled => {}
+        if let End::Panicked { message } = end {
+            return Some(Report::of_panic_message(message));
         }
+        let failed = self.failed_status(end);
+        match (&self.error, failed, end) {
+            (Some(error), Some(_), _) => Some(Report::of_handler_error(error)),
+            (_, _, End::Failed { error }) => Some(Report::of_failure(error)),
+            (None, Some((_, Some(code))), _) => Some(Report::of_code(code, self.said(end).as_deref())),
+            (None, Some((status, None)), _) => Some(Report::of_status(status)),
+            (_, None, _) => None,
+        }
+    }
+
+    /// The status that was answered, and the code of a call of gRPC, where they are a failure.
+    fn failed_status(&self, end: End<'_>) -> Option<(StatusCode, Option<Code>)> {
         let status = self.status?;
         let code = self.grpc_code(status, end);
         let fails = match code {
             Some(code) => (self.options.grpc_fails)(code),
             None => (self.options.fails)(status),
         };
-        if !fails {
-            return None;
-        }
-        Some(match (&self.error, code) {
-            (Some(error), _) => Report::of_handler_error(error),
-            (None, Some(code)) => Report::of_code(code, self.said(end).as_deref()),
-            (None, None) => Report::of_status(status),
-        })
+        fails.then_some((status, code))
     }
 
     /// The code of a call of gRPC that came to one.
@@ -102,14 +105,13 @@ impl WatchedExchange {
         Some(Code::of(status, self.code, trailers))
     }
 
-    /// What a call of gRPC that failed says, <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses>.
-    fn said<'a>(&'a self, end: End<'a>) -> Option<Cow<'a, str>> {
+    /// What a call of gRPC that failed says.
+    fn said(&self, end: End<'_>) -> Option<String> {
         let trailers = match end {
             End::Complete { trailers } => trailers,
             _ => None,
         };
-        let said = self.said.as_ref().or_else(|| trailers?.get(GRPC_MESSAGE))?;
-        Some(percent_decode(said.as_bytes()).decode_utf8_lossy())
+        self.said.clone().or_else(|| Code::message(trailers?))
     }
 }
 
@@ -119,8 +121,11 @@ impl Observation for WatchedExchange {
         self.case.answered(response.status);
         self.error = response.extensions.get().cloned();
         self.code = Code::read(&response.headers);
-        self.said = self.code.and_then(|_| response.headers.get(GRPC_MESSAGE).cloned());
+        self.said = self.code.and_then(|_| Code::message(&response.headers));
         self.may_be_grpc &= self.code.is_some() || is_grpc(&response.headers);
+        if !self.may_be_grpc || self.code == Some(Code::UNIMPLEMENTED) {
+            self.case.called_nothing();
+        }
     }
 
     fn on_end(self, end: End<'_>, _tally: &Tally) {
@@ -131,5 +136,3 @@ impl Observation for WatchedExchange {
         }
     }
 }
-
-const GRPC_MESSAGE: &str = "grpc-message";

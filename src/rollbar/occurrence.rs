@@ -1,13 +1,20 @@
-use std::time::SystemTime;
+use std::{borrow::Cow, time::SystemTime};
 
 use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::{
     Attribute, Body, Case, Data, Exception, Item, Level, Message, Notifier, Person, Place, Reporter, Stack,
-    Text, Trace, TraceChain, causes::Caused, draft::Draft, reporter::Settings,
+    Text, Trace, TraceChain,
+    causes::{self, Caused},
+    draft::Draft,
+    reporter::Settings,
 };
-use crate::{exchange, scrub::Scrubber, trace::OccurrenceId};
+use crate::{
+    exchange::{self, HandlerError},
+    scrub::Scrubber,
+    trace::OccurrenceId,
+};
 
 /// Something that happened, as it is noted where it happened: the rest is done on its way out.
 #[derive(Debug)]
@@ -30,6 +37,8 @@ pub(super) struct Occurrence {
 pub(super) enum What {
     /// Each error before the one that caused it. Never empty.
     Error(Vec<Caused>),
+    /// An error that can be asked later what it says.
+    Left(HandlerError),
     Message(String),
 }
 
@@ -38,6 +47,7 @@ pub(super) enum What {
 pub(super) struct Exchange {
     pub(super) case: Case,
     pub(super) status: Option<StatusCode>,
+    pub(super) is_no_call: bool,
 }
 
 // ===== impl Occurrence =====
@@ -52,7 +62,8 @@ impl Occurrence {
         let (scrubber, project) = (&settings.scrubber, settings.project());
         let chain = match &self.what {
             What::Message(text) => return Body::from(Message::new(scrubber.text(text))),
-            What::Error(chain) => chain,
+            What::Error(chain) => Cow::Borrowed(chain),
+            What::Left(error) => Cow::Owned(causes::of_handler_error(error)),
         };
         let route = self.exchange.as_ref().map(Exchange::route);
         let mut traces = chain.iter().map(|caused| trace(caused, scrubber));
@@ -88,10 +99,12 @@ impl Draft for Occurrence {
     fn size(&self) -> usize {
         let what = match &self.what {
             What::Error(chain) => chain.iter().map(|caused| caused.class.len() + caused.message.len()).sum(),
+            What::Left(_) => LEFT,
             What::Message(text) => text.len(),
         };
         let custom: usize = self.custom.iter().map(|(key, value)| key.len() + size(value)).sum();
-        BESIDES + what + custom + self.stack.as_ref().map_or(0, Stack::size)
+        let exchange = self.exchange.as_ref().map_or(0, Exchange::size);
+        BESIDES + what + custom + exchange + self.stack.as_ref().map_or(0, Stack::size)
     }
 
     fn finish(&self) -> Item {
@@ -118,30 +131,41 @@ impl Draft for Occurrence {
 // ===== impl What =====
 
 impl What {
-    /// What its kind is called.
-    pub(super) fn class(&self) -> &str {
+    /// One of few names.
+    pub(super) fn class(&self) -> Cow<'_, str> {
         match self {
-            Self::Error(chain) => chain.first().map_or("Error", |caused| &caused.class),
-            Self::Message(text) => text,
+            Self::Error(chain) => chain.first().map_or("Error", |caused| &caused.class).into(),
+            Self::Left(error) => causes::class_of_handler_error(error).into(),
+            Self::Message(_) => "message".into(),
         }
     }
 
-    /// The same without secrets, as it is told of kinds that were left out.
+    /// What it is called where it is told that its kind was left out. Without secrets.
     pub(super) fn title(&self, scrubber: &Scrubber) -> Text<255> {
-        scrubber.text(self.class()).into_owned().into()
+        let title = match self {
+            Self::Error(_) | Self::Left(_) => self.class(),
+            Self::Message(text) => text.into(),
+        };
+        scrubber.text(&title).into_owned().into()
     }
 }
 
 // ===== impl Exchange =====
 
 impl Exchange {
-    /// `GET /carts/{id}`, or `GET` where the route is not known.
+    /// `GET /carts/{id}`, `POST /shop.Greeter/SayHello` of gRPC, or `GET` where the route is not known.
     fn route(&self) -> String {
         let snapshot = &self.case.facts().snapshot;
-        match snapshot.route() {
+        let call = || snapshot.call().filter(|_| !self.is_no_call);
+        match snapshot.route().or_else(call) {
             Some(route) => format!("{} {route}", snapshot.method()),
             None => snapshot.method().to_string(),
         }
+    }
+
+    fn size(&self) -> usize {
+        let facts = self.case.facts();
+        facts.snapshot.size() + facts.trail.size() + facts.annotations.size()
     }
 
     fn custom(&self) -> Map<String, Value> {
@@ -214,7 +238,10 @@ fn size(value: &Value) -> usize {
     }
 }
 
-/// What an occurrence takes besides its texts: its stack, and what is known of its request.
+/// About how many bytes the errors of a chain are that has not been asked yet.
+const LEFT: usize = 4096;
+
+/// What an occurrence takes besides its texts.
 const BESIDES: usize = 8 * 1024;
 
 /// How many events there was no room for.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{Place, Stack};
+use crate::scrub::beginning;
 
 /// A panic, as the hook finds it: before anything is unwound.
 #[derive(Debug)]
@@ -60,10 +61,15 @@ impl Panic {
         Self {
             stack: Stack::of_panic(),
             place: info.location().map(Place::of),
-            message: message[..message.floor_char_boundary(LONGEST)].to_owned(),
+            message: beginning(message, LONGEST).to_owned(),
             thread: thread::current().name().map(str::to_owned),
             is_fatal: cfg!(panic = "abort") || NEVER_UNWIND.contains(&message),
         }
+    }
+
+    /// Whether it says what an earlier one has said, and so is not where it began.
+    pub(super) fn repeats(&self, earlier: &Self) -> bool {
+        !earlier.message.is_empty() && self.message.contains(&earlier.message)
     }
 }
 

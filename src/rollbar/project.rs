@@ -19,7 +19,7 @@ use super::{
 ///
 /// A file is the project's own unless it came with the compiler, from a registry, from a checkout by cargo or from Nix's
 /// store, or is vendored. A function without a file is, if its crate is one of the project's.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Project {
     root: Box<str>,
     packages: Vec<Box<str>>,
@@ -43,7 +43,7 @@ impl Project {
     #[must_use]
     pub fn new(root: impl AsRef<str>) -> Self {
         let root = slashed(root.as_ref().trim_end_matches(['/', '\\'])).into();
-        Self { root, lines: Some(Lines::default()), ..Self::default() }
+        Self { root, ..Self::default() }
     }
 
     /// A crate of the project, as code names it. May be called again, for one more. Default: the one that makes the layer.
@@ -71,9 +71,9 @@ impl Project {
         self
     }
 
-    /// The root of the server.
+    /// The root of the server: what was given, else the folder that the workspace was built in, as far as it is known.
     pub fn root(&self) -> &str {
-        &self.root
+        if self.root.is_empty() { self.learned.built.get().map_or("", |built| built) } else { &self.root }
     }
 
     /// The frames to send, the oldest first and at most 100: the route, what was running, and the place where it happened,
@@ -176,7 +176,16 @@ impl Project {
     }
 
     fn below_root(&self, file: &str) -> String {
-        if self.root.is_empty() { file.to_owned() } else { join(&self.root, file) }
+        let root = self.root();
+        if root.is_empty() { file.to_owned() } else { join(root, file) }
+    }
+}
+
+impl Default for Project {
+    /// Code whose workspace is where it was built, which is found out.
+    fn default() -> Self {
+        let (root, learned) = (Box::default(), Arc::default());
+        Self { root, packages: Vec::new(), lines: Some(Lines::default()), learned }
     }
 }
 

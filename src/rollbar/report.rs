@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     exchange::{Blame, Blamed, Code, Failure, HandlerError},
+    scrub::beginning,
     trace::OccurrenceId,
 };
 
@@ -66,10 +67,16 @@ impl Report {
         }
     }
 
-    /// A message.
+    /// A message, of which the first 16 KiB are sent.
+    ///
+    /// Where [too many](super::ItemLane::limited) come from one place, they are left out, whatever they say. A
+    /// [fingerprint](Self::fingerprint) tells apart those that come from one place and are of different kinds.
     #[track_caller]
     pub fn message(level: Level, text: impl Into<String>) -> Self {
-        Self { place: Some(Location::caller().into()), ..Self::new(What::Message(text.into()), level) }
+        let mut text = text.into();
+        text.truncate(beginning(&text, LONGEST).len());
+        text.shrink_to_fit();
+        Self { place: Some(Location::caller().into()), ..Self::new(What::Message(text), level) }
     }
 
     /// How grave it is.
@@ -108,7 +115,7 @@ impl Report {
     /// An error that is sent in an exchange is the exchange's report: no other is sent should it fail. A message is not.
     pub fn send(self) -> OccurrenceId {
         let Some(case) = Case::current() else { return self.send_alone() };
-        let report = if matches!(self.what, What::Error(_)) { case.report() } else { None };
+        let report = if matches!(self.what, What::Message(_)) { None } else { case.report() };
         let uuid = report.unwrap_or_else(|| case.occurrence());
         self.send_in(&case, uuid)
     }
@@ -132,9 +139,9 @@ impl Report {
     }
 
     pub(super) fn of_handler_error(error: &HandlerError) -> Self {
-        let blamed = Blamed::Error { error: error.error(), type_name: Some(error.type_name()) };
-        let what = What::Error(causes::of(blamed));
-        Self { place: Some(error.place().into()), ..Self::new(what, Level::Error) }
+        let what = What::Left(error.clone());
+        let stack = error.shown_backtrace().map(Stack::shown);
+        Self { place: Some(error.place().into()), stack, ..Self::new(what, Level::Error) }
     }
 
     pub(super) fn of_status(status: StatusCode) -> Self {
@@ -164,7 +171,7 @@ impl Report {
 
     fn send_by(self, reporter: &Reporter, case: Option<&Case>, uuid: OccurrenceId) -> OccurrenceId {
         let Settings { lane, scrubber, .. } = reporter.settings();
-        if !lane.admits(self.kind(), || self.what.title(scrubber)) {
+        if !lane.admits(self.kind(case), || self.what.title(scrubber)) {
             return uuid;
         }
         let stack = self.stack.or_else(|| self.by_hand.then(Stack::capture));
@@ -187,10 +194,12 @@ impl Report {
         uuid
     }
 
-    /// What it is counted as, where there are too many: the class of what happened, and where.
-    fn kind(&self) -> u64 {
+    /// What it is counted as, where there are too many: the class of what happened, and where. Nothing that a client may
+    /// have written, who could make as many kinds as there are items in a minute.
+    fn kind(&self, case: Option<&Case>) -> u64 {
         let place = self.place.as_ref().map(|place| (place.file(), place.line()));
-        HASHER.hash_one((self.what.class(), place, &self.fingerprint))
+        let route = case.and_then(|case| case.facts().snapshot.route());
+        HASHER.hash_one((self.what.class(), self.level, place, route, &self.fingerprint))
     }
 
     fn new(what: What, level: Level) -> Self {
@@ -254,6 +263,9 @@ fn panicked(panic: Panic) {
 }
 
 const PANIC: &str = "panic";
+
+/// How many bytes of a message are sent.
+const LONGEST: usize = 16 * 1024;
 
 /// Always the same, so that a kind is the same in all threads.
 const HASHER: BuildHasherDefault<DefaultHasher> = BuildHasherDefault::new();

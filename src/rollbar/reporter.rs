@@ -56,6 +56,14 @@ impl Reporter {
         *GLOBAL.write().unwrap_or_else(PoisonError::into_inner) = Some(self.clone());
     }
 
+    /// Takes the place of the one that was installed, if that sends by the same lane.
+    pub(crate) fn succeed(&self) {
+        let mut global = GLOBAL.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(global) = global.as_mut().filter(|global| global.settings.lane.is(&self.settings.lane)) {
+            *global = self.clone();
+        }
+    }
+
     /// The one that was installed.
     pub(super) fn global() -> Option<Self> {
         // A panic may come while the lock is held; who cannot look has nobody to tell.

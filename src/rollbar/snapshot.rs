@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{Request, body::KeptBody, options::Options};
 use crate::{
-    exchange::{self, AddressPolicy, HeaderNames, Hops, Host, Route},
+    exchange::{self, AddressPolicy, HeaderNames, Hops, Host, Route, may_be_grpc},
     scrub::Scrubber,
 };
 
@@ -24,6 +24,8 @@ pub(super) struct Snapshot {
     client: Option<IpAddr>,
     addresses: AddressPolicy,
     route: OnceLock<Route>,
+    /// Whether it may be a call of gRPC, whose path names a method.
+    may_be_call: bool,
     body: OnceLock<KeptBody>,
 }
 
@@ -60,6 +62,7 @@ impl Snapshot {
             client: hops.client(headers).map(|(address, _)| address).or(peer),
             addresses,
             route,
+            may_be_call: may_be_grpc(request),
             body,
         }
     }
@@ -67,6 +70,11 @@ impl Snapshot {
     /// What the request is matched by, such as `/carts/{id}`.
     pub(super) fn route(&self) -> Option<&str> {
         self.route.get().map(Route::pattern)
+    }
+
+    /// The method of gRPC that is called, such as `/shop.Greeter/SayHello`, if it can be one.
+    pub(super) fn call(&self) -> Option<&str> {
+        Some(self.uri.path()).filter(|path| self.may_be_call && is_call(path))
     }
 
     pub(super) fn method(&self) -> &Method {
@@ -84,6 +92,14 @@ impl Snapshot {
     #[cfg_attr(not(feature = "axum"), allow(dead_code, reason = "only a layer for axum keeps bodies"))]
     pub(super) fn keep(&self, body: KeptBody) {
         _ = self.body.set(body);
+    }
+
+    /// About how many bytes it takes.
+    pub(super) fn size(&self) -> usize {
+        let url = self.uri.path().len() + self.uri.query().map_or(0, str::len);
+        let headers: usize = self.headers.iter().map(|(_, value)| value.len()).sum();
+        // The query is told three times.
+        3 * url + headers + self.body.get().map_or(0, KeptBody::size)
     }
 
     /// The request as it is reported, without secrets.
@@ -154,6 +170,15 @@ impl Snapshot {
     }
 }
 
+/// `/package.Service/Method`: names of protobuf, which hold nothing that has to be scrubbed.
+fn is_call(path: &str) -> bool {
+    let is_name = |name: &str| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte))
+    };
+    let names = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+    path.len() <= LONGEST_CALL && names.is_some_and(|(service, method)| is_name(service) && is_name(method))
+}
+
 /// Pairs as an object; a name that is there several times has a list.
 pub(super) fn lists<'a>(pairs: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>) -> Map<String, Value> {
     let mut object = Map::new();
@@ -179,6 +204,9 @@ fn cut(value: &str) -> &str {
 
 /// The length of a header's value, in bytes.
 const LONGEST: usize = 4096;
+
+/// The length of a method of gRPC, with its service.
+const LONGEST_CALL: usize = 200;
 
 #[cfg(test)]
 mod tests {
@@ -278,13 +306,26 @@ mod tests {
     }
 
     #[test]
+    fn a_path_is_a_call_of_grpc_if_it_is_made_of_names() {
+        for path in ["/shop.Greeter/SayHello", "/Greeter/say_hello2"] {
+            assert!(is_call(path), "{path}");
+        }
+        let long = format!("/{}/a", "a".repeat(LONGEST_CALL));
+        for path in ["/", "/a", "/a/", "//a", "/a/b/c", "/a%20/b", "/me@shop.example/b", &long] {
+            assert!(!is_call(path), "{path}");
+        }
+    }
+
+    #[test]
     fn a_body_that_a_layer_further_out_keeps_is_shown() {
         let mut request = parts("/", &[("content-type", "application/json")]);
         let kept = KeptBody::of(&request.headers, 100).unwrap();
         request.extensions.insert(kept.clone());
         let snapshot = taken(&request, &[], AddressPolicy::Full);
+        let before = snapshot.size();
         kept.add(b"{\"pin\": 1701}");
         kept.end();
+        assert_eq!(snapshot.size() - before, 13);
         assert_eq!(snapshot.request(&Scrubber::default()).body, Some(json!("{\"pin\":\"REDACTED\"}")));
     }
 }

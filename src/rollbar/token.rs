@@ -35,13 +35,15 @@ impl Token {
 ///
 /// # Errors
 ///
-/// When nothing is there, or something that a header cannot hold.
+/// When nothing is there, something that a header cannot hold, or a URL.
 impl FromStr for Token {
     type Err = Error;
 
     fn from_str(token: &str) -> Result<Self, Error> {
         let token = token.trim();
         let is_word = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        // As others' keys are, or where the endpoint should be: it would be refused only when something fails.
+        let is_word = is_word && !token.contains("://");
         let header = is_word.then(|| HeaderValue::from_str(token).ok()).flatten();
         // What it was may be a token with a blank in it.
         let mut header = header.ok_or_else(|| {
@@ -73,7 +75,7 @@ mod tests {
         assert_eq!(token.header(), "canary");
         assert_eq!(token.redact("unknown token canary."), "unknown token ....");
         assert!(!format!("{token:?} {:?}", token.header()).contains("canary"));
-        for bad in ["", "  ", "can ary", "canary\0", "canäry"] {
+        for bad in ["", "  ", "can ary", "canary\0", "canäry", "https://rollbar.com/canary"] {
             let error = bad.parse::<Token>().unwrap_err().to_string();
             assert!(!error.contains("can"), "{error}");
         }

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::{REDACTED, Scrubber, scrubber::Rules, text};
+use super::{REDACTED, Scrubber, query::LAYERS, scrubber::Rules, text};
 
 // ===== impl Scrubber =====
 
@@ -36,7 +36,8 @@ pub(super) fn scrub(rules: &Rules, value: &mut Value, depth: usize, nested: usiz
         Value::Object(object) => members(rules, object, depth, nested),
         // A number is none that a text would lose, but for those of cards.
         Value::Number(number) => {
-            let loses = rules.cards && matches!(text::scan(rules, &number.to_string()), Cow::Owned(_));
+            let loses =
+                rules.cards && matches!(text::scan(rules, &number.to_string(), LAYERS), Cow::Owned(_));
             loses && hide(value)
         }
         Value::Null | Value::Bool(_) => false,
@@ -65,11 +66,11 @@ fn is_value(name: &str) -> bool {
 
 /// Replaces names that are secrets themselves.
 fn rename(rules: &Rules, object: &mut Map<String, Value>) -> bool {
-    let is_secret = |name: &&String| matches!(text::scan(rules, name), Cow::Owned(_));
+    let is_secret = |name: &&String| matches!(text::scan(rules, name, LAYERS), Cow::Owned(_));
     let names: Vec<_> = object.keys().filter(is_secret).cloned().collect();
     for name in &names {
         let value = object.remove(name);
-        object.insert(text::scan(rules, name).into_owned(), value.unwrap_or_default());
+        object.insert(text::scan(rules, name, LAYERS).into_owned(), value.unwrap_or_default());
     }
     !names.is_empty()
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{REDACTED, scrubber::Rules};
+use super::{REDACTED, scrubber::Rules, token};
 
 /// Where the value is that the name before a `=`, a `:`, or one of them in percent-encoding makes secret.
 pub(super) fn value(rules: &Rules, text: &str, at: usize) -> Option<Range<usize>> {
@@ -14,7 +14,9 @@ pub(super) fn value(rules: &Rules, text: &str, at: usize) -> Option<Range<usize>
     }
     let start = separator.end + count(&text.as_bytes()[separator.end..], |byte| matches!(byte, b' ' | b'\t'));
     let is_line = is_header && text.as_bytes()[at] == b':' && !name.is_quoted && !is_quote(text, start);
-    if is_line { line(text, start, name.opened) } else { one(text, start) }
+    // A key has spaces and lines.
+    let key = token::pem(text, start);
+    key.or_else(|| if is_line { line(text, start, name.opened) } else { one(text, start) })
 }
 
 /// Where the value is of an argument such as `--password x`.
@@ -220,8 +222,8 @@ fn count_back(bytes: &[u8], most: usize, is: impl Fn(u8) -> bool) -> usize {
 /// How much of a name is read, from its end on.
 const LONGEST: usize = 64;
 
-/// `=`, `&`, `?`.
-const ENCODED: [&str; 5] = ["%3D", "%3d", "%26", "%3F", "%3f"];
+/// `=`, `:`, `&`, `?`.
+const ENCODED: [&str; 7] = ["%3D", "%3d", "%3A", "%3a", "%26", "%3F", "%3f"];
 const SPACES: usize = 8;
 const QUOTES: usize = 8;
 

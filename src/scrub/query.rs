@@ -10,12 +10,12 @@ impl Scrubber {
     /// A query, without its `?`: what has a secret name, and what has a secret in it, is replaced. Names, their order and
     /// repeated ones stay.
     pub fn query<'a>(&self, query: &'a str) -> Cow<'a, str> {
-        pairs(self.rules(), query, Rules::hide_query)
+        pairs(self.rules(), query, Rules::hide_query, LAYERS)
     }
 
     /// A body of `application/x-www-form-urlencoded`, by the names of fields.
     pub fn form<'a>(&self, form: &'a str) -> Cow<'a, str> {
-        pairs(self.rules(), form, |rules, name| rules.fields.have(name))
+        pairs(self.rules(), form, |rules, name| rules.fields.have(name), LAYERS)
     }
 
     /// The pairs of a query, decoded and scrubbed, in their order. Bytes that are no text are replaced.
@@ -33,23 +33,23 @@ impl Scrubber {
     fn decoded<'a>(&self, part: &'a str, hides: Hides) -> (Cow<'a, str>, Cow<'a, str>) {
         let rules = self.rules();
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
-        let is_secret = !value.is_empty() && (hides(rules, name) || leaks(rules, value));
-        let name = if leaks(rules, name) { Cow::Borrowed(REDACTED) } else { decode(name) };
+        let is_secret = !value.is_empty() && (hides(rules, name) || leaks(rules, value, LAYERS));
+        let name = if leaks(rules, name, LAYERS) { Cow::Borrowed(REDACTED) } else { decode(name) };
         (name, if is_secret { Cow::Borrowed(REDACTED) } else { decode(value) })
     }
 }
 
 pub(super) type Hides = fn(&Rules, &str) -> bool;
 
-pub(super) fn pairs<'a>(rules: &Rules, text: &'a str, hides: Hides) -> Cow<'a, str> {
+pub(super) fn pairs<'a>(rules: &Rules, text: &'a str, hides: Hides, layers: usize) -> Cow<'a, str> {
     let (mut copy, mut at) = (Copy::of(text), 0);
     for part in text.split('&') {
         let equals = part.find('=').unwrap_or(part.len());
         let (name, value) = (&part[..equals], part.get(equals + 1..).unwrap_or_default());
-        if leaks(rules, name) {
+        if leaks(rules, name, layers) {
             copy.replace(at..at + equals, REDACTED);
         }
-        if !value.is_empty() && (hides(rules, name) || leaks(rules, value)) {
+        if !value.is_empty() && (hides(rules, name) || leaks(rules, value, layers)) {
             copy.replace(at + equals + 1..at + part.len(), REDACTED);
         }
         at += part.len() + 1;
@@ -58,18 +58,18 @@ pub(super) fn pairs<'a>(rules: &Rules, text: &'a str, hides: Hides) -> Cow<'a, s
 }
 
 /// Whether there is a secret in an encoded value, such as a URL with a token.
-fn leaks(rules: &Rules, value: &str) -> bool {
-    let mut value = Cow::Borrowed(value);
-    for _ in 0..LAYERS {
-        if matches!(scan(rules, &value), Cow::Owned(_)) {
+fn leaks(rules: &Rules, value: &str, layers: usize) -> bool {
+    let (mut value, mut layers) = (Cow::Borrowed(value), layers);
+    loop {
+        layers = layers.saturating_sub(1);
+        if matches!(scan(rules, &value, layers), Cow::Owned(_)) {
             return true;
         }
         match decode(&value) {
-            Cow::Owned(decoded) if decoded != *value => value = Cow::Owned(decoded),
+            Cow::Owned(decoded) if layers > 0 && decoded != *value => value = Cow::Owned(decoded),
             _ => return false,
         }
     }
-    false
 }
 
 /// What a form or a query has encoded.
@@ -82,7 +82,7 @@ fn decode(text: &str) -> Cow<'_, str> {
 }
 
 /// How often a value may be encoded. One that is encoded more often is not read by many either.
-const LAYERS: usize = 4;
+pub(super) const LAYERS: usize = 4;
 
 #[cfg(test)]
 mod tests {

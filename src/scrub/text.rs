@@ -2,7 +2,7 @@ use std::{borrow::Cow, ops::Range};
 
 use serde_json::Value;
 
-use super::{REDACTED, Scrubber, card, copy::Copy, json, pair, scrubber::Rules, token, url};
+use super::{REDACTED, Scrubber, card, copy::Copy, json, pair, query::LAYERS, scrubber::Rules, token, url};
 
 // ===== impl Scrubber =====
 
@@ -23,8 +23,8 @@ pub(super) fn scrub<'a>(rules: &Rules, text: &'a str, nested: usize) -> Cow<'a, 
     // Read as JSON for the names that are written with escapes, and read once more for what JSON hides: of two members
     // with one name it knows the last.
     match json(rules, text, nested) {
-        Some(scrubbed) => Cow::Owned(scan(rules, &scrubbed).into_owned()),
-        None => scan(rules, text),
+        Some(scrubbed) => Cow::Owned(scan(rules, &scrubbed, LAYERS).into_owned()),
+        None => scan(rules, text, LAYERS),
     }
 }
 
@@ -38,15 +38,16 @@ fn json(rules: &Rules, text: &str, nested: usize) -> Option<String> {
     json::scrub(rules, &mut value, 0, nested).then(|| value.to_string())
 }
 
-/// One reading, from the front to the back.
-pub(super) fn scan<'a>(rules: &Rules, text: &'a str) -> Cow<'a, str> {
-    read(text, |at| secret(rules, text, at))
+/// One reading, from the front to the back. What is in the query of a URL is decoded so often at most, all URLs in it
+/// included: each layer may be another URL with a query.
+pub(super) fn scan<'a>(rules: &Rules, text: &'a str, layers: usize) -> Cow<'a, str> {
+    read(text, |at| secret(rules, text, at, layers))
 }
 
 /// The same for the path of a URL, in which a colon is nothing special unless it begins another URL.
-pub(super) fn scan_path<'a>(rules: &Rules, path: &'a str) -> Cow<'a, str> {
+pub(super) fn scan_path<'a>(rules: &Rules, path: &'a str, layers: usize) -> Cow<'a, str> {
     let is_plain = |at: usize| path.as_bytes()[at] == b':' && !path[at + 1..].starts_with("//");
-    read(path, |at| if is_plain(at) { None } else { secret(rules, path, at) })
+    read(path, |at| if is_plain(at) { None } else { secret(rules, path, at, layers) })
 }
 
 fn read<'a>(text: &'a str, secret: impl Fn(usize) -> Option<(Range<usize>, Cow<'a, str>)>) -> Cow<'a, str> {
@@ -64,10 +65,15 @@ fn read<'a>(text: &'a str, secret: impl Fn(usize) -> Option<(Range<usize>, Cow<'
 
 /// The secret that a byte gives away, and what stands for it. It ends behind that byte, and begins before it only where
 /// that is not yet copied.
-fn secret<'a>(rules: &Rules, text: &'a str, at: usize) -> Option<(Range<usize>, Cow<'a, str>)> {
+fn secret<'a>(
+    rules: &Rules,
+    text: &'a str,
+    at: usize,
+    layers: usize,
+) -> Option<(Range<usize>, Cow<'a, str>)> {
     let hidden = |range| (range, Cow::Borrowed(REDACTED));
     match text.as_bytes()[at] {
-        b':' if text[at + 1..].starts_with("//") => link(rules, text, at),
+        b':' if text[at + 1..].starts_with("//") => link(rules, text, at, layers),
         b'=' | b':' | b'%' => pair::value(rules, text, at).map(hidden),
         b'-' if text[at..].starts_with("--") => {
             token::pem(text, at).or_else(|| pair::flag(rules, text, at)).map(hidden)
@@ -79,7 +85,12 @@ fn secret<'a>(rules: &Rules, text: &'a str, at: usize) -> Option<(Range<usize>, 
 }
 
 /// A URL, by the colon behind its scheme.
-fn link<'a>(rules: &Rules, text: &'a str, colon: usize) -> Option<(Range<usize>, Cow<'a, str>)> {
+fn link<'a>(
+    rules: &Rules,
+    text: &'a str,
+    colon: usize,
+    layers: usize,
+) -> Option<(Range<usize>, Cow<'a, str>)> {
     let is_of_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
     let scheme =
         |colon: usize| text.as_bytes()[..colon].iter().rev().take_while(|byte| is_of_scheme(byte)).count();
@@ -89,7 +100,7 @@ fn link<'a>(rules: &Rules, text: &'a str, colon: usize) -> Option<(Range<usize>,
     let end = rest[..end].find(ends_url).unwrap_or(end);
     // Its scheme is no secret, and may be copied already.
     let range = colon..colon + 3 + end;
-    let scrubbed = url::scrub(rules, &text[range.clone()]);
+    let scrubbed = url::scrub(rules, &text[range.clone()], layers);
     Some((range, scrubbed))
 }
 
@@ -171,6 +182,11 @@ mod tests {
                 "REDACTED\nmore",
             ),
             ("-----BEGIN PRIVATE KEY-----\ncanary", "REDACTED"),
+            (
+                "tls.private_key=-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----\nmore",
+                "tls.private_key=REDACTED\nmore",
+            ),
+            ("x-api-key: -----BEGIN PRIVATE KEY-----\ncanary", "x-api-key: REDACTED"),
             ("-----BEGIN CERTIFICATE-----\nshown", "-----BEGIN CERTIFICATE-----\nshown"),
             (
                 "session token FwoGZXIvYXdzEBYaDKcanarycanarycanarycanarycanary//w== x",

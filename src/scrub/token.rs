@@ -70,7 +70,8 @@ fn credentials(text: &str, scheme: &str) -> Option<Range<usize>> {
     let length = if word.starts_with([':', '.']) { 0 } else { word.trim_end_matches(['.', ':']).len() };
     // What pads it is at its very end.
     let padding = run(rest, |byte| byte == b'=');
-    let is_end = !rest[padding..].starts_with(|char: char| char.is_alphanumeric() || char == '"');
+    let is_end =
+        !rest[padding..].starts_with(|char: char| char.is_alphanumeric() || matches!(char, '"' | '-'));
     let length = if is_end && length == token.len() { length + padding } else { length };
     (name.eq_ignore_ascii_case(scheme) && length > 0).then_some(start..start + length)
 }

@@ -1,17 +1,23 @@
 use std::{borrow::Cow, ops::Range};
 
-use super::{REDACTED, Scrubber, copy::Copy, query::pairs, scrubber::Rules, text::scan_path};
+use super::{
+    REDACTED, Scrubber,
+    copy::Copy,
+    query::{LAYERS, pairs},
+    scrubber::Rules,
+    text::scan_path,
+};
 
 // ===== impl Scrubber =====
 
 impl Scrubber {
     /// A URL, whole or from its path on: without a user and a password, with its query and its fragment scrubbed.
     pub fn url<'a>(&self, url: &'a str) -> Cow<'a, str> {
-        scrub(self.rules(), url)
+        scrub(self.rules(), url, LAYERS)
     }
 }
 
-pub(super) fn scrub<'a>(rules: &Rules, url: &'a str) -> Cow<'a, str> {
+pub(super) fn scrub<'a>(rules: &Rules, url: &'a str, layers: usize) -> Cow<'a, str> {
     let mut copy = Copy::of(url);
     let host = authority(url);
     let has_host = host > 0;
@@ -24,11 +30,11 @@ pub(super) fn scrub<'a>(rules: &Rules, url: &'a str) -> Cow<'a, str> {
     let rest = &url[start..];
     let path = start..start + rest.find(['?', '#']).unwrap_or(rest.len());
     let fragment = url[path.end..].find('#').map_or(url.len(), |at| path.end + at);
-    put(&mut copy, path.clone(), |path| scan_path(rules, path), url);
+    put(&mut copy, path.clone(), |path| scan_path(rules, path, layers), url);
     for part in [path.end..fragment, fragment..url.len()] {
         // Without its `?` or `#`.
         let part = (part.start + 1).min(part.end)..part.end;
-        put(&mut copy, part, |part| pairs(rules, part, Rules::hide_query), url);
+        put(&mut copy, part, |part| pairs(rules, part, Rules::hide_query, layers), url);
     }
     copy.finish()
 }

@@ -54,8 +54,8 @@ impl Setup {
     /// # Errors
     ///
     /// When an endpoint is no URL, a protocol is not spoken, a file cannot be used, a switch of X-Ray is neither on nor
-    /// off, a daemon's address is none, a region is missing, Rollbar's token is no word, Honeycomb refuses a key that is to be checked, or the system
-    /// gives no thread. Nothing was started then.
+    /// off, a daemon's address is none, a region is missing, Rollbar's token is no word, Honeycomb refuses a key that is to
+    /// be checked, or the system gives no thread. Nothing was started then.
     #[track_caller]
     pub fn start(self) -> Result<Belvedere, Error> {
         let Self { env, name, global, otel, xray, rollbar } = self;

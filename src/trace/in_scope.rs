@@ -1,4 +1,5 @@
 use std::{
+    cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context as Task, Poll},
@@ -119,7 +120,34 @@ impl<S: Stream> Stream for Scoped<S> {
 
 /// Makes a context the current one, unless the thread is ending: what is dropped then is dropped in none.
 pub(crate) fn attach(context: Context) -> Option<ContextGuard> {
-    catch_unwind(AssertUnwindSafe(|| context.attach())).ok()
+    if is_ending() {
+        return None;
+    }
+    let guard = catch_unwind(AssertUnwindSafe(|| context.attach())).ok();
+    // After the context's own: what comes last goes first.
+    _ = ENDS.try_with(|_| ());
+    guard
+}
+
+/// Whether this thread ends: its current context, if it had one, may be gone, and to ask for it may panic, which in a panic
+/// hook ends the process.
+pub(crate) fn is_ending() -> bool {
+    ENDING.get()
+}
+
+/// Dropped when its thread ends.
+struct Ends;
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        ENDING.set(true);
+    }
+}
+
+thread_local! {
+    static ENDS: Ends = const { Ends };
+    /// It has nothing to drop, and so is there until the very end.
+    static ENDING: Cell<bool> = const { Cell::new(false) };
 }
 
 const DROPPED: &str = "it is dropped with its scope alone";

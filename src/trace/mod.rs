@@ -50,6 +50,8 @@ mod scope;
 pub mod w3c;
 
 pub(crate) use self::in_scope::attach;
+#[cfg(feature = "rollbar")]
+pub(crate) use self::in_scope::is_ending;
 pub use self::{
     id::{Amzn, SpanId, TraceId},
     identity::{AmznAnswer, Identity, Other},

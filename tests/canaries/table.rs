@@ -186,6 +186,11 @@ pub(crate) static ROWS: &[Row] = &[
         Handler(|it| said(format!("Login {{ pin: {it:?} }}"))),
         Removed,
     ),
+    row(
+        "a private key with a name in an error",
+        Handler(|it| said(format!("private_key=-----BEGIN PRIVATE KEY-----\n{it}"))),
+        Removed,
+    ),
     row("a plain word in an error", Handler(|it| said(format!("no cart {it}"))), PLAIN),
     row("a password in prose", Handler(|it| said(format!("the password of worf is {it}"))), PROSE),
     row(

@@ -3,7 +3,11 @@
 
 #![allow(dead_code, reason = "each fuzz target uses one")]
 
+use std::borrow::Cow;
+
 use belvedere::{
+    rollbar::Item,
+    scrub::Scrubber,
     trace::{
         SpanId, TraceId,
         amzn::{self, Decision},
@@ -124,6 +128,34 @@ pub(crate) fn document(bytes: &[u8]) {
         expected.sort_unstable();
         assert_eq!(found, expected);
     }
+}
+
+/// A text of any kind is scrubbed in every way and grows within bounds. A password behind it is found, unless it stands in
+/// quotes that were open before.
+pub(crate) fn scrub(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let scrubber = Scrubber::default().card_numbers();
+    let ways = [scrubber.text(&text), scrubber.url(&text), scrubber.query(&text), scrubber.form(&text)];
+    let cookies = [scrubber.cookies(&text), scrubber.set_cookie(&text)].map(Cow::Owned);
+    for shown in ways.into_iter().chain(cookies) {
+        assert!(shown.len() <= 4 * text.len() + 16, "{} of {}", shown.len(), text.len());
+    }
+    let before = text.replace(['"', '\'', '`', '\\'], " ");
+    let shown = scrubber.text(&format!("{before} password=c4n4ry")).into_owned();
+    assert!(!shown.contains("c4n4ry"), "{shown}");
+    if let Ok(mut json) = serde_json::from_slice::<Value>(bytes) {
+        scrubber.json(&mut json);
+        assert!(json.to_string().len() <= 6 * text.len() + 16);
+    }
+}
+
+/// An item that is read is written as one that reads the same.
+pub(crate) fn item(bytes: &[u8]) {
+    let Ok(item) = serde_json::from_slice::<Item>(bytes) else { return };
+    let written = serde_json::to_string(&item).expect("an item can be written");
+    let again: Item = serde_json::from_str(&written).expect("what is written can be read");
+    let again = serde_json::to_string(&again).expect("an item can be written");
+    assert!(are_alike(&value(&written), &value(&again)), "{written}\n{again}");
 }
 
 fn value(json: &str) -> Value {

@@ -35,16 +35,13 @@ impl Belvedere {
 impl BelvedereLayer {
     /// Sets more on the Rollbar layer in it. Where nothing is reported there is nothing to set.
     ///
-    /// What happens outside of requests is reported as the environment says. To have it reported by what is set here, install
-    /// the layer's own [`reporter`](RollbarLayer::reporter).
+    /// It counts for what happens outside of requests, too.
     ///
     /// ```no_run
     /// # fn run() -> Result<(), belvedere::Error> {
     /// let belvedere = belvedere::from_env()?;
     /// let layer = belvedere.layer().rollbar(|rollbar| {
-    ///     let rollbar = rollbar.framework("axum").failures(|status| status.is_server_error() || status == 409);
-    ///     rollbar.reporter().install();
-    ///     rollbar
+    ///     rollbar.framework("axum").failures(|status| status.is_server_error() || status == 409)
     /// });
     /// # Ok(())
     /// # }
@@ -52,6 +49,12 @@ impl BelvedereLayer {
     #[must_use]
     pub fn rollbar(self, set: impl FnOnce(RollbarLayer) -> RollbarLayer) -> Self {
         let (pass, xray, otel, rollbar) = self.observers;
-        Self { observers: (pass, xray, otel, rollbar.map(set)) }
+        Self { observers: (pass, xray, otel, rollbar.map(|layer| settled(set(layer)))) }
     }
+}
+
+/// What is set on the layer counts outside of requests, too.
+fn settled(layer: RollbarLayer) -> RollbarLayer {
+    layer.reporter().succeed();
+    layer
 }

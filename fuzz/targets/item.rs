@@ -1,0 +1,7 @@
+//! An item for Rollbar, read and written.
+#![no_main]
+
+#[path = "../../tests/support/inputs.rs"]
+mod inputs;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| inputs::item(bytes));

@@ -1,0 +1,7 @@
+//! Any text, without its secrets.
+#![no_main]
+
+#[path = "../../tests/support/inputs.rs"]
+mod inputs;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| inputs::scrub(bytes));
