@@ -140,6 +140,10 @@ mod start;
 
 // A backend is a folder with the same four things in it: what code has said of it (`Given`), what is to be started
 // (`Plan`, made where anything may be refused), what was started (`Running`), and its observers (`Server`, `Client`).
+#[cfg(not(feature = "cloudwatch"))]
+use self::absent as cloudwatch;
+#[cfg(feature = "cloudwatch")]
+mod cloudwatch;
 #[cfg(not(feature = "otel"))]
 use self::absent as otel;
 #[cfg(feature = "otel")]

@@ -1,3 +1,4 @@
+use opentelemetry::Key;
 use opentelemetry_sdk::{
     Resource,
     trace::{SdkTracerProvider, ShouldSample, SpanData},
@@ -57,6 +58,7 @@ impl Traces {
     ) -> Result<SdkTracerProvider, Error> {
         let Self { endpoints, is_printed, links } = self;
         let length = limits::value_length(env);
+        let service = resource.get(&Key::from_static_str("service.name")).map(|name| name.to_string());
         let mut builder = SdkTracerProvider::builder()
             .with_id_generator(Ids)
             .with_sampler(sampler(env, rules))
@@ -65,16 +67,13 @@ impl Traces {
         if !baggage.is_empty() {
             builder = builder.with_span_processor(BaggageAttributes::new(baggage));
         }
-        if endpoints.is_empty() && !is_printed {
-            tracing::info!(target: TARGET, "spans: not sent, because OTEL_TRACES_EXPORTER names no exporter");
-        }
-        for otlp in endpoints {
-            tracing::info!(target: TARGET, endpoint = otlp.place(), "spans: by OTLP");
-            builder = builder.with_span_processor(cut(SpanLane::otlp(outbox, otlp)?, length));
-        }
+        let mut lanes =
+            endpoints.into_iter().map(|otlp| SpanLane::otlp(outbox, otlp)).collect::<Result<Vec<_>, _>>()?;
         if is_printed {
-            tracing::info!(target: TARGET, "spans: printed as they end");
-            let lane = SpanLane::new(outbox, "console", Print::stdout());
+            lanes.push(SpanLane::new(outbox, "console", Print::stdout()));
+        }
+        tracing::info!(target: TARGET, to = names(&lanes), name = service, "spans: on");
+        for lane in lanes {
             builder = builder.with_span_processor(cut(lane, length));
         }
         if let Some(url) = links {
@@ -93,6 +92,12 @@ fn home(env: &Env, honeycomb: &Honeycomb, endpoints: &[Otlp], must: bool) -> Res
             Ok(None)
         }
     }
+}
+
+/// For a person.
+fn names(lanes: &[SpanLane]) -> String {
+    let names: Vec<_> = lanes.iter().map(ToString::to_string).collect();
+    if names.is_empty() { "nowhere".to_owned() } else { names.join(", ") }
 }
 
 fn cut(lane: SpanLane, length: Option<usize>) -> SpanLane {
