@@ -1,4 +1,4 @@
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use opentelemetry::Context;
@@ -92,13 +92,6 @@ impl SpanLane {
     #[must_use]
     pub fn value_length(self, characters: usize) -> Self {
         Self { value_length: Some(characters), ..self }
-    }
-}
-
-/// Its lane's name.
-impl fmt::Display for SpanLane {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.lane.name())
     }
 }
 

@@ -59,9 +59,11 @@ impl Plan {
     /// It gives none.
     pub(in crate::setup) fn start(self, start: &Start<'_>) -> Result<Running, Error> {
         let Self { group: _, apis, is_printed, stream, format } = self;
-        let lanes = apis.into_iter().map(|api| LogLane::new(start.outbox, api));
-        let lanes = lanes.chain(is_printed.then(|| LogLane::stdout(start.outbox)));
-        let Some(lane) = lanes.reduce(LogLane::and) else {
+        let mut lanes: Vec<_> = apis.into_iter().map(|api| LogLane::new(start.outbox, api)).collect();
+        if is_printed {
+            lanes.push(LogLane::stdout(start.outbox));
+        }
+        let Some(lane) = lanes.into_iter().reduce(LogLane::and) else {
             tracing::info!(target: TARGET, "lines: off; {GROUP} turns them on");
             return Ok(Running::new(None));
         };

@@ -1,4 +1,4 @@
-use opentelemetry::Key;
+use opentelemetry::{Key, Value};
 use opentelemetry_sdk::{
     Resource,
     trace::{SdkTracerProvider, ShouldSample, SpanData},
@@ -58,7 +58,7 @@ impl Traces {
     ) -> Result<SdkTracerProvider, Error> {
         let Self { endpoints, is_printed, links } = self;
         let length = limits::value_length(env);
-        let service = resource.get(&Key::from_static_str("service.name")).map(|name| name.to_string());
+        let name = resource.get(&Key::from_static_str("service.name")).unwrap_or_else(|| Value::from(""));
         let mut builder = SdkTracerProvider::builder()
             .with_id_generator(Ids)
             .with_sampler(sampler(env, rules))
@@ -67,15 +67,16 @@ impl Traces {
         if !baggage.is_empty() {
             builder = builder.with_span_processor(BaggageAttributes::new(baggage));
         }
-        let mut lanes =
-            endpoints.into_iter().map(|otlp| SpanLane::otlp(outbox, otlp)).collect::<Result<Vec<_>, _>>()?;
-        if is_printed {
-            lanes.push(SpanLane::new(outbox, "console", Print::stdout()));
+        let mut places: Vec<_> = endpoints.iter().map(|otlp| format!("otlp {}", otlp.place())).collect();
+        for otlp in endpoints {
+            builder = builder.with_span_processor(cut(SpanLane::otlp(outbox, otlp)?, length));
         }
-        tracing::info!(target: TARGET, to = names(&lanes), name = service, "spans: on");
-        for lane in lanes {
+        if is_printed {
+            places.push(CONSOLE.to_owned());
+            let lane = SpanLane::new(outbox, CONSOLE, Print::stdout());
             builder = builder.with_span_processor(cut(lane, length));
         }
+        tracing::info!(target: TARGET, to = %all(&places), %name, "spans: on");
         if let Some(url) = links {
             builder = builder.with_span_processor(Links::stdout(outbox, move |span| link(&url, span)));
         }
@@ -95,9 +96,8 @@ fn home(env: &Env, honeycomb: &Honeycomb, endpoints: &[Otlp], must: bool) -> Res
 }
 
 /// For a person.
-fn names(lanes: &[SpanLane]) -> String {
-    let names: Vec<_> = lanes.iter().map(ToString::to_string).collect();
-    if names.is_empty() { "nowhere".to_owned() } else { names.join(", ") }
+fn all(places: &[String]) -> String {
+    if places.is_empty() { "nowhere".to_owned() } else { places.join(", ") }
 }
 
 fn cut(lane: SpanLane, length: Option<usize>) -> SpanLane {
@@ -111,5 +111,7 @@ fn link(url: &str, span: &SpanData) -> String {
     format!("{}: {url}{}", span.name, span.span_context.trace_id())
 }
 
+/// The lane of spans that are printed as they end.
+const CONSOLE: &str = "console";
 const TARGET: &str = "belvedere::setup";
 const LINKS: &str = "HONEYCOMB_ENABLE_LOCAL_VISUALIZATIONS";
