@@ -18,6 +18,8 @@ pub struct Error {
 
 struct Inner {
     kind: Kind,
+    /// The variable or the argument, where it is about one: the message goes on from there.
+    name: String,
     message: String,
     source: Option<Box<dyn error::Error + Send + Sync>>,
 }
@@ -34,7 +36,18 @@ impl Error {
     /// `name` (a variable or an argument) has a `value` that cannot be used; `advice` says what to do.
     #[allow(dead_code, reason = "which features are on decides who builds one")]
     pub(crate) fn invalid(name: &str, value: &str, advice: impl fmt::Display) -> Self {
-        Self::of(Kind::Invalid, format!("{name} is {value:?}: {advice}"))
+        let mut error = Self::of(Kind::Invalid, format!(" is {value:?}: {advice}"));
+        error.inner.name = name.to_owned();
+        error
+    }
+
+    /// The same about the variable that the value is from.
+    #[cfg(feature = "cloudwatch")]
+    pub(crate) fn named(mut self, name: &str) -> Self {
+        if self.is_invalid() {
+            self.inner.name = name.to_owned();
+        }
+        self
     }
 
     /// `what` could not be had from the system.
@@ -58,21 +71,21 @@ impl Error {
     }
 
     fn of(kind: Kind, message: String) -> Self {
-        let source = None;
-        Self { inner: Box::new(Inner { kind, message, source }) }
+        Self { inner: Box::new(Inner { kind, name: String::new(), message, source: None }) }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.inner.message)
+        let Inner { name, message, .. } = &*self.inner;
+        write!(f, "{name}{message}")
     }
 }
 
 /// As a sentence, with its causes: a `main` that returns it shows it so.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.inner.message)?;
+        fmt::Display::fmt(self, f)?;
         let causes = std::iter::successors(error::Error::source(self), |cause| cause.source());
         causes.take(CAUSES).try_for_each(|cause| write!(f, ": {cause}"))
     }

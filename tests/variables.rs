@@ -1,12 +1,14 @@
 //! Each row of README's table of variables: what a good value does and what a bad one says, over real sockets.
 //!
 //! The tests of a row stand in a module that is named after its first variable.
-#![cfg(all(feature = "otel", feature = "rollbar", feature = "xray"))]
+#![cfg(all(feature = "cloudwatch", feature = "otel", feature = "rollbar", feature = "xray"))]
 
 #[path = "support/aws.rs"]
 mod aws;
 #[path = "support/daemon.rs"]
 mod daemon;
+#[path = "support/lines.rs"]
+mod lines;
 #[path = "support/log.rs"]
 mod log;
 #[path = "support/rollbar.rs"]
@@ -24,6 +26,7 @@ use aws::Endpoint;
 use belvedere::Belvedere;
 use daemon::Daemon;
 use http::{Request, Response};
+use lines::{Line, Lines};
 use opentelemetry::trace::{
     Link, SpanContext, SpanId, TraceFlags, TraceId, TraceState, Tracer as _, TracerProvider as _,
 };
@@ -83,7 +86,9 @@ fn rows() -> Vec<Row> {
 fn row(line: &str) -> Option<Row> {
     let cells: Vec<_> = line.trim_matches('|').split(" | ").map(str::trim).collect();
     let is_variable = |name: &&str| {
-        ["OTEL_", "HONEYCOMB_", "BELVEDERE_", "AWS_", "ROLLBAR_"].iter().any(|start| name.starts_with(start))
+        ["OTEL_", "HONEYCOMB_", "BELVEDERE_", "AWS_", "ROLLBAR_", "CLOUDWATCH_"]
+            .iter()
+            .any(|start| name.starts_with(start))
     };
     let variables: Vec<_> = cells[0].split('`').filter(is_variable).map(str::to_owned).collect();
     let tests = cells.last()?.parse().ok()?;
@@ -1600,7 +1605,7 @@ fn only_segments(variables: Pairs<'_>) -> Result<Belvedere, belvedere::Error> {
     start(&[&[("OTEL_TRACES_EXPORTER", "none")], variables].concat())
 }
 
-/// Where segments go.
+/// Where segments, items and lines go.
 #[track_caller]
 fn ways(variables: Pairs<'_>) -> Vec<String> {
     let report = only_segments(variables).unwrap().outbox().report();
@@ -2025,6 +2030,7 @@ mod aws_region {
     use super::*;
 
     const API: [(&str, &str); 2] = [("AWS_XRAY_SDK_ENABLED", "true"), ("BELVEDERE_XRAY_EXPORTER", "api")];
+    const GROUP: (&str, &str) = ("CLOUDWATCH_LOG_GROUP", "/shop");
 
     #[test]
     fn is_where_x_ray_is() {
@@ -2043,6 +2049,16 @@ mod aws_region {
         assert!(refusal(&[&API[..], &[("AWS_REGION", "eu west")]].concat()).starts_with("AWS_REGION"));
         let bad = ("AWS_DEFAULT_REGION", "eu west");
         assert!(refusal(&[&API[..], &[bad]].concat()).starts_with("AWS_DEFAULT_REGION"));
+    }
+
+    #[test]
+    fn is_where_cloudwatch_logs_is_which_needs_one() {
+        for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
+            let ways = ways(&[GROUP, (name, "eu-west-1")]);
+            assert_eq!(ways, ["cloudwatch logs.eu-west-1.amazonaws.com /shop"]);
+            assert!(refusal(&[GROUP, (name, "eu west")]).starts_with(name));
+        }
+        assert!(refusal(&[GROUP]).starts_with("AWS_REGION"));
     }
 
     #[test]
@@ -2230,6 +2246,191 @@ mod rollbar_endpoint {
         for secret in ["http://user:canary@localhost/item/", "localhost/item/?access_token=canary"] {
             let message = refusal(&[TOKEN, (NAME, secret)]);
             assert!(message.starts_with(NAME) && !message.contains("canary"), "{message}");
+        }
+    }
+}
+
+/// The only line of one request.
+async fn line(variables: Pairs<'_>) -> Line {
+    let lines = Lines::start().await;
+    let url = lines.url();
+    let set = [("CLOUDWATCH_LOG_GROUP", "/shop"), ("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", &*url)];
+    let belvedere = only_segments(&[&set, &ACCOUNT[..], variables].concat()).unwrap();
+    serve(&belvedere, Request::get("/carts").body(()).unwrap()).await;
+    assert_eq!(belvedere.shutdown(PATIENCE).await.lost(), 0);
+    let mut all = lines.all();
+    assert_eq!(all.len(), 1, "{all:?}");
+    all.remove(0)
+}
+
+/// The line of the log that says what becomes of lines.
+#[track_caller]
+fn said_of_lines(variables: Pairs<'_>) -> String {
+    let log = log::Log::default();
+    let belvedere = tracing::subscriber::with_default(log.subscriber(), || only_segments(variables));
+    drop(belvedere.unwrap());
+    let lines: Vec<_> = log.lines().into_iter().filter(|line| line.contains("lines: ")).collect();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    lines.concat()
+}
+
+/// A region and keys, of nobody.
+const ACCOUNT: [(&str, &str); 3] =
+    [("AWS_REGION", "eu-west-1"), ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "canary")];
+
+mod cloudwatch_log_group {
+    use super::*;
+
+    const NAME: &str = "CLOUDWATCH_LOG_GROUP";
+
+    #[tokio::test]
+    async fn is_where_lines_go_and_turns_them_on() {
+        assert_eq!(line(&[(NAME, " /shop/checkout ")]).await.group, "/shop/checkout");
+        assert_eq!(
+            ways(&[&[(NAME, "/shop")], &ACCOUNT[..]].concat()),
+            ["cloudwatch logs.eu-west-1.amazonaws.com /shop"]
+        );
+        for none in [&[(NAME, " ")][..], &[]] {
+            assert_eq!(ways(&[none, &ACCOUNT].concat()), [""; 0]);
+            assert!(start(none).unwrap().cloudwatch_layer().is_none());
+        }
+    }
+
+    #[test]
+    fn one_line_says_whether_lines_are_on_or_what_is_missing() {
+        let on = said_of_lines(&[&[(NAME, "/shop")], &ACCOUNT[..]].concat());
+        assert!(on.contains("on to=cloudwatch logs.eu-west-1.amazonaws.com /shop"), "{on}");
+        assert!(!on.contains("canary"), "{on}");
+        let off = said_of_lines(&[]);
+        assert!(off.contains("off; CLOUDWATCH_LOG_GROUP turns them on"), "{off}");
+    }
+
+    #[tokio::test]
+    async fn segments_name_it_too_so_that_their_lines_are_found() {
+        let group = [&[(NAME, "/shop")], &ACCOUNT[..]].concat();
+        let groups = async |more: Pairs<'_>| {
+            let segment = segment(&[&group[..], more].concat(), |_| true).await;
+            let groups = segment["aws"]["cloudwatch_logs"].as_array().unwrap().iter();
+            groups.map(|group| group["log_group"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(groups(&[]).await, ["/shop"]);
+        assert_eq!(groups(&[("BELVEDERE_XRAY_LOG_GROUPS", "/other,/shop")]).await, ["/other", "/shop"]);
+    }
+
+    #[test]
+    fn a_bad_one_is_an_error_that_names_it_and_says_what_to_do() {
+        for bad in ["a shop", "aws/shop", "shop:1", &"a".repeat(513)] {
+            let message = refusal(&[&[(NAME, bad)], &ACCOUNT[..]].concat());
+            assert!(message.starts_with(&format!("{NAME} is {bad:?}: use up to 512")), "{message}");
+        }
+    }
+}
+
+mod cloudwatch_log_stream {
+    use super::*;
+
+    const NAME: &str = "CLOUDWATCH_LOG_STREAM";
+
+    #[tokio::test]
+    async fn is_a_name_or_a_pattern() {
+        let pid = std::process::id();
+        assert_eq!(line(&[(NAME, "web-1")]).await.stream, "web-1");
+        assert_eq!(line(&[(NAME, "web/{pid}")]).await.stream, format!("web/{pid}"));
+        assert!(line(&[(NAME, "")]).await.stream.ends_with(&format!("/{pid}")));
+    }
+
+    #[test]
+    fn without_a_group_it_is_told_that_it_does_nothing() {
+        let unused = warnings(&[(NAME, "web-1")]);
+        assert_eq!(unused, ["CLOUDWATCH_LOG_STREAM is not used, because there is no CLOUDWATCH_LOG_GROUP"]);
+    }
+
+    #[test]
+    fn a_bad_one_is_an_error_that_names_it() {
+        for bad in ["web:1", "web*", &"a".repeat(513)] {
+            let message =
+                refusal(&[&[("CLOUDWATCH_LOG_GROUP", "/shop"), (NAME, bad)], &ACCOUNT[..]].concat());
+            assert!(message.starts_with(&format!("{NAME} is {bad:?}: ")), "{message}");
+        }
+    }
+}
+
+mod belvedere_cloudwatch_format {
+    use super::*;
+
+    const NAME: &str = "BELVEDERE_CLOUDWATCH_FORMAT";
+
+    #[tokio::test]
+    async fn is_json_or_the_line_of_the_course() {
+        for json in [&[(NAME, "JSON")][..], &[(NAME, "")], &[]] {
+            let message = line(json).await.message;
+            let record: serde_json::Value = serde_json::from_str(&message).unwrap();
+            assert_eq!(record["path"], "/carts", "{json:?}");
+        }
+        let text = line(&[(NAME, "Text")]).await.message;
+        assert!(text.ends_with("] - GET http /carts? 200 OK"), "{text}");
+    }
+
+    #[test]
+    fn without_a_group_it_is_told_that_it_does_nothing() {
+        assert!(warnings(&[(NAME, "text")]).concat().starts_with(NAME));
+    }
+
+    #[test]
+    fn a_bad_one_is_an_error_that_names_it() {
+        let message = refusal(&[&[("CLOUDWATCH_LOG_GROUP", "/shop"), (NAME, "xml")], &ACCOUNT[..]].concat());
+        assert_eq!(message, r#"BELVEDERE_CLOUDWATCH_FORMAT is "xml": write json or text"#);
+    }
+}
+
+mod belvedere_cloudwatch_stdout {
+    use super::*;
+
+    const NAME: &str = "BELVEDERE_CLOUDWATCH_STDOUT";
+
+    #[test]
+    fn prints_lines_beside_what_is_sent_or_alone() {
+        let group = [&[("CLOUDWATCH_LOG_GROUP", "/shop")], &ACCOUNT[..]].concat();
+        let to_aws = "cloudwatch logs.eu-west-1.amazonaws.com /shop";
+        assert_eq!(ways(&[&group[..], &[(NAME, "true")]].concat()), [to_aws, "stdout"]);
+        assert_eq!(ways(&[&group[..], &[(NAME, "off")]].concat()), [to_aws]);
+        assert_eq!(ways(&[&group[..], &[(NAME, "")]].concat()), [to_aws]);
+        assert_eq!(ways(&[(NAME, "1")]), ["stdout"]);
+        assert_eq!(ways(&[(NAME, "false")]), [""; 0]);
+        assert!(said_of_lines(&[(NAME, "true")]).contains("lines: on to=stdout"));
+    }
+
+    #[test]
+    fn a_bad_one_is_an_error_that_names_it() {
+        assert_eq!(refusal(&[(NAME, "perhaps")]), format!(r#"{NAME} is "perhaps": write true or false"#));
+    }
+}
+
+mod aws_endpoint_url_cloudwatch_logs {
+    use super::*;
+
+    #[test]
+    fn is_where_cloudwatch_logs_is_and_comes_before_the_one_for_all_services() {
+        let group = [&[("CLOUDWATCH_LOG_GROUP", "/shop")], &ACCOUNT[..]].concat();
+        let (own, all) = (
+            ("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", "http://own.example"),
+            ("AWS_ENDPOINT_URL", "http://all.example:4566"),
+        );
+        for (variables, expected) in [
+            (&[own, all][..], "own.example"),
+            (&[("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", ""), all], "all.example:4566"),
+            (&[], "logs.eu-west-1.amazonaws.com"),
+        ] {
+            let ways = ways(&[&group[..], variables].concat());
+            assert_eq!(ways, [format!("cloudwatch {expected} /shop")]);
+        }
+    }
+
+    #[test]
+    fn a_bad_one_is_an_error_that_names_it() {
+        for name in ["AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", "AWS_ENDPOINT_URL"] {
+            let group = [("CLOUDWATCH_LOG_GROUP", "/shop"), (name, "/nowhere")];
+            assert!(refusal(&[&group, &ACCOUNT[..]].concat()).starts_with(name));
         }
     }
 }

@@ -43,6 +43,8 @@ mod variables;
 
 use http::{Uri, uri::InvalidUri};
 
+#[cfg(any(feature = "cloudwatch", feature = "xray"))]
+pub(crate) use self::service::url;
 pub use self::{
     chain::CredentialsChain,
     client::{Client, ClientBuilder},
@@ -54,7 +56,6 @@ pub use self::{
 #[cfg(feature = "xray")]
 pub(crate) use self::{
     imds::{Imds, ImdsError},
-    service::url,
     service_error::code_name,
     variables::Variables,
 };

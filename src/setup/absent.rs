@@ -59,6 +59,10 @@ impl Plan {
         false
     }
 
+    pub(super) fn group(&self) -> Option<String> {
+        None
+    }
+
     pub(super) fn start(self, _start: &Start<'_>) -> Result<Running, Error> {
         Ok(Running)
     }

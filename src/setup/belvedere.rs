@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{BelvedereClientLayer, BelvedereLayer, otel, pass::Pass, rollbar, xray};
+use super::{BelvedereClientLayer, BelvedereLayer, cloudwatch, otel, pass::Pass, rollbar, xray};
 use crate::{
     outbox::{Outbox, Report},
     trace::Propagator,
@@ -20,6 +20,7 @@ pub struct Belvedere {
     pub(super) otel: otel::Running,
     pub(super) xray: xray::Running,
     pub(super) rollbar: rollbar::Running,
+    pub(super) cloudwatch: cloudwatch::Running,
     pass: Option<Pass>,
     warnings: Vec<String>,
 }
@@ -33,18 +34,21 @@ impl Belvedere {
         otel: otel::Running,
         xray: xray::Running,
         rollbar: rollbar::Running,
+        cloudwatch: cloudwatch::Running,
         warnings: Vec<String>,
     ) -> Self {
         warnings.iter().for_each(|warning| warn(warning));
         let is_alone = otel.server().is_none() && xray.server().is_none();
         let pass = is_alone.then(|| Pass::new(propagators));
-        Self { outbox, otel, xray, rollbar, pass, warnings }
+        Self { outbox, otel, xray, rollbar, cloudwatch, pass, warnings }
     }
 
     /// What goes onto a service with `.layer(..)`.
     pub fn layer(&self) -> BelvedereLayer {
         let otel = self.otel.server().filter(|_| !self.is_in_the_way());
-        BelvedereLayer::new((self.pass.clone(), self.xray.server(), otel, self.rollbar.server()))
+        let (xray, rollbar, cloudwatch) =
+            (self.xray.server(), self.rollbar.server(), self.cloudwatch.server());
+        BelvedereLayer::new((self.pass.clone(), xray, otel, rollbar, cloudwatch))
     }
 
     /// What goes onto an outgoing client with `.layer(..)`.

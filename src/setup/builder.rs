@@ -1,5 +1,6 @@
 use super::{
-    Belvedere, env::Env, otel, propagation::propagators, rollbar, service::service, start::Start, xray,
+    Belvedere, cloudwatch, env::Env, otel, propagation::propagators, rollbar, service::service, start::Start,
+    xray,
 };
 use crate::{Error, outbox::Outbox, trace::Propagation};
 
@@ -13,6 +14,7 @@ pub struct Setup {
     pub(super) otel: otel::Given,
     pub(super) xray: xray::Given,
     pub(super) rollbar: rollbar::Given,
+    pub(super) cloudwatch: cloudwatch::Given,
 }
 
 // ===== impl Setup =====
@@ -32,6 +34,7 @@ impl Setup {
             otel: otel::Given::default(),
             xray: xray::Given::default(),
             rollbar: rollbar::Given::default(),
+            cloudwatch: cloudwatch::Given::default(),
         }
     }
 
@@ -54,13 +57,14 @@ impl Setup {
     /// # Errors
     ///
     /// When an endpoint is no URL, a protocol is not spoken, a file cannot be used, a switch of X-Ray is neither on nor
-    /// off, a daemon's address is none, a region is missing, Rollbar's token is no word, Honeycomb refuses a key that is to
-    /// be checked, or the system gives no thread. Nothing was started then.
+    /// off, a daemon's address is none, a region is missing, Rollbar's token is no word, a log group or a stream cannot be
+    /// called so, Honeycomb refuses a key that is to be checked, or the system gives no thread. Nothing was started then.
     #[track_caller]
     pub fn start(self) -> Result<Belvedere, Error> {
-        let Self { env, name, global, otel, xray, rollbar } = self;
+        let Self { env, name, global, otel, xray, rollbar, cloudwatch } = self;
         let service = service(&env, name);
         // Everything that may be refused, before anything is started. What asks the network comes last.
+        let cloudwatch = cloudwatch.plan(&env, &service)?;
         let rollbar = rollbar.plan(&env, &service)?;
         let xray = xray.plan(&env, &service)?;
         let otel = otel.plan(&env, &service)?;
@@ -68,12 +72,14 @@ impl Setup {
         let propagation = Propagation::new(propagators.iter().copied());
 
         let outbox = Outbox::builder().start()?;
-        let start = Start { env: &env, outbox: &outbox, propagation: &propagation, global };
+        let log_group = cloudwatch.group();
+        let start = Start { env: &env, outbox: &outbox, propagation: &propagation, global, log_group };
         let xray = xray.start(&start)?;
         #[cfg(feature = "otel")]
         let otel = otel.rules(xray.rules());
         let otel = otel.start(&start)?;
         let rollbar = rollbar.start(&start)?;
-        Ok(Belvedere::new(outbox, &propagators, otel, xray, rollbar, env.into_warnings()))
+        let cloudwatch = cloudwatch.start(&start)?;
+        Ok(Belvedere::new(outbox, &propagators, otel, xray, rollbar, cloudwatch, env.into_warnings()))
     }
 }

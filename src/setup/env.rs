@@ -1,5 +1,8 @@
 use std::{cell::RefCell, fmt};
 
+#[cfg(any(feature = "cloudwatch", feature = "xray"))]
+use crate::Error;
+
 /// The environment, as it is looked up, and what was wrong with it.
 pub(super) struct Env {
     lookup: Lookup,
@@ -16,7 +19,10 @@ impl Env {
     }
 
     /// The environment itself, for those who look up what they read.
-    #[cfg_attr(not(feature = "xray"), allow(dead_code, reason = "that is X-Ray"))]
+    #[cfg_attr(
+        not(any(feature = "cloudwatch", feature = "xray")),
+        allow(dead_code, reason = "those are AWS's")
+    )]
     pub(super) fn lookup(&self) -> &dyn Fn(&str) -> Option<String> {
         &self.lookup
     }
@@ -25,6 +31,21 @@ impl Env {
     pub(super) fn text(&self, name: &str) -> Option<String> {
         let text = (self.lookup)(name)?.trim().to_owned();
         (!text.is_empty()).then_some(text)
+    }
+
+    /// Whether something is on or off, where that is said.
+    ///
+    /// # Errors
+    ///
+    /// When it is neither.
+    #[cfg(any(feature = "cloudwatch", feature = "xray"))]
+    pub(super) fn switch(&self, name: &str) -> Result<Option<bool>, Error> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        match text.to_ascii_lowercase().as_str() {
+            "y" | "yes" | "t" | "true" | "on" | "1" => Ok(Some(true)),
+            "n" | "no" | "f" | "false" | "off" | "0" => Ok(Some(false)),
+            _ => Err(Error::invalid(name, &text, "write true or false")),
+        }
     }
 
     /// What the words of a comma list name, in any case and without repetitions. `none` names nothing. A word that is not

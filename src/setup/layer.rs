@@ -1,7 +1,7 @@
 use http::{request, response};
 use tower_layer::Layer;
 
-use super::{otel, pass::Pass, rollbar, xray};
+use super::{cloudwatch, otel, pass::Pass, rollbar, xray};
 use crate::{
     exchange::{End, Tally},
     observe::{Observation, Observe, Observer},
@@ -21,8 +21,14 @@ pub struct ServedExchange {
 }
 
 /// The first is the outermost. X-Ray comes before OpenTelemetry, so that where one of them decides for both, the segment can
-/// say by which rule. Rollbar comes last: it joins what the others have begun, and sees what fails before they do.
-type Observers = (Option<Pass>, Option<xray::Server>, Option<otel::Server>, Option<rollbar::Server>);
+/// say by which rule. Rollbar and CloudWatch come last: they join what the others have begun.
+type Observers = (
+    Option<Pass>,
+    Option<xray::Server>,
+    Option<otel::Server>,
+    Option<rollbar::Server>,
+    Option<cloudwatch::Server>,
+);
 
 // ===== impl BelvedereLayer =====
 

@@ -101,7 +101,7 @@
 //! | `BELVEDERE_XRAY_SAMPLING_RULES` | the account's rules; the path of a file of AWS's sampling rules, which decide alone | error |
 //! | `AWS_REGION`, `AWS_DEFAULT_REGION` | none; for `api` | error, also where neither is set |
 //! | `BELVEDERE_XRAY_PLUGINS` | none; a list of `ec2`, `ecs`, `eks`, `elastic_beanstalk`, which are asked what the service runs on | error |
-//! | `BELVEDERE_XRAY_LOG_GROUPS` | those that the plugins find; a list of names or ARNs of log groups | |
+//! | `BELVEDERE_XRAY_LOG_GROUPS` | those that the plugins find, and `CLOUDWATCH_LOG_GROUP`; a list of names or ARNs of log groups | |
 //! | `AWS_ENDPOINT_URL_XRAY`, `AWS_ENDPOINT_URL` | X-Ray in the region; for `api` | error |
 //!
 //! Segments are made with feature `xray`, and where `AWS_XRAY_SDK_ENABLED` is on or one of `AWS_XRAY_DAEMON_ADDRESS` and
@@ -125,6 +125,22 @@
 //! Items are sent with feature `rollbar`, and where there is a token; without one there is no Rollbar layer in
 //! [`Belvedere::layer`], and one line in the log says so. Whether Rollbar takes the token is known when the first item is
 //! sent. What happens outside of requests, panics among it, is reported as well, unless [`Setup::global`] says otherwise.
+//!
+//! ## CloudWatch Logs
+//!
+//! | variable | default | a bad value |
+//! |---|---|---|
+//! | `CLOUDWATCH_LOG_GROUP` | none; the log group that lines go into, which is made if there is none | error |
+//! | `CLOUDWATCH_LOG_STREAM` | `{hostname}/{pid}`; a name or a pattern, see `StreamName` | error |
+//! | `BELVEDERE_CLOUDWATCH_FORMAT` | `json`; or `text`, which names no trace | error |
+//! | `BELVEDERE_CLOUDWATCH_STDOUT` | `false`; `true`: lines are printed, too, or alone where there is no group | error |
+//! | `AWS_REGION`, `AWS_DEFAULT_REGION` | none | error, also where neither is set |
+//! | `AWS_ENDPOINT_URL_CLOUDWATCH_LOGS`, `AWS_ENDPOINT_URL` | CloudWatch Logs in the region | error |
+//!
+//! Each exchange is logged with feature `cloudwatch`, and where there is a group; without one there is no CloudWatch layer in
+//! [`Belvedere::layer`], and one line in the log says so. Credentials are those of `aws::CredentialsChain`. Missing ones are no
+//! error: one line says that they are, as many lines as the lane holds are kept, and sent when there are some. Segments name
+//! the group, so that X-Ray's console finds the lines of a trace.
 
 mod absent;
 mod belvedere;
@@ -140,6 +156,10 @@ mod start;
 
 // A backend is a folder with the same four things in it: what code has said of it (`Given`), what is to be started
 // (`Plan`, made where anything may be refused), what was started (`Running`), and its observers (`Server`, `Client`).
+#[cfg(not(feature = "cloudwatch"))]
+use self::absent as cloudwatch;
+#[cfg(feature = "cloudwatch")]
+mod cloudwatch;
 #[cfg(not(feature = "otel"))]
 use self::absent as otel;
 #[cfg(feature = "otel")]
@@ -169,7 +189,7 @@ use crate::Error;
 ///
 /// # Errors
 ///
-/// When an endpoint is no URL, a protocol is not spoken, a file cannot be used, or what is said about X-Ray or Rollbar is wrong;
+/// When an endpoint is no URL, a protocol is not spoken, a file cannot be used, or what is said about X-Ray, Rollbar or CloudWatch Logs is wrong;
 /// the message names the variable.
 #[track_caller]
 pub fn from_env() -> Result<Belvedere, Error> {

@@ -10,4 +10,7 @@ pub(super) struct Start<'a> {
     pub(super) propagation: &'a Propagation,
     /// Whether what there is once in a process is set.
     pub(super) global: bool,
+    /// Where lines of the same traces go.
+    #[cfg_attr(not(feature = "xray"), allow(dead_code, reason = "segments say it"))]
+    pub(super) log_group: Option<String>,
 }

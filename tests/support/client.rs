@@ -28,6 +28,20 @@ pub async fn leave1(address: SocketAddr, method: &str, path: &str, after: Durati
     sleep(after).await;
 }
 
+/// Writes one HTTP/1.1 request with these headers and reads all that comes back, or goes away when `until` has come.
+pub async fn ask1(address: SocketAddr, path: &str, headers: &[(&str, &str)], until: Option<&str>) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let request = head("GET", path, &format!("connection: close\r\n{headers}"));
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let has_come = |answer: &[u8]| until.is_some_and(|until| String::from_utf8_lossy(answer).contains(until));
+    // A server that panics closes in the middle.
+    while !has_come(&answer)
+        && timeout(PATIENCE, stream.read_buf(&mut answer)).await.unwrap().is_ok_and(|read| read > 0)
+    {}
+}
+
 /// Asks to switch protocols, says something, and gives the head of the answer and what was echoed.
 pub async fn upgrade1(address: SocketAddr, said: &[u8]) -> (String, Vec<u8>) {
     let mut stream = TcpStream::connect(address).await.unwrap();

@@ -21,7 +21,7 @@ pub(super) fn provider(
     }
     let mut builder = SdkLoggerProvider::builder().with_resource(resource);
     for otlp in endpoints {
-        tracing::info!(target: "belvedere::setup", endpoint = otlp.place(), "logs: by OTLP");
+        tracing::info!(target: "belvedere::setup", to = format_args!("otlp {}", otlp.place()), "logs: on");
         builder = builder.with_log_processor(LogLane::otlp(outbox, otlp)?);
     }
     Ok(Some(builder.build()))

@@ -31,7 +31,7 @@ pub(super) fn provider(
     let temporality = temporality(env);
     let mut builder = SdkMeterProvider::builder().with_resource(resource);
     for otlp in endpoints {
-        tracing::info!(target: "belvedere::setup", endpoint = otlp.place(), "metrics: by OTLP");
+        tracing::info!(target: "belvedere::setup", to = format_args!("otlp {}", otlp.place()), "metrics: on");
         let lane = MetricLane::otlp(outbox, otlp)?.temporality(temporality);
         builder = builder.with_reader(PeriodicReader::builder(lane).with_interval(interval).build());
     }

@@ -66,7 +66,7 @@ impl Plan {
     /// When an endpoint cannot be used.
     pub(in crate::setup) fn start(self, start: &Start<'_>) -> Result<Running, Error> {
         let Self { busy, metrics: set, rules } = self;
-        let Start { env, outbox, propagation, global } = *start;
+        let Start { env, outbox, propagation, global, log_group: _ } = *start;
         let Some(busy) = busy else { return Ok(idle(propagation)) };
         let Busy { resource, instrumentation, traces, metrics, logs, baggage } = *busy;
         let providers = Providers {

@@ -97,8 +97,8 @@ impl BelvedereLayer {
     /// ```
     #[must_use]
     pub fn otel(self, set: impl FnOnce(OtelLayer) -> OtelLayer) -> Self {
-        let (pass, xray, otel, rollbar) = self.observers;
-        Self { observers: (pass, xray, otel.map(set), rollbar) }
+        let (pass, xray, otel, rollbar, cloudwatch) = self.observers;
+        Self { observers: (pass, xray, otel.map(set), rollbar, cloudwatch) }
     }
 }
 

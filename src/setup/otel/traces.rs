@@ -1,3 +1,4 @@
+use opentelemetry::{Key, Value};
 use opentelemetry_sdk::{
     Resource,
     trace::{SdkTracerProvider, ShouldSample, SpanData},
@@ -57,6 +58,7 @@ impl Traces {
     ) -> Result<SdkTracerProvider, Error> {
         let Self { endpoints, is_printed, links } = self;
         let length = limits::value_length(env);
+        let name = resource.get(&Key::from_static_str("service.name")).unwrap_or_else(|| Value::from(""));
         let mut builder = SdkTracerProvider::builder()
             .with_id_generator(Ids)
             .with_sampler(sampler(env, rules))
@@ -65,18 +67,16 @@ impl Traces {
         if !baggage.is_empty() {
             builder = builder.with_span_processor(BaggageAttributes::new(baggage));
         }
-        if endpoints.is_empty() && !is_printed {
-            tracing::info!(target: TARGET, "spans: not sent, because OTEL_TRACES_EXPORTER names no exporter");
-        }
+        let mut places: Vec<_> = endpoints.iter().map(|otlp| format!("otlp {}", otlp.place())).collect();
         for otlp in endpoints {
-            tracing::info!(target: TARGET, endpoint = otlp.place(), "spans: by OTLP");
             builder = builder.with_span_processor(cut(SpanLane::otlp(outbox, otlp)?, length));
         }
         if is_printed {
-            tracing::info!(target: TARGET, "spans: printed as they end");
-            let lane = SpanLane::new(outbox, "console", Print::stdout());
+            places.push(CONSOLE.to_owned());
+            let lane = SpanLane::new(outbox, CONSOLE, Print::stdout());
             builder = builder.with_span_processor(cut(lane, length));
         }
+        tracing::info!(target: TARGET, to = %all(&places), %name, "spans: on");
         if let Some(url) = links {
             builder = builder.with_span_processor(Links::stdout(outbox, move |span| link(&url, span)));
         }
@@ -95,6 +95,11 @@ fn home(env: &Env, honeycomb: &Honeycomb, endpoints: &[Otlp], must: bool) -> Res
     }
 }
 
+/// For a person.
+fn all(places: &[String]) -> String {
+    if places.is_empty() { "nowhere".to_owned() } else { places.join(", ") }
+}
+
 fn cut(lane: SpanLane, length: Option<usize>) -> SpanLane {
     match length {
         Some(length) => lane.value_length(length),
@@ -106,5 +111,7 @@ fn link(url: &str, span: &SpanData) -> String {
     format!("{}: {url}{}", span.name, span.span_context.trace_id())
 }
 
+/// The lane of spans that are printed as they end.
+const CONSOLE: &str = "console";
 const TARGET: &str = "belvedere::setup";
 const LINKS: &str = "HONEYCOMB_ENABLE_LOCAL_VISUALIZATIONS";

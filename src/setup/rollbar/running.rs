@@ -48,8 +48,8 @@ impl BelvedereLayer {
     /// ```
     #[must_use]
     pub fn rollbar(self, set: impl FnOnce(RollbarLayer) -> RollbarLayer) -> Self {
-        let (pass, xray, otel, rollbar) = self.observers;
-        Self { observers: (pass, xray, otel, rollbar.map(|layer| settled(set(layer)))) }
+        let (pass, xray, otel, rollbar, cloudwatch) = self.observers;
+        Self { observers: (pass, xray, otel, rollbar.map(|layer| settled(set(layer))), cloudwatch) }
     }
 }
 

@@ -73,7 +73,7 @@ impl Plan {
             missing.filter(|_| start.global).into_iter().for_each(ContextMissing::install);
             let layer = XRayLayer::on(name.clone(), lane).sample(sampler.clone()).one_decision(is_for_spans);
             let layer = match resource {
-                Some(resource) => resource.describe(layer, start.outbox),
+                Some(resource) => resource.log_group(start.log_group.clone()).describe(layer, start.outbox),
                 None => layer,
             };
             let client = XRayClientLayer::new().propagation(start.propagation.clone());

@@ -35,6 +35,14 @@ impl Resource {
         Ok(Self { plugins, log_groups, version })
     }
 
+    /// Adds the group that lines of the same traces go into.
+    pub(super) fn log_group(mut self, group: Option<String>) -> Self {
+        let is_new = |group: &String| !self.log_groups.contains(group);
+        let group = group.filter(is_new);
+        self.log_groups.extend(group);
+        self
+    }
+
     /// Lets the plugins ask, and has the layer say what they find.
     pub(super) fn describe(self, layer: XRayLayer, outbox: &Outbox) -> XRayLayer {
         let Self { plugins, log_groups, version } = self;

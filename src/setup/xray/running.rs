@@ -70,8 +70,8 @@ impl BelvedereLayer {
     /// ```
     #[must_use]
     pub fn xray(self, set: impl FnOnce(XRayLayer) -> XRayLayer) -> Self {
-        let (pass, xray, otel, rollbar) = self.observers;
-        Self { observers: (pass, xray.map(set), otel, rollbar) }
+        let (pass, xray, otel, rollbar, cloudwatch) = self.observers;
+        Self { observers: (pass, xray.map(set), otel, rollbar, cloudwatch) }
     }
 }
 

@@ -19,7 +19,7 @@ impl Switch {
     ///
     /// When one of the environment's is neither on nor off.
     pub(super) fn read(env: &Env, given: &Given) -> Result<Self, Error> {
-        let (enabled, disabled) = (read(env, ENABLED)?, read(env, DISABLED)?);
+        let (enabled, disabled) = (env.switch(ENABLED)?, env.switch(DISABLED)?);
         let is_named = given.api.is_some()
             || !given.also.is_empty()
             || NAMED.iter().any(|name| env.text(name).is_some());
@@ -31,15 +31,6 @@ impl Switch {
             (_, None, None) if is_named => Self::On,
             (_, None, None) => Self::Unsaid,
         })
-    }
-}
-
-fn read(env: &Env, name: &str) -> Result<Option<bool>, Error> {
-    let Some(text) = env.text(name) else { return Ok(None) };
-    match text.to_ascii_lowercase().as_str() {
-        "y" | "yes" | "t" | "true" | "on" | "1" => Ok(Some(true)),
-        "n" | "no" | "f" | "false" | "off" | "0" => Ok(Some(false)),
-        _ => Err(Error::invalid(name, &text, "write true or false")),
     }
 }
 
