@@ -228,11 +228,12 @@ mod tests {
 
     #[test]
     fn whoever_drains_meanwhile_loses_none_and_gets_none_twice() {
+        const EACH: u64 = 1_000_000;
         let histogram = Histogram::new();
         let drained = std::thread::scope(|scope| {
             let record = |thread: u64| {
                 let histogram = &histogram;
-                move || (0..50_000).for_each(|n| histogram.record(Duration::from_micros(thread * 7 + n % 40)))
+                move || (0..EACH).for_each(|n| histogram.record(Duration::from_micros(thread * 7 + n % 40)))
             };
             let recording: Vec<_> = (0..4).map(|thread| scope.spawn(record(thread))).collect();
             let drain = || {
@@ -244,12 +245,12 @@ mod tests {
             };
             let other = scope.spawn(|| {
                 let mut sum = Counts::default();
-                (0..500).map(|_| histogram.drain(&mut sum)).sum::<u64>()
+                (0..5_000).map(|_| histogram.drain(&mut sum)).sum::<u64>()
             });
             drain().0 + other.join().unwrap()
         });
         let mut rest = Counts::default();
-        assert_eq!(drained + histogram.drain(&mut rest), 200_000);
+        assert_eq!(drained + histogram.drain(&mut rest), 4 * EACH);
     }
 
     proptest! {

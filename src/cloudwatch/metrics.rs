@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     meter::{Meter, Settings},
@@ -24,8 +24,8 @@ use crate::Error;
 ///
 /// # What is counted
 ///
-/// Every exchange that the layer does not [skip](CloudWatchLayer::skip), also those that
-/// [sampling](CloudWatchLayer::sample) keeps out of the log. Of each operation:
+/// Every exchange that the layer does not [skip](super::CloudWatchLayer::skip), also those that
+/// [sampling](super::CloudWatchLayer::sample) keeps out of the log. Of each operation:
 ///
 /// | metric | unit | |
 /// |---|---|---|
@@ -37,7 +37,8 @@ use crate::Error;
 ///
 /// What a client gave up is a request, too, and neither an error nor a fault, unless its status says so. Its latency is
 /// how long it was waited for: without it, a service would look the faster the more clients it loses. Streams and
-/// WebSockets last for as long as somebody listens; [skip](CloudWatchLayer::skip) them if that is not what you want to see.
+/// WebSockets last for as long as somebody listens; [skip](super::CloudWatchLayer::skip) them if that is not what you
+/// want to see.
 ///
 /// Counts are exact. Latencies go as a distribution, of which CloudWatch has any percentile: each is off by 1.6 % at
 /// most (or 1 µs), by 5 % if an interval's longest is thousands of times its shortest, and by 15 % in the worst case, since a
@@ -50,16 +51,23 @@ use crate::Error;
 /// do not know. All that has no route (feature `axum` brings them) is in the operation `other`.
 ///
 /// An operation has a series of its own from the first exchange on that shows that there is such an operation: for a route
-/// one that is not a 4xx, for gRPC one that is `OK`. What was before that is in `other`, as is all that has no room
-/// [left](Self::series), so that no stranger can make up operations.
+/// one that has an answer other than a 4xx or 501, or fails; for gRPC one that is `OK`. What was before that is in `other`,
+/// as is all that has no room [left](Self::series), so that no stranger can make up operations.
 ///
 /// # What it costs
 ///
 /// CloudWatch bills each metric with each of its dimensions' values as a
-/// [custom metric](https://aws.amazon.com/cloudwatch/pricing/), for each hour in which it was sent: a series is five of
-/// them. The default of ten series are fifty at most. An account has ten for free: that is `series(2)`, one
-/// operation and `other`, in one service and one Region, if there are no others. All processes that say the same namespace
-/// and service share their metrics, so that instances cost nothing.
+/// [custom metric](https://aws.amazon.com/cloudwatch/pricing/), for each hour in which it was sent. A series is five of them:
+///
+/// | [`series`](Self::series) | custom metrics, at most | at 0.30 USD a month each, as the first 10,000 cost in `us-east-1` |
+/// |---|---|---|
+/// | 2: one operation and `other` | 10 | nothing, if the account has no others: ten are free |
+/// | 10, the default | 50 | 15 USD, or 12 without the free ones |
+/// | 100 | 500 | 150 USD |
+///
+/// Processes that give the same namespace and service share their metrics, so that another instance of a service costs
+/// nothing more. But the bound is one of each process: those that meet other operations first have more series
+/// between them.
 ///
 /// On top of that comes the log's own price, for a line of about 0.5 to 2 kB for each series and
 /// [interval](Self::every) with an exchange: at most 2.9 MB a series and day.
@@ -73,10 +81,7 @@ use crate::Error;
 ///
 /// Clones share their series, so that the layers of several services may. They are sent by the lane of the layer that is the
 /// first to see an exchange. A setter makes series of its own.
-///
-/// [skip]: super::CloudWatchLayer::skip
-/// [`CloudWatchLayer`]: super::CloudWatchLayer
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Metrics {
     meter: Arc<Meter>,
 }
@@ -137,6 +142,18 @@ impl Metrics {
 
     fn settings(&self) -> Settings {
         self.meter.settings.clone()
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Settings { namespace, service, series, every } = &self.meter.settings;
+        f.debug_struct("Metrics")
+            .field("namespace", namespace)
+            .field("service", service)
+            .field("series", series)
+            .field("every", every)
+            .finish_non_exhaustive()
     }
 }
 
