@@ -1,7 +1,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{Api, LogEvent, Stdout, StreamName, draft::Draft};
-use crate::outbox::{Lane, Outbox};
+use crate::outbox::{Lane, Outbox, Sideline};
 
 /// A lane of log events: their way to CloudWatch Logs, to the standard output, or to both. Clones share it.
 ///
@@ -24,6 +24,8 @@ use crate::outbox::{Lane, Outbox};
 pub struct LogLane {
     lanes: Arc<[Lane<Entry>]>,
     stream: Arc<StreamName>,
+    /// For what sends by it at times of its own.
+    sideline: Sideline,
 }
 
 /// An event and the stream that it is for.
@@ -38,20 +40,23 @@ pub(super) struct Entry {
 impl LogLane {
     /// To CloudWatch Logs; named after its host and the group: `cloudwatch logs.eu-west-1.amazonaws.com /shop/checkout`.
     pub fn new(outbox: &Outbox, api: Api) -> Self {
-        let lane = outbox.lane(api.lane(), api.destination());
-        Self { lanes: Arc::new([lane]), stream: Arc::default() }
+        Self::of(outbox, outbox.lane(api.lane(), api.destination()))
     }
 
     /// To the standard output, an event a line: for containers whose agent collects what they print.
     pub fn stdout(outbox: &Outbox) -> Self {
-        Self { lanes: Arc::new([outbox.lane("stdout", Stdout::new())]), stream: Arc::default() }
+        Self::of(outbox, outbox.lane("stdout", Stdout::new()))
+    }
+
+    pub(super) fn of(outbox: &Outbox, lane: Lane<Entry>) -> Self {
+        Self { lanes: Arc::new([lane]), stream: Arc::default(), sideline: outbox.sideline(SIDELINE) }
     }
 
     /// To both: each has every event, and loses none because of the other.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        let Self { lanes, stream } = self;
-        Self { lanes: lanes.iter().chain(&*other.lanes).cloned().collect(), stream }
+        let lanes = self.lanes.iter().chain(&*other.lanes).cloned().collect();
+        Self { lanes, ..self }
     }
 
     /// Into another stream, by the same lane. Default: `{hostname}/{pid}`.
@@ -63,6 +68,10 @@ impl LogLane {
     /// Sends an event of one's own.
     pub fn push(&self, event: LogEvent) {
         self.share(Arc::new(event));
+    }
+
+    pub(super) fn sideline(&self) -> &Sideline {
+        &self.sideline
     }
 
     pub(super) fn share(&self, draft: Arc<dyn Draft>) {
@@ -95,3 +104,5 @@ impl fmt::Debug for Entry {
         f.debug_struct("Entry").field("stream", &self.stream).finish_non_exhaustive()
     }
 }
+
+const SIDELINE: &str = "cloudwatch metrics";

@@ -4,7 +4,7 @@ use http::{StatusCode, request};
 use tower_layer::Layer;
 use tracing::Level;
 
-use super::{Api, Format, LogLane, StreamName, options::Options, share::Share};
+use super::{Api, Format, LogLane, Metrics, StreamName, options::Options, share::Share};
 use crate::{
     Error,
     aws::{Client, Service},
@@ -95,6 +95,14 @@ impl CloudWatchLayer {
     #[must_use]
     pub fn sample(mut self, share: f64) -> Self {
         self.options_mut().share = Share::new(share);
+        self
+    }
+
+    /// Counts exchanges, and how long they took, in lines of its own that CloudWatch makes metrics of. Default: no, since
+    /// CloudWatch bills them: [`Metrics`] says what they cost.
+    #[must_use]
+    pub fn metrics(mut self, metrics: Metrics) -> Self {
+        self.options_mut().metrics = Some(metrics);
         self
     }
 

@@ -15,22 +15,28 @@ mod access;
 mod api;
 mod date;
 mod draft;
+mod emf;
 mod event;
 mod format;
 mod group;
+mod histogram;
 mod lane;
 mod layer;
 mod line;
+mod meter;
+mod metrics;
 mod noted;
 mod observe;
 mod options;
 mod outcome;
+mod series;
 mod share;
 mod stdout;
 mod stream;
+mod table;
 
 use self::stdout::Stdout;
 pub use self::{
     access::AccessRecord, api::Api, event::LogEvent, format::Format, group::GroupName, lane::LogLane,
-    layer::CloudWatchLayer, observe::LoggedExchange, outcome::Outcome, stream::StreamName,
+    layer::CloudWatchLayer, metrics::Metrics, observe::LoggedExchange, outcome::Outcome, stream::StreamName,
 };

@@ -9,9 +9,9 @@ use std::{
 use http::{HeaderValue, Method, StatusCode, Uri, header, request};
 use tracing::Level;
 
-use super::{AccessRecord, Outcome, draft::Draft, options::Options};
+use super::{AccessRecord, Outcome, draft::Draft, options::Options, table::Operation};
 use crate::{
-    exchange::{self, Code, HandlerError, Host, Route, Value},
+    exchange::{self, Code, HandlerError, Host, Methods, Route, Value},
     scrub::{Scrubber, beginning},
     trace::{OccurrenceId, SpanId, TraceId},
 };
@@ -79,6 +79,18 @@ impl Asked {
     /// Takes the route that a layer within the router sees, unless there is one.
     pub(super) fn learn_route(&mut self, request: &request::Parts) {
         self.route = self.route.take().or_else(|| Route::of(request));
+    }
+
+    /// What it is counted as: the method of a call of gRPC, or what the router has matched, if it has.
+    pub(super) fn operation(&self, is_call: bool) -> Option<Operation<'_>> {
+        if is_call {
+            return Some(Operation { method: "", path: self.uri.path() });
+        }
+        let path = self.route.as_ref()?.pattern();
+        let Some(Cow::Borrowed(method)) = Methods::default().name(&self.method) else {
+            return Some(Operation { method: OTHER, path });
+        };
+        Some(Operation { method, path })
     }
 
     /// The path, in which a value that the route calls a secret is none to show.
@@ -208,6 +220,9 @@ const LONGEST_METHOD: usize = 32;
 
 /// A name has 253 at most, <https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4>.
 const LONGEST_HOST: usize = 260;
+
+/// What conventions call a method that they do not know.
+const OTHER: &str = "_OTHER";
 
 /// About what the names of its members take.
 const JSON: usize = 512;

@@ -5,6 +5,7 @@ use tracing::Level;
 
 use super::{
     CloudWatchLayer, Outcome,
+    meter::Measured,
     noted::{Asked, Noted, Said},
     options::Options,
 };
@@ -109,6 +110,15 @@ impl LoggedExchange {
         }
     }
 
+    fn measure(&self, asked: &Asked, end: End<'_>, code: Option<Code>, tally: &Tally) {
+        if let Some(metrics) = &self.options.metrics {
+            let Self { status, .. } = *self;
+            let operation = asked.operation(code.is_some());
+            let measured = Measured { operation, end, status, code, duration: tally.duration };
+            metrics.meter().record(&measured, &self.options.lane);
+        }
+    }
+
     fn said(&mut self, end: End<'_>, level: Level) -> Option<Said> {
         match end {
             // What an error says is the user's code; should it panic, the line says no more than that it failed.
@@ -140,10 +150,11 @@ impl Observation for LoggedExchange {
         let level = self.level(end, code);
         let is_good = level > Level::WARN;
         let trace_id = self.identity.trace_id();
+        let Some(asked) = self.asked.take() else { return };
+        self.measure(&asked, end, code, tally);
         if is_good && !self.options.share.keeps(trace_id) {
             return;
         }
-        let Some(asked) = self.asked.take() else { return };
         let error = self.said(end, level);
         let lane = self.options.lane.clone();
         lane.share(Arc::new(Noted {

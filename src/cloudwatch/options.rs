@@ -3,7 +3,7 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 use http::{StatusCode, request};
 use tracing::Level;
 
-use super::{Format, LogLane, share::Share};
+use super::{Format, LogLane, Metrics, share::Share};
 use crate::{
     exchange::{self, AddressPolicy, Hops},
     scrub::Scrubber,
@@ -17,6 +17,7 @@ pub(super) struct Options {
     pub(super) format: Format,
     pub(super) levels: Arc<dyn Fn(StatusCode) -> Level + Send + Sync>,
     pub(super) share: Share,
+    pub(super) metrics: Option<Metrics>,
     pub(super) query: bool,
     pub(super) scrubber: Scrubber,
     pub(super) addresses: AddressPolicy,
@@ -37,6 +38,7 @@ impl Options {
             format: Format::default(),
             levels: Arc::new(level),
             share: Share::ALL,
+            metrics: None,
             query: false,
             scrubber: Scrubber::default(),
             addresses: AddressPolicy::default(),
@@ -59,11 +61,12 @@ impl Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { lane, format, share, addresses, propagation, hops, .. } = self;
+        let Self { lane, format, share, metrics, addresses, propagation, hops, .. } = self;
         f.debug_struct("Options")
             .field("lane", lane)
             .field("format", format)
             .field("share", share)
+            .field("metrics", metrics)
             .field("addresses", addresses)
             .field("propagation", propagation)
             .field("hops", hops)
