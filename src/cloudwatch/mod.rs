@@ -13,9 +13,11 @@
 
 mod access;
 mod api;
+mod app_event;
 mod date;
 mod draft;
 mod event;
+mod fields;
 mod format;
 mod group;
 mod lane;
@@ -26,11 +28,22 @@ mod observe;
 mod options;
 mod outcome;
 mod share;
+mod spans;
 mod stdout;
 mod stream;
+mod subscriber;
 
 use self::stdout::Stdout;
 pub use self::{
-    access::AccessRecord, api::Api, event::LogEvent, format::Format, group::GroupName, lane::LogLane,
-    layer::CloudWatchLayer, observe::LoggedExchange, outcome::Outcome, stream::StreamName,
+    access::AccessRecord,
+    api::Api,
+    event::LogEvent,
+    format::Format,
+    group::GroupName,
+    lane::LogLane,
+    layer::CloudWatchLayer,
+    observe::LoggedExchange,
+    outcome::Outcome,
+    stream::StreamName,
+    subscriber::{Subscriber, subscriber},
 };
