@@ -104,16 +104,29 @@ impl Subscriber {
         let Some(ids) = ids() else { return };
         // Held until it is pushed: what that logs is not shipped either.
         let Some(mut pen) = Pen::take() else { return };
-        let event = AppEvent {
+        let event = self.note(event, context, ids, &mut pen);
+        if !is_own(event.target()) {
+            self.lane.share(Arc::new(event));
+        }
+    }
+
+    fn note<S>(
+        &self,
+        event: &Event<'_>,
+        context: &layer::Context<'_, S>,
+        ids: Option<(TraceId, SpanId)>,
+        pen: &mut Pen,
+    ) -> AppEvent
+    where
+        S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+    {
+        AppEvent {
             at: SystemTime::now(),
             metadata: event.metadata(),
             ids,
             fields: pen.fields(MOST, |visit| event.record(visit)),
             spans: Spans::around(event, context, |metadata| self.wants(metadata)),
             style: self.style.clone(),
-        };
-        if !(AppEvent::is_log(event.metadata) && is_own(event.target())) {
-            self.lane.share(Arc::new(event));
         }
     }
 }
@@ -172,3 +185,278 @@ const MOST: usize = 64 * 1024;
 
 /// How much a span's fields are.
 const MOST_OF_A_SPAN: usize = 4 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        sync::{Mutex, PoisonError},
+    };
+
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+    use tracing_subscriber::{prelude::*, registry::Registry};
+
+    use super::*;
+    use crate::{
+        cloudwatch::draft::Draft as _,
+        outbox::Outbox,
+        trace::{SpanId, TraceId},
+    };
+
+    /// Writes events instead of shipping them.
+    struct Writer {
+        subscriber: Subscriber,
+        written: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl layer::Layer<Registry> for Writer {
+        fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: layer::Context<'_, Registry>) {
+            self.subscriber.on_new_span(attributes, id, context);
+        }
+
+        fn on_record(&self, id: &Id, values: &Record<'_>, context: layer::Context<'_, Registry>) {
+            self.subscriber.on_record(id, values, context);
+        }
+
+        fn on_event(&self, event: &Event<'_>, context: layer::Context<'_, Registry>) {
+            let Some(mut pen) = Pen::take() else { return };
+            let ids = TraceId::new(TRACE).zip(SpanId::new(0x00f0_67aa_0ba9_02b7));
+            let event = self.subscriber.note(event, &context, ids, &mut pen);
+            let mut message = String::new();
+            event.write(&mut message);
+            assert!(event.size() >= message.len(), "{} < {}: {message}", event.size(), message.len());
+            self.written.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+        }
+    }
+
+    const TRACE: u128 = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736;
+
+    fn lines(style: impl FnOnce(Subscriber) -> Subscriber, log: impl FnOnce()) -> Vec<String> {
+        let outbox = Outbox::builder().start().unwrap();
+        let subscriber = style(subscriber(&LogLane::stdout(&outbox)));
+        let written = Arc::default();
+        let writer = Writer { subscriber, written: Arc::clone(&written) };
+        tracing::subscriber::with_default(Registry::default().with(writer), log);
+        std::mem::take(&mut *written.lock().unwrap())
+    }
+
+    fn objects(log: impl FnOnce()) -> Vec<Value> {
+        let lines = lines(|subscriber| subscriber, log);
+        lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    fn fields(log: impl FnOnce()) -> Value {
+        objects(log).remove(0)["fields"].take()
+    }
+
+    #[test]
+    fn an_event_has_its_members_and_no_other() {
+        let mut object = objects(|| {
+            let _outer = tracing::info_span!("request", cart = 7).entered();
+            let _inner = tracing::info_span!("checkout", user = "worf", name = "a till").entered();
+            tracing::warn!(target: "shop::cart", items = 3, price = 0.5, is_gift = true, "paid {}", "all");
+        })
+        .remove(0);
+        assert!(object["timestamp"].take().as_str().unwrap().ends_with('Z'));
+        assert!(object["line"].take().as_u64() > Some(100));
+        let (outer, inner) = (
+            json!({ "name": "request", "cart": 7 }),
+            json!({ "name": "checkout", "user": "worf", "name_": "a till" }),
+        );
+        let expected = json!({
+            "timestamp": null, "level": "WARN", "target": "shop::cart", "message": "paid all",
+            "fields": { "items": 3, "price": 0.5, "is_gift": true },
+            "span": inner, "spans": [outer, inner],
+            "file": file!(), "line": null,
+            "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "span_id": "00f067aa0ba902b7",
+            "xray_trace_id": "1-4bf92f35-77b34da6a3ce929d0e0e4736",
+        });
+        assert_eq!(object, expected);
+    }
+
+    #[test]
+    fn numbers_that_json_has_not_are_texts() {
+        let fields = fields(|| {
+            let (low, high) = (i128::MIN, u128::MAX);
+            tracing::info!(
+                nan = f64::NAN,
+                endless = f64::NEG_INFINITY,
+                low,
+                high,
+                least = i64::MIN,
+                most = u64::MAX
+            );
+        });
+        let expected = json!({
+            "nan": "NaN", "endless": "-inf", "low": i128::MIN.to_string(), "high": u128::MAX.to_string(),
+            "least": i64::MIN, "most": u64::MAX,
+        });
+        assert_eq!(fields, expected);
+    }
+
+    #[test]
+    fn an_error_says_what_caused_it() {
+        #[derive(Debug)]
+        struct Outer(io::Error);
+        impl fmt::Display for Outer {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("no cart")
+            }
+        }
+        impl std::error::Error for Outer {
+            fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+                Some(&self.0)
+            }
+        }
+        let error = Outer(io::Error::other("the disk is gone"));
+        let fields = fields(|| {
+            tracing::error!(error = &error as &(dyn std::error::Error + 'static), shown = %error);
+        });
+        assert_eq!(fields, json!({ "error": "no cart: the disk is gone", "shown": "no cart" }));
+    }
+
+    #[test]
+    fn secrets_stay_where_they_are() {
+        let object = objects(|| {
+            let _span =
+                tracing::info_span!("login", password = "canary", pin = 1701, has_token = true).entered();
+            tracing::info!(api_key = ?Some("canary"), pin = 1701, "as https://me:canary@bank.example/");
+        });
+        let text = object[0].to_string();
+        assert!(!text.contains("canary") && !text.contains("1701"), "{text}");
+        assert_eq!(object[0]["span"]["password"], "REDACTED");
+        assert_eq!(object[0]["fields"]["pin"], "REDACTED");
+    }
+
+    #[test]
+    fn what_panics_while_it_is_written_costs_itself() {
+        struct Burning;
+        impl fmt::Debug for Burning {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("so far")?;
+                panic!("the till is on fire")
+            }
+        }
+        let before = crate::observe::panics();
+        let fields = fields(|| tracing::info!(before = 1, till = ?Burning, after = 2, "still open"));
+        assert_eq!(fields, json!({ "before": 1, "till": "so far\u{2026}", "after": 2 }));
+        assert!(crate::observe::panics() > before);
+    }
+
+    #[test]
+    fn what_a_field_logs_while_it_is_written_is_left_out() {
+        struct Chatty;
+        impl fmt::Debug for Chatty {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let _span = tracing::info_span!("within", secret_of = "the pen").entered();
+                tracing::info!(again = ?Self, "inside");
+                f.write_str("chatty")
+            }
+        }
+        let objects = objects(|| {
+            tracing::info!(who = ?Chatty, "outside");
+            tracing::info!("and on");
+        });
+        let messages: Vec<_> = objects.iter().map(|object| &object["message"]).collect();
+        assert_eq!(messages, ["outside", "and on"]);
+        assert_eq!(objects[0]["fields"], json!({ "who": "chatty" }));
+    }
+
+    #[test]
+    fn what_a_span_says_later_replaces_what_it_said() {
+        let objects = objects(|| {
+            let span =
+                tracing::info_span!("request", status = tracing::field::Empty, user = "nobody", id = 7);
+            span.in_scope(|| tracing::info!("1"));
+            span.record("status", 200);
+            span.record("user", "worf");
+            span.in_scope(|| tracing::info_span!("inner").in_scope(|| tracing::info!("2")));
+        });
+        assert_eq!(objects[0]["span"], json!({ "name": "request", "user": "nobody", "id": 7 }));
+        let expected =
+            json!([{ "name": "request", "status": 200, "user": "worf", "id": 7 }, { "name": "inner" }]);
+        assert_eq!(objects[1]["spans"], expected);
+    }
+
+    #[test]
+    fn a_record_of_the_crate_log_keeps_its_target_and_its_place() {
+        let object = objects(|| {
+            tracing::event!(
+                target: "log",
+                Level::INFO,
+                log.target = "shop::till", log.module_path = "shop", log.file = "src/till.rs", log.line = 7_u64,
+                "open"
+            );
+        })
+        .remove(0);
+        let shown = ["target", "message", "file", "line", "fields"].map(|name| object[name].clone());
+        assert_eq!(shown, [json!("shop::till"), json!("open"), json!("src/till.rs"), json!(7), Value::Null]);
+    }
+
+    #[test]
+    fn an_event_is_bounded_however_much_is_said() {
+        let long = "\u{e9}\n\"".repeat(50_000);
+        let written = lines(
+            |subscriber| subscriber,
+            || {
+                let spans: Vec<_> =
+                    (0..100).map(|depth| tracing::info_span!("deep", depth, long).entered()).collect();
+                tracing::info!(a = long, b = long, c = long, d = 1, "{long}");
+                spans.into_iter().rev().for_each(drop);
+                tracing::info!(d = 1, "{long}");
+            },
+        );
+        assert!(written[0].len() < 256 * 1024, "{}", written[0].len());
+        let object: Value = serde_json::from_str(&written[0]).unwrap();
+        let spans = object["spans"].as_array().unwrap();
+        assert_eq!((spans.len(), &spans[0]["depth"], &spans[31]["depth"]), (32, &json!(68), &json!(99)));
+        let object: Value = serde_json::from_str(&written[1]).unwrap();
+        let message = object["message"].as_str().unwrap();
+        assert!(message.starts_with("\u{e9}\n\"") && message.ends_with('\u{2026}') && message.len() > 10_000);
+        assert_eq!(object["fields"]["d"], 1);
+    }
+
+    #[test]
+    fn a_thread_does_not_keep_what_a_long_event_took() {
+        lines(|subscriber| subscriber, || tracing::info!("{}", "x".repeat(30_000)));
+        let mut pen = Pen::take().unwrap();
+        let long = allocation_counter::measure(|| {
+            let _ = pen.fields(MOST, |_| ());
+        });
+        assert_eq!(long.bytes_total, 0);
+    }
+
+    #[test]
+    fn a_line_of_text_is_one_line() {
+        let log = || {
+            let _outer = tracing::info_span!("request").entered();
+            let _inner = tracing::info_span!("checkout", cart = 7).entered();
+            tracing::info!(target: "shop", items = 3, "paid\nGET /forged");
+        };
+        let text = |subscriber: Subscriber| subscriber.text().location(false);
+        let end = "shop: paid\\nGET /forged items=3 xray_trace_id=1-4bf92f35-77b34da6a3ce929d0e0e4736";
+        let line = lines(text, log).remove(0);
+        assert_eq!(line.split_once("Z ").unwrap().1, format!(" INFO request:checkout{{cart=7}}: {end}"));
+        let line = lines(|subscriber| text(subscriber).all_spans(false), log).remove(0);
+        assert_eq!(line.split_once("Z ").unwrap().1, format!(" INFO checkout{{cart=7}}: {end}"));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_said_is_said_by_the_json_and_no_larger_than_its_size(
+            message in "[^=:%]*", text: String, flag: bool, int: i64, float: f64, name in "\\PC*"
+        ) {
+            let scrubbed = |text: &str| Scrubber::default().text(text).into_owned();
+            let object = objects(|| {
+                let _span = tracing::info_span!("around", text, name).entered();
+                tracing::info!(text, flag, int, float, "{message}");
+            }).remove(0);
+            prop_assert_eq!(&object["message"], &json!(scrubbed(&message)));
+            prop_assert_eq!(&object["fields"]["text"], &json!(scrubbed(&text)));
+            prop_assert_eq!(&object["fields"]["int"], &json!(int));
+            prop_assert_eq!(&object["fields"]["flag"], &json!(flag));
+            prop_assert_eq!(&object["span"]["name_"], &json!(scrubbed(&name)));
+        }
+    }
+}
