@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-use std::{io::Read as _, sync::mpsc, thread};
+use std::{io::Read as _, sync::mpsc, thread, time::Duration};
 
 use belvedere::{
     aws::{Client, Region, Service},
@@ -54,7 +54,7 @@ impl LogSink {
 pub(crate) fn api(url: &str) -> Api {
     let keys = aws_credential_types::Credentials::new("id", "secret", None, None, "test");
     let client = Client::builder(Service::LOGS, "eu-west-1".parse::<Region>().unwrap(), keys);
-    let client = client.endpoint(url.parse().unwrap()).build().unwrap();
+    let client = client.endpoint(url.parse().unwrap()).timeout(Duration::from_secs(1)).build().unwrap();
     Api::new(client, "/shop/test".parse().unwrap()).limits(Limits::default().records(10_000).in_flight(1))
 }
 
