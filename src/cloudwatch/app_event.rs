@@ -77,7 +77,7 @@ impl AppEvent {
 
     /// What it is about: of a record of `log`, what that says.
     pub(super) fn target(&self) -> &str {
-        self.logged(LOG_TARGET).unwrap_or(self.metadata.target())
+        self.logged(LOG_TARGET).unwrap_or_else(|| self.metadata.target())
     }
 
     fn location(&self) -> (Option<&str>, Option<u64>) {

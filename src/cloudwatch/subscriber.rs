@@ -20,7 +20,66 @@ use crate::{
     trace::{Scope, SpanId, TraceId},
 };
 
-/// A layer for `tracing` that ships the application's own events to CloudWatch Logs. Made by [`subscriber`].
+/// A layer for `tracing` that ships the application's own events to CloudWatch Logs, each with the trace that it is of.
+/// Made by [`subscriber`].
+///
+/// It goes onto a subscriber, beside those that write the log elsewhere.
+///
+/// ```no_run
+/// use belvedere::{cloudwatch::{self, CloudWatchLayer}, outbox::Outbox};
+/// use tracing_subscriber::prelude::*;
+///
+/// let outbox = Outbox::builder().start()?;
+/// let layer = CloudWatchLayer::new("/shop/checkout", &outbox)?;
+/// let events = cloudwatch::subscriber(layer.lane()).stream("{hostname}/events")?;
+/// tracing_subscriber::registry().with(tracing_subscriber::fmt::layer()).with(events).init();
+/// # Ok::<_, belvedere::Error>(())
+/// ```
+///
+/// # What an event looks like
+///
+/// ```json
+/// {
+///   "timestamp": "2026-11-20T12:26:03.25Z", "level": "INFO", "target": "shop::cart", "message": "paid",
+///   "fields": { "items": 3 },
+///   "span": { "name": "checkout", "cart": 7 },
+///   "spans": [{ "name": "request", "method": "GET" }, { "name": "checkout", "cart": 7 }],
+///   "file": "src/cart.rs", "line": 17,
+///   "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "span_id": "00f067aa0ba902b7",
+///   "xray_trace_id": "1-4bf92f35-77b34da6a3ce929d0e0e4736"
+/// }
+/// ```
+///
+/// What means the same as in an [`AccessRecord`](super::AccessRecord) has its name, so that one query finds both. The
+/// others are those of `tracing_subscriber`'s JSON, for the sake of queries that there are, but that the message stands at the
+/// top: `fields.items` and `span.cart` is what CloudWatch Logs Insights calls what it discovers in there, and no field of an
+/// event can take the place of a member. What there is not is left out. A span's own field `name` is `name_`.
+///
+/// Numbers stay numbers, unless they have 128 bits or are not finite; an error is its message and those of its causes;
+/// all else is text, as `Debug` or `Display` has it. What a span records later is on the events after that.
+///
+/// The ids are those of the exchange that it is logged in; the span is that which is active in OpenTelemetry's context, where
+/// one was begun. Tasks and threads have them [in scope](crate::trace::InScope).
+///
+/// # What is not shipped
+///
+/// - Events below [`level`](Self::level).
+/// - Events of this crate, and whatever is logged where OpenTelemetry's telemetry is suppressed, as it is wherever records are
+///   on their way out: what a transport says about shipping would have to be shipped. What hyper or h2 say of the
+///   application's own connections is shipped, if the level lets it.
+/// - What a field logs while it is written, and what comes when the lane has ended, which is counted as `closed`.
+/// - Secrets, by name or by looks, as [`scrub`](crate::scrub) describes.
+///
+/// # How large it is
+///
+/// As JSON, a text is 32 KiB at most, all fields of an event 64 KiB, those of a span 4 KiB; what is longer ends with `…`, and
+/// fields for which there is no room are left out. The innermost 32 spans are shown.
+///
+/// # What it costs
+///
+/// On the thread that logs: the fields are written once, into a buffer that the thread keeps, and copied from there. That is
+/// two allocations, however many fields and spans there are; a span costs two when it begins, if it has fields. Names, escapes, secrets
+/// and JSON are left to the outbox's thread. An event that is not shipped costs a look at its level and its target.
 #[derive(Clone)]
 pub struct Subscriber {
     lane: LogLane,
@@ -28,7 +87,7 @@ pub struct Subscriber {
     style: Arc<Style>,
 }
 
-/// A layer for `tracing` that ships the application's own events by this lane, each with the trace that it is of.
+/// A layer for `tracing` that ships the application's own events by this lane.
 pub fn subscriber(lane: &LogLane) -> Subscriber {
     let style = Style { scrubber: Scrubber::default(), location: true, all_spans: true, text: false };
     Subscriber { lane: lane.clone(), level: Level::INFO, style: Arc::new(style) }
