@@ -13,10 +13,12 @@
 
 mod access;
 mod api;
+mod app_event;
 mod date;
 mod draft;
 mod emf;
 mod event;
+mod fields;
 mod format;
 mod group;
 mod histogram;
@@ -31,12 +33,24 @@ mod options;
 mod outcome;
 mod series;
 mod share;
+mod spans;
 mod stdout;
 mod stream;
+mod subscriber;
 mod table;
 
 use self::stdout::Stdout;
 pub use self::{
-    access::AccessRecord, api::Api, event::LogEvent, format::Format, group::GroupName, lane::LogLane,
-    layer::CloudWatchLayer, metrics::Metrics, observe::LoggedExchange, outcome::Outcome, stream::StreamName,
+    access::AccessRecord,
+    api::Api,
+    event::LogEvent,
+    format::Format,
+    group::GroupName,
+    lane::LogLane,
+    layer::CloudWatchLayer,
+    metrics::Metrics,
+    observe::LoggedExchange,
+    outcome::Outcome,
+    stream::StreamName,
+    subscriber::{Subscriber, subscriber},
 };

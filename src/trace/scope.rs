@@ -5,6 +5,8 @@ use opentelemetry::{Context, trace::TraceContextExt as _};
 use tokio::time::Instant;
 
 use super::Identity;
+#[cfg(feature = "cloudwatch")]
+use super::{SpanId, TraceId};
 use crate::exchange::Annotations;
 
 /// What an exchange shares with everything that runs inside of it: its identity, its annotations, and the
@@ -167,6 +169,24 @@ impl Scope {
     /// A value that was left in the scope of a context, without a copy of that scope.
     pub(crate) fn value<T: Send + Sync + 'static>(context: &Context) -> Option<&T> {
         context.get::<Shared>()?.value()
+    }
+
+    /// The trace and the span that code in a context runs in: those of the active span, where it was begun inside of the
+    /// exchange or outside of any, else those of the exchange.
+    #[cfg(feature = "cloudwatch")]
+    pub(crate) fn ids(context: &Context) -> Option<(TraceId, SpanId)> {
+        let exchange = context.get::<Shared>().and_then(|shared| shared.identity.as_ref());
+        let span = context.span();
+        let active = span.span_context();
+        let active = TraceId::from_otel(active.trace_id()).zip(SpanId::from_otel(active.span_id()));
+        match (active, exchange) {
+            // The exchange has no span in OpenTelemetry: what is active was so before it.
+            (Some((_, span_id)), Some(exchange)) if exchange.parent_id() == Some(span_id) => {
+                Some((exchange.trace_id(), exchange.span_id()))
+            }
+            (Some(active), _) => Some(active),
+            (None, exchange) => exchange.map(|exchange| (exchange.trace_id(), exchange.span_id())),
+        }
     }
 
     /// Ends the building: hands the scope to the request's extensions and gives the context to make current.

@@ -1,0 +1,336 @@
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
+    mem::size_of,
+    sync::Arc,
+    time::SystemTime,
+};
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use tracing::Metadata;
+
+use super::{
+    date::Date,
+    draft::Draft,
+    fields::{Fields, Value},
+    line::Line,
+    spans::{Span, Spans},
+};
+use crate::{
+    scrub::Scrubber,
+    trace::{SpanId, TraceId},
+};
+
+/// An event of the application: what was noted of it on its own thread.
+pub(super) struct AppEvent {
+    pub(super) at: SystemTime,
+    pub(super) metadata: &'static Metadata<'static>,
+    pub(super) ids: Option<(TraceId, SpanId)>,
+    pub(super) fields: Fields,
+    pub(super) spans: Spans,
+    pub(super) style: Arc<Style>,
+}
+
+/// How events are written.
+#[derive(Clone, Debug)]
+pub(super) struct Style {
+    pub(super) scrubber: Scrubber,
+    /// Whether a file and a line are told.
+    pub(super) location: bool,
+    /// Whether all spans are told, or the innermost alone.
+    pub(super) all_spans: bool,
+    pub(super) text: bool,
+}
+
+/// The members of `fields`, or of a span.
+struct Members<'a> {
+    style: &'a Style,
+    metadata: &'static Metadata<'static>,
+    fields: &'a Fields,
+    of: Of,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Of {
+    Event,
+    Log,
+    Span,
+}
+
+/// A value without its secrets.
+struct Shown<'a> {
+    scrubber: &'a Scrubber,
+    name: &'a str,
+    value: Value<'a>,
+}
+
+/// Several spans, one within the other.
+struct All<'a>(&'a AppEvent);
+
+// ===== impl AppEvent =====
+
+impl AppEvent {
+    /// Whether it came from the crate `log`, by way of `tracing-log`.
+    pub(super) fn is_log(metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "log" && metadata.fields().field(LOG_TARGET).is_some()
+    }
+
+    /// What it is about: of a record of `log`, what that says.
+    pub(super) fn target(&self) -> &str {
+        self.logged(LOG_TARGET).unwrap_or_else(|| self.metadata.target())
+    }
+
+    fn location(&self) -> (Option<&str>, Option<u64>) {
+        if Self::is_log(self.metadata) {
+            let line = match self.value(LOG_LINE) {
+                Some(Value::Uint(line)) => Some(line),
+                _ => None,
+            };
+            return (self.logged(LOG_FILE), line);
+        }
+        (self.metadata.file(), self.metadata.line().map(u64::from))
+    }
+
+    /// What a record of `log` says of itself.
+    fn logged(&self, name: &str) -> Option<&str> {
+        if !Self::is_log(self.metadata) {
+            return None;
+        }
+        match self.value(name)? {
+            Value::Text { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
+    fn message(&self) -> Option<Cow<'_, str>> {
+        let value = self.value(MESSAGE)?;
+        Some(Shown { scrubber: &self.style.scrubber, name: MESSAGE, value }.text())
+    }
+
+    fn value(&self, name: &str) -> Option<Value<'_>> {
+        let index = self.metadata.fields().field(name)?.index();
+        self.fields.iter().find_map(|(at, value)| (at == index).then_some(value))
+    }
+
+    fn members(&self) -> Members<'_> {
+        let of = if Self::is_log(self.metadata) { Of::Log } else { Of::Event };
+        Members { style: &self.style, metadata: self.metadata, fields: &self.fields, of }
+    }
+
+    fn span<'a>(&'a self, span: &'a Span) -> Members<'a> {
+        Members { style: &self.style, metadata: span.metadata, fields: &span.fields, of: Of::Span }
+    }
+}
+
+impl Draft for AppEvent {
+    fn at(&self) -> SystemTime {
+        self.at
+    }
+
+    fn size(&self) -> usize {
+        let spans: usize = self.spans.iter().map(Span::weight).sum();
+        let innermost = self.spans.innermost().map_or(0, Span::weight);
+        let place = self.metadata.target().len() + self.metadata.file().map_or(0, str::len);
+        size_of::<Self>() + JSON + place + self.fields.weight() + spans + innermost
+    }
+
+    fn write(&self, message: &mut String) {
+        if self.style.text {
+            Line(message).push(&self.to_string());
+        } else {
+            message.push_str(&serde_json::to_string(self).unwrap_or_default());
+        }
+    }
+}
+
+impl Serialize for AppEvent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("timestamp", Date::of(self.at).timestamp())?;
+        map.serialize_entry("level", self.metadata.level().as_str())?;
+        map.serialize_entry("target", self.target())?;
+        if let Some(message) = self.message() {
+            map.serialize_entry(MESSAGE, &message)?;
+        }
+        let members = self.members();
+        if members.named().next().is_some() {
+            map.serialize_entry("fields", &members)?;
+        }
+        if let Some(span) = self.spans.innermost() {
+            map.serialize_entry("span", &self.span(span))?;
+            if self.style.all_spans {
+                map.serialize_entry("spans", &All(self))?;
+            }
+        }
+        if self.style.location {
+            let (file, line) = self.location();
+            if let Some(file) = file {
+                map.serialize_entry("file", file)?;
+            }
+            if let Some(line) = line {
+                map.serialize_entry("line", &line)?;
+            }
+        }
+        if let Some((trace_id, span_id)) = self.ids {
+            map.serialize_entry("trace_id", &format_args!("{trace_id}"))?;
+            map.serialize_entry("span_id", &format_args!("{span_id}"))?;
+            map.serialize_entry("xray_trace_id", &format_args!("{}", trace_id.amzn()))?;
+        }
+        map.end()
+    }
+}
+
+/// A line as `tracing_subscriber` writes it: the time, the level, the spans, the target, the message, the fields, the trace.
+impl fmt::Display for AppEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:>5} ", Date::of(self.at).timestamp(), self.metadata.level())?;
+        let skipped = if self.style.all_spans { 0 } else { self.spans.iter().count().saturating_sub(1) };
+        for span in self.spans.iter().skip(skipped) {
+            let members = self.span(span).to_string();
+            f.write_str(span.metadata.name())?;
+            if !members.is_empty() {
+                write!(f, "{{{members}}}")?;
+            }
+            f.write_char(':')?;
+        }
+        let gap = if self.spans.innermost().is_some() { " " } else { "" };
+        write!(f, "{gap}{}:", self.target())?;
+        if let (true, (Some(file), Some(line))) = (self.style.location, self.location()) {
+            write!(f, " {file}:{line}:")?;
+        }
+        if let Some(message) = self.message() {
+            write!(f, " {message}")?;
+        }
+        let members = self.members().to_string();
+        if !members.is_empty() {
+            write!(f, " {members}")?;
+        }
+        match self.ids {
+            Some((trace_id, _)) => write!(f, " xray_trace_id={}", trace_id.amzn()),
+            None => Ok(()),
+        }
+    }
+}
+
+// ===== impl Members =====
+
+impl Members<'_> {
+    fn named(&self) -> impl Iterator<Item = Shown<'_>> {
+        let scrubber = &self.style.scrubber;
+        // Names and values have the same order, but for those of a span that were recorded later.
+        let mut names = self.metadata.fields().iter();
+        let mut next = 0;
+        let name = move |index: usize| {
+            if index < next {
+                (names, next) = (self.metadata.fields().iter(), 0);
+            }
+            let field = names.nth(index - next)?;
+            next = index + 1;
+            Some(field.name())
+        };
+        let shown = self.fields.iter().map_while({
+            let mut name = name;
+            move |(index, value)| Some(Shown { scrubber, name: name(index)?, value })
+        });
+        shown.filter(|shown| match self.of {
+            Of::Span => true,
+            Of::Event => shown.name != MESSAGE,
+            Of::Log => shown.name != MESSAGE && !shown.name.starts_with(LOG),
+        })
+    }
+}
+
+impl Serialize for Members<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if self.of == Of::Span {
+            map.serialize_entry(NAME, self.metadata.name())?;
+        }
+        for shown in self.named() {
+            // An object has one member of a name.
+            let name = if self.of == Of::Span && shown.name == NAME { OTHER_NAME } else { shown.name };
+            map.serialize_entry(name, &shown)?;
+        }
+        map.end()
+    }
+}
+
+/// `items=3 user=worf`.
+impl fmt::Display for Members<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut gap = "";
+        for shown in self.named() {
+            write!(f, "{gap}{}={}", shown.name, shown.text())?;
+            gap = " ";
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for All<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.spans.iter().map(|span| self.0.span(span)))
+    }
+}
+
+// ===== impl Shown =====
+
+impl<'a> Shown<'a> {
+    /// Whether it is a number that is a secret, such as a PIN. That something is so or not is none.
+    fn is_hidden(&self) -> bool {
+        !matches!(self.value, Value::Text { .. } | Value::Bool(_)) && self.scrubber.is_secret(self.name)
+    }
+
+    fn text(&self) -> Cow<'a, str> {
+        if self.is_hidden() {
+            return self.scrubber.value(self.name, "number");
+        }
+        match self.value {
+            Value::Text { text, is_cut } => {
+                let text = if self.name == MESSAGE {
+                    self.scrubber.text(text)
+                } else {
+                    self.scrubber.value(self.name, text)
+                };
+                if is_cut { text + CUT } else { text }
+            }
+            Value::Int(int) => int.to_string().into(),
+            Value::Uint(int) => int.to_string().into(),
+            Value::Wide(int) => int.to_string().into(),
+            Value::WideUint(int) => int.to_string().into(),
+            Value::Float(float) => float.to_string().into(),
+            Value::Bool(bool) => if bool { "true" } else { "false" }.into(),
+        }
+    }
+}
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.value {
+            _ if self.is_hidden() => serializer.serialize_str(&self.text()),
+            Value::Int(int) => serializer.serialize_i64(int),
+            Value::Uint(int) => serializer.serialize_u64(int),
+            Value::Float(float) if float.is_finite() => serializer.serialize_f64(float),
+            Value::Bool(bool) => serializer.serialize_bool(bool),
+            // A reader of JSON would round a number of 128 bits, and knows none that is not finite.
+            _ => serializer.serialize_str(&self.text()),
+        }
+    }
+}
+
+const MESSAGE: &str = "message";
+const NAME: &str = "name";
+/// What a span's field is called that is called as the span's name is.
+const OTHER_NAME: &str = "name_";
+
+/// What the crate `tracing-log` adds to an event.
+const LOG: &str = "log.";
+const LOG_TARGET: &str = "log.target";
+const LOG_FILE: &str = "log.file";
+const LOG_LINE: &str = "log.line";
+
+/// What a text ends with that is not all.
+const CUT: &str = "\u{2026}";
+
+/// About what the names of its members take, and its ids and its time.
+const JSON: usize = 384;
