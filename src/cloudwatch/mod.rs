@@ -14,6 +14,7 @@
 mod access;
 mod api;
 mod app_event;
+mod class;
 mod date;
 mod draft;
 mod emf;
@@ -31,6 +32,8 @@ mod noted;
 mod observe;
 mod options;
 mod outcome;
+mod place;
+mod retention;
 mod series;
 mod share;
 mod spans;
@@ -43,6 +46,7 @@ use self::stdout::Stdout;
 pub use self::{
     access::AccessRecord,
     api::Api,
+    class::Class,
     event::LogEvent,
     format::Format,
     group::GroupName,
@@ -51,6 +55,7 @@ pub use self::{
     metrics::Metrics,
     observe::LoggedExchange,
     outcome::Outcome,
+    retention::Retention,
     stream::StreamName,
     subscriber::{Subscriber, subscriber},
 };
