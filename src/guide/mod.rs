@@ -3,6 +3,7 @@
 pub mod backend;
 pub mod browser;
 pub mod items;
+pub mod logs;
 pub mod order;
 pub mod privacy;
 pub mod sampling;
