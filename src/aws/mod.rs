@@ -49,6 +49,8 @@ mod variables;
 
 use http::{Uri, uri::InvalidUri};
 
+#[cfg(feature = "cloudwatch")]
+pub(crate) use self::service::url;
 pub use self::{
     chain::CredentialsChain,
     client::{Client, ClientBuilder},
@@ -59,8 +61,7 @@ pub use self::{
 };
 #[cfg(any(feature = "cloudwatch", feature = "xray"))]
 pub(crate) use self::{
-    ecs::EcsMetadata, imds::Imds, machine::Machine, retry_after::retry_after, service::url,
-    variables::Variables,
+    ecs::EcsMetadata, imds::Imds, machine::Machine, retry_after::retry_after, variables::Variables,
 };
 #[cfg(feature = "xray")]
 pub(crate) use self::{imds::ImdsError, service_error::code_name};

@@ -54,10 +54,6 @@ impl Plan {
     }
 
     /// Opens the lanes, and makes the layer.
-    ///
-    /// # Errors
-    ///
-    /// It gives none.
     pub(in crate::setup) fn start(self, start: &Start<'_>) -> Result<Running, Error> {
         let Self { group: _, apis, is_printed, stream, format } = self;
         let mut lanes: Vec<_> = apis.into_iter().map(|api| LogLane::new(start.outbox, api)).collect();
