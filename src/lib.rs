@@ -11,7 +11,7 @@
 //! use axum::{Router, routing::get};
 //! use std::time::Duration;
 //!
-//! let belvedere = belvedere::from_env()?; // OTEL_*, HONEYCOMB_API_KEY, AWS_XRAY_*, ROLLBAR_*
+//! let belvedere = belvedere::from_env()?; // OTEL_*, HONEYCOMB_API_KEY, AWS_XRAY_*, ROLLBAR_*, CLOUDWATCH_*
 //! let app: Router = Router::new().route("/", get(|| async { "hello" })).layer(belvedere.layer());
 //!
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;

@@ -2383,6 +2383,62 @@ mod belvedere_cloudwatch_format {
     }
 }
 
+mod belvedere_cloudwatch_retention_days {
+    use super::*;
+
+    const NAME: &str = "BELVEDERE_CLOUDWATCH_RETENTION_DAYS";
+
+    /// The bodies of the requests of one line into a group that is not there, which ask for a retention.
+    async fn asked(variables: Pairs<'_>) -> Vec<serde_json::Value> {
+        let logs = Endpoint::start(|received| {
+            let is_first = received.number == 0;
+            if is_first { aws::refusal(400, "ResourceNotFoundException") } else { answer(received) }
+        });
+        let logs = logs.await;
+        let url = logs.url();
+        let set = [("CLOUDWATCH_LOG_GROUP", "/shop"), ("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", &*url)];
+        let belvedere = only_segments(&[&set, &ACCOUNT[..], variables].concat()).unwrap();
+        serve(&belvedere, Request::new(())).await;
+        assert_eq!(belvedere.shutdown(PATIENCE).await.lost(), 0);
+        let received = logs.received().into_iter();
+        let asked = received.filter(|one| one.header("x-amz-target").ends_with(".PutRetentionPolicy"));
+        asked.map(|one| serde_json::from_slice(&one.body).unwrap()).collect()
+    }
+
+    /// The group comes before its stream.
+    fn answer(received: &aws::Received) -> aws::Answer {
+        let is_stream = received.header("x-amz-target").ends_with(".CreateLogStream");
+        if is_stream && received.number == 1 {
+            return aws::refusal(400, "ResourceNotFoundException");
+        }
+        aws::answer(200, "{}")
+    }
+
+    #[tokio::test]
+    async fn is_how_long_a_group_that_is_made_keeps_its_lines() {
+        let asked_for = asked(&[(NAME, "30")]).await;
+        assert_eq!(asked_for, [serde_json::json!({"logGroupName": "/shop", "retentionInDays": 30})]);
+        assert!(asked(&[(NAME, "")]).await.is_empty(), "for ever is CloudWatch's own");
+    }
+
+    #[test]
+    fn without_a_group_it_is_told_that_it_does_nothing() {
+        assert!(warnings(&[(NAME, "30")]).concat().starts_with(NAME));
+    }
+
+    #[test]
+    fn a_bad_one_is_an_error_that_names_it_and_those_there_are() {
+        for bad in ["31", "-1", "for ever"] {
+            let message =
+                refusal(&[&[("CLOUDWATCH_LOG_GROUP", "/shop"), (NAME, bad)], &ACCOUNT[..]].concat());
+            assert!(
+                message.starts_with(&format!("{NAME} is {bad:?}: its days are one of 1, 3")),
+                "{message}"
+            );
+        }
+    }
+}
+
 mod belvedere_cloudwatch_stdout {
     use super::*;
 

@@ -49,7 +49,7 @@ mod variables;
 
 use http::{Uri, uri::InvalidUri};
 
-#[cfg(any(feature = "cloudwatch", feature = "xray"))]
+#[cfg(feature = "cloudwatch")]
 pub(crate) use self::service::url;
 pub use self::{
     chain::CredentialsChain,

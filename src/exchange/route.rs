@@ -35,6 +35,7 @@ impl Route {
     }
 
     /// What the route took from the path, by name, as it was written there. Nothing if the path is not what was matched.
+    #[cfg(feature = "rollbar")]
     pub(crate) fn params<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
         params(self.pattern(), path).into_iter().map(|(name, at)| (name, &path[at]))
     }

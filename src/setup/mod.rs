@@ -133,6 +133,7 @@
 //! | `CLOUDWATCH_LOG_GROUP` | none; the log group that lines go into, which is made if there is none | error |
 //! | `CLOUDWATCH_LOG_STREAM` | `{hostname}/{pid}`; a name or a pattern, see `StreamName` | error |
 //! | `BELVEDERE_CLOUDWATCH_FORMAT` | `json`; or `text`, which names no trace | error |
+//! | `BELVEDERE_CLOUDWATCH_RETENTION_DAYS` | for ever; how many days a group that is made keeps its lines, see `Retention` | error |
 //! | `BELVEDERE_CLOUDWATCH_STDOUT` | `false`; `true`: lines are printed, too, or alone where there is no group | error |
 //! | `AWS_REGION`, `AWS_DEFAULT_REGION` | none | error, also where neither is set |
 //! | `AWS_ENDPOINT_URL_CLOUDWATCH_LOGS`, `AWS_ENDPOINT_URL` | CloudWatch Logs in the region | error |

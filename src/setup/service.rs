@@ -7,7 +7,7 @@ pub(super) fn service(env: &Env, by_code: Option<String>) -> String {
 }
 
 /// Which version of it runs, by its attribute.
-#[cfg(any(feature = "cloudwatch", feature = "rollbar", feature = "xray"))]
+#[cfg(any(feature = "rollbar", feature = "xray"))]
 pub(super) fn version(env: &Env) -> Option<String> {
     attribute(env, "service.version")
 }

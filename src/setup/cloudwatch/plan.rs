@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Error,
     aws::{Client, Service},
-    cloudwatch::{Api, CloudWatchLayer, Format, GroupName, LogLane, StreamName},
+    cloudwatch::{Api, CloudWatchLayer, Format, GroupName, LogLane, Retention, StreamName},
     setup::start::Start,
 };
 
@@ -38,11 +38,12 @@ impl Plan {
         let mut apis = Vec::new();
         if let Some(group) = &group {
             let client = client.map_or_else(|| Client::lookup(Service::LOGS, env.lookup()), Ok)?;
-            apis.push(set(Api::new(client, group.clone())));
+            let api = set(Api::new(client, group.clone()).lookup(env.lookup())?);
+            apis.push(retention(env)?.into_iter().fold(api, Api::retention));
         }
         for url in &also {
             let group = group.clone().unwrap_or_else(|| endpoint::group(service));
-            apis.push(Api::new(endpoint::client(env, url)?, group));
+            apis.push(Api::new(endpoint::client(env, url)?, group).lookup(env.lookup())?);
         }
         Ok(Self { group, apis, is_printed, stream: stream(env)?, format: format(env)? })
     }
@@ -53,10 +54,6 @@ impl Plan {
     }
 
     /// Opens the lanes, and makes the layer.
-    ///
-    /// # Errors
-    ///
-    /// It gives none.
     pub(in crate::setup) fn start(self, start: &Start<'_>) -> Result<Running, Error> {
         let Self { group: _, apis, is_printed, stream, format } = self;
         let mut lanes: Vec<_> = apis.into_iter().map(|api| LogLane::new(start.outbox, api)).collect();
@@ -85,13 +82,19 @@ fn stream(env: &Env) -> Result<StreamName, Error> {
     text.parse().map_err(|error: Error| error.named(STREAM))
 }
 
+fn retention(env: &Env) -> Result<Option<Retention>, Error> {
+    let Some(text) = env.text(RETENTION) else { return Ok(None) };
+    text.parse().map(Some).map_err(|error: Error| error.named(RETENTION))
+}
+
 fn warn_of_what_is_not_read(env: &Env) {
-    for name in [STREAM, FORMAT].into_iter().filter(|name| env.text(name).is_some()) {
+    for name in [STREAM, FORMAT, RETENTION].into_iter().filter(|name| env.text(name).is_some()) {
         env.note(format!("{name} is not used, because there is no {GROUP}"));
     }
 }
 
 pub(super) const GROUP: &str = "CLOUDWATCH_LOG_GROUP";
 const STREAM: &str = "CLOUDWATCH_LOG_STREAM";
+const RETENTION: &str = "BELVEDERE_CLOUDWATCH_RETENTION_DAYS";
 const STDOUT: &str = "BELVEDERE_CLOUDWATCH_STDOUT";
 const TARGET: &str = "belvedere::setup";
