@@ -46,6 +46,7 @@ pub(super) struct Style {
 struct Members<'a> {
     style: &'a Style,
     metadata: &'static Metadata<'static>,
+    names: Vec<&'static str>,
     fields: &'a Fields,
     of: Of,
 }
@@ -71,7 +72,7 @@ struct All<'a>(&'a AppEvent);
 
 impl AppEvent {
     /// Whether it came from the crate `log`, by way of `tracing-log`.
-    pub(super) fn is_log(metadata: &Metadata<'_>) -> bool {
+    fn is_log(metadata: &Metadata<'_>) -> bool {
         metadata.target() == "log" && metadata.fields().field(LOG_TARGET).is_some()
     }
 
@@ -114,11 +115,11 @@ impl AppEvent {
 
     fn members(&self) -> Members<'_> {
         let of = if Self::is_log(self.metadata) { Of::Log } else { Of::Event };
-        Members { style: &self.style, metadata: self.metadata, fields: &self.fields, of }
+        Members::new(&self.style, self.metadata, &self.fields, of)
     }
 
     fn span<'a>(&'a self, span: &'a Span) -> Members<'a> {
-        Members { style: &self.style, metadata: span.metadata, fields: &span.fields, of: Of::Span }
+        Members::new(&self.style, span.metadata, &span.fields, Of::Span)
     }
 }
 
@@ -214,23 +215,15 @@ impl fmt::Display for AppEvent {
 
 // ===== impl Members =====
 
-impl Members<'_> {
+impl<'a> Members<'a> {
+    fn new(style: &'a Style, metadata: &'static Metadata<'static>, fields: &'a Fields, of: Of) -> Self {
+        let names = metadata.fields().iter().map(|field| field.name()).collect();
+        Self { style, metadata, names, fields, of }
+    }
+
     fn named(&self) -> impl Iterator<Item = Shown<'_>> {
-        let scrubber = &self.style.scrubber;
-        // Names and values have the same order, but for those of a span that were recorded later.
-        let mut names = self.metadata.fields().iter();
-        let mut next = 0;
-        let name = move |index: usize| {
-            if index < next {
-                (names, next) = (self.metadata.fields().iter(), 0);
-            }
-            let field = names.nth(index - next)?;
-            next = index + 1;
-            Some(field.name())
-        };
-        let shown = self.fields.iter().map_while({
-            let mut name = name;
-            move |(index, value)| Some(Shown { scrubber, name: name(index)?, value })
+        let shown = self.fields.iter().filter_map(|(index, value)| {
+            Some(Shown { scrubber: &self.style.scrubber, name: self.names.get(index)?, value })
         });
         shown.filter(|shown| match self.of {
             Of::Span => true,
