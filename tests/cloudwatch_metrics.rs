@@ -8,13 +8,20 @@ mod support;
 use std::{collections::BTreeMap, io::Read as _, time::Duration};
 
 use aws::{Endpoint, Received, answer};
-use axum::{Router, extract::Path, http::StatusCode, routing::get};
+use axum::{
+    Router,
+    body::Body,
+    extract::{Path, Request},
+    http::StatusCode,
+    routing::get,
+};
 use belvedere::{
     aws::{Client, Service},
     cloudwatch::{Api, CloudWatchLayer, LogLane, Metrics},
     outbox::Outbox,
 };
 use flate2::read::GzDecoder;
+use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 use support::{
     Server,
@@ -22,6 +29,7 @@ use support::{
     greeter::GreeterClient,
     shop,
 };
+use tower::ServiceExt as _;
 
 /// What stands in for CloudWatch, and a layer whose lines it gets.
 struct Watch {
@@ -53,6 +61,17 @@ impl Watch {
 
     fn with(self, layer: impl FnOnce(CloudWatchLayer) -> CloudWatchLayer) -> Self {
         Self { layer: layer(self.layer), ..self }
+    }
+
+    /// Waits until so many exchanges are over.
+    async fn logged(&self, exchanges: usize) {
+        let all_are_over = async {
+            while self.cloudwatch.received().iter().flat_map(events).count() < exchanges {
+                self.outbox.flush(Duration::from_secs(1)).await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), all_are_over).await.unwrap();
     }
 
     /// All events, each with the name of its stream.
@@ -181,7 +200,8 @@ async fn a_line_is_of_the_embedded_metric_format() {
     assert_eq!(line["Service"], "checkout");
     let values = line["Latency"]["Values"].as_array().unwrap();
     assert_eq!(line["Latency"]["Counts"], json!([1, 1]));
-    assert!(values[0].as_f64().unwrap() < 300.0 && values[1].as_f64().unwrap() > 490.0, "{values:?}");
+    let latencies = [&values[0], &values[1]].map(|value| value.as_f64().unwrap());
+    assert!(latencies[0] < latencies[1] && latencies[1] > 490.0, "{values:?}");
 }
 
 #[tokio::test]
@@ -240,7 +260,7 @@ async fn what_a_client_gave_up_is_a_request_and_no_fault() {
     leave1(server.address, "GET", "/endless", Duration::from_millis(200)).await;
     leave1(server.address, "GET", "/slow", Duration::from_millis(200)).await;
     // The server hears of it a moment later.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    watch.logged(3).await;
     let lines = watch.lines().await;
     let [line] = &*lines else { panic!("{lines:?}") };
     assert_eq!((&line["Request"], &line["Fault"], &line["Error"]), (&json!(3), &json!(0), &json!(0)));
@@ -295,4 +315,22 @@ async fn without_metrics_there_are_none() {
     drop(raw1(server.address, "GET", "/ok").await);
     drop(server);
     assert_eq!(watch.lines().await, [json!(null); 0]);
+}
+
+#[tokio::test]
+async fn an_exchange_that_is_counted_allocates_no_more_than_one_that_is_not() {
+    let watch = Watch::open(metrics()).await.with(|layer| layer.sample(0.0));
+    let without = CloudWatchLayer::on(watch.layer.lane().clone()).sample(0.0);
+    let allocations = |layer: &CloudWatchLayer| {
+        let router = router().layer(layer.clone());
+        let ask = || {
+            let request = Request::get("/carts/204").body(Body::empty()).unwrap();
+            let response = router.clone().oneshot(request).now_or_never().expect("nothing waits");
+            assert_eq!(response.unwrap().status(), StatusCode::NO_CONTENT);
+        };
+        ask();
+        allocation_counter::measure(ask).count_total
+    };
+    assert_eq!(allocations(&watch.layer), allocations(&without));
+    assert_eq!(watch.told().await, told([("GET /carts/{id}", [2, 0, 0, 0])]));
 }
