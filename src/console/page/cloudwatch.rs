@@ -32,7 +32,10 @@ pub(super) fn line(number: u64, line: &Line, start: Option<u64>) -> Markup {
             details {
                 summary {
                     span.name {
-                        @if let Some(level) = level { (rollbar::grade(*level)) }
+                        @match level {
+                            Some(level) => (rollbar::grade(*level)),
+                            None => span.grade.unknown {},
+                        }
                         span.title { (summary(&line.head)) }
                         span.kind title={ (title(&source.group)) " / " (title(&source.stream)) } { (title(&source.stream)) }
                     }

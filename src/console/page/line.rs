@@ -12,7 +12,7 @@ pub(super) fn facts(line: &Line, start: Option<u64>) -> Markup {
     let LineHead { source, at, level, message, .. } = &line.head;
     let object = line.object().map(|object| plain::fields(&object));
     html! {
-        div.facts {
+        div.facts.logged {
             h2 { (cloudwatch::summary(&line.head)) }
             p.about {
                 @if let Some(level) = level { (rollbar::grade(*level)) }
