@@ -108,6 +108,10 @@ impl Feed {
         let store = self.state.store();
         let version = store.version();
         let (event, data) = match self.query.trace {
+            None if self.query.lines => {
+                let changed = store.loose().version() > seen;
+                ("trace", changed.then(|| json!({ "lines": true })))
+            }
             Some(id) => {
                 let changed = store.trace(id).is_some_and(|trace| trace.version() > seen);
                 ("trace", changed.then(|| json!({ "trace": id.to_string() })))

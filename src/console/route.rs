@@ -34,6 +34,9 @@ pub(super) async fn route(state: Arc<State>, door: Door, request: Request<Incomi
     if receive::takes_items(request.uri().path()) {
         return receive::item(&state, request).await;
     }
+    if receive::takes_logs(&request) {
+        return receive::log(&state, request).await;
+    }
     if let Some(signal) = receive::Signal::of(request.uri().path()) {
         return receive::receive(&state, signal, request).await;
     }
@@ -53,6 +56,8 @@ fn read(state: Arc<State>, request: &Request<Incoming>) -> Reply {
     let path = request.uri().path();
     match path {
         "/" => list(&state, &query),
+        "/logs" => page::lines::page(&state, &state.store()),
+        "/logs.json" => page::raw::loose(&state.store()),
         "/events" => live::stream(state, query, request.headers()),
         _ if asset::find(path).is_some() => asset::reply(path),
         _ => match path.strip_prefix("/r/") {
@@ -77,6 +82,7 @@ enum Form {
     Spans,
     Segments,
     Items,
+    Lines,
 }
 
 fn one(state: &State, rest: &str, request: &Request<Incoming>) -> Reply {
@@ -93,8 +99,9 @@ fn one(state: &State, rest: &str, request: &Request<Incoming>) -> Reply {
         (Some(trace), Form::Spans) => page::raw::spans(trace),
         (Some(trace), Form::Segments) => page::raw::segments(trace),
         (Some(trace), Form::Items) => page::raw::items(trace),
+        (Some(trace), Form::Lines) => page::raw::lines(trace),
         (None, Form::Page) => page::waiting::page(state, &store, id),
-        (None, Form::Spans | Form::Segments | Form::Items) => page::missing::json(),
+        (None, Form::Spans | Form::Segments | Form::Items | Form::Lines) => page::missing::json(),
     }
 }
 
@@ -102,7 +109,7 @@ fn one(state: &State, rest: &str, request: &Request<Incoming>) -> Reply {
 
 impl Form {
     fn of(path: &str) -> (&str, Self) {
-        let forms = [Self::Items, Self::Segments, Self::Spans];
+        let forms = [Self::Lines, Self::Items, Self::Segments, Self::Spans];
         let form = forms.into_iter().find_map(|form| Some((path.strip_suffix(form.ending())?, form)));
         form.unwrap_or((path, Self::Page))
     }
@@ -113,6 +120,7 @@ impl Form {
             Self::Spans => ".json",
             Self::Segments => ".xray.json",
             Self::Items => ".rollbar.json",
+            Self::Lines => ".cloudwatch.json",
         }
     }
 }

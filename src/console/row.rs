@@ -4,6 +4,8 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 
 use crate::console::attribute;
 use crate::console::item::Level;
+use crate::console::line::{Access, Line};
+use crate::console::plain;
 use crate::console::segment::{Document, Head};
 use crate::console::trace::{Span, Trace};
 
@@ -27,6 +29,10 @@ pub(super) struct Row {
     pub(super) items: usize,
     /// How bad the worst of them is.
     pub(super) level: Option<Level>,
+    /// How many lines the log got of it.
+    pub(super) lines: usize,
+    /// How bad the worst of them is.
+    pub(super) grade: Option<Level>,
     /// Everyone involved, the one who answered first.
     pub(super) services: Vec<String>,
     /// Whether the first span of the trace is still missing.
@@ -52,12 +58,15 @@ impl Row {
     pub(super) fn of(trace: &Trace) -> Self {
         let row = match trace.root() {
             Some(root) => Self::of_spans(trace, root),
-            None if trace.is_items() => Self::of_items(trace),
-            None => Self::of_segments(trace),
+            None if !trace.segments().is_empty() => Self::of_segments(trace),
+            None => Self::of_access(trace)
+                .or_else(|| Self::of_items(trace))
+                .unwrap_or_else(|| Self::of_lines(trace)),
         };
         let (items, level) = (trace.items().len(), trace.items().worst());
-        let health = row.health.beside(level);
-        Self { items, level, health, ..row }
+        let (lines, grade) = (trace.lines().len(), trace.lines().worst());
+        let health = row.health.beside(level).beside(grade);
+        Self { items, level, lines, grade, health, ..row }
     }
 
     fn of_spans(trace: &Trace, root: &Span) -> Self {
@@ -103,17 +112,49 @@ impl Row {
     }
 
     /// Where Rollbar alone knows of it.
-    fn of_items(trace: &Trace) -> Self {
-        let Some(item) = trace.items().iter().min_by_key(|item| item.head.at) else { return Self::default() };
+    fn of_items(trace: &Trace) -> Option<Self> {
+        let item = trace.items().iter().min_by_key(|item| item.head.at)?;
         let head = &item.head;
         let worst = trace.items().worst().unwrap_or(head.level);
-        Self {
+        Some(Self {
             start: head.at,
             method: head.method.clone(),
             title: head.path.clone().unwrap_or_else(|| head.title()),
             status: Some(head.status.map_or_else(|| worst.word().to_owned(), |status| status.to_string())),
             health: if worst >= Level::Error { Health::Failed } else { Health::Fine },
             services: vec![head.sender.clone()],
+            ..Self::default()
+        })
+    }
+
+    /// Where nobody measured it, and a log line tells of the request; it is written at the end.
+    fn of_access(trace: &Trace) -> Option<Self> {
+        let record = |line: &Line| Some((line.head.at, line.head.source.clone(), line.head.access.clone()?));
+        let (at, source, access) = trace.lines().iter().filter_map(record).min_by_key(|(at, ..)| *at)?;
+        let Access { method, path, status, duration, error } = access;
+        let duration = duration.unwrap_or_default();
+        Some(Self {
+            start: at.saturating_sub(duration),
+            duration,
+            method: Some(plain::title(&method)),
+            title: plain::title(&path),
+            health: Health::of_access(status.as_deref(), error.is_some()),
+            status: status.as_deref().map(plain::title),
+            services: vec![plain::title(&source.group)],
+            ..Self::default()
+        })
+    }
+
+    /// Where there is nothing but log lines.
+    fn of_lines(trace: &Trace) -> Self {
+        let Some(line) = trace.lines().iter().min_by_key(|line| line.head.at) else { return Self::default() };
+        let level = trace.lines().worst();
+        Self {
+            start: line.head.at,
+            title: clip(&plain::title(&line.head.message), LINE),
+            status: level.map(|level| level.word().to_owned()),
+            health: if level >= Some(Level::Error) { Health::Failed } else { Health::Fine },
+            services: vec![plain::title(&line.head.source.group)],
             ..Self::default()
         }
     }
@@ -151,6 +192,16 @@ impl Health {
     /// With what was reported of it.
     fn beside(self, level: Option<Level>) -> Self {
         if self == Self::Fine && level >= Some(Level::Error) { Self::Recovered } else { self }
+    }
+
+    fn of_access(status: Option<&str>, has_error: bool) -> Self {
+        match status.map(|status| status.parse::<u16>()) {
+            Some(Ok(500..)) => Self::Failed,
+            Some(Ok(400..)) => Self::Refused,
+            _ if status == Some("canceled") => Self::Canceled,
+            _ if has_error => Self::Failed,
+            _ => Self::Fine,
+        }
     }
 
     fn of_segments(documents: &[Document], root: &Head) -> Self {

@@ -2,13 +2,16 @@
 //!
 //! 1. `traces` is ordered by the arrival of a trace's first record, so its first entry is the oldest trace.
 //! 2. `arrivals` has one entry for each of `traces`, and so has `changes`, under the trace's current version.
-//! 3. After `receive`, `receive_documents` and `receive_item`, the weight and the number of spans are within the bounds.
+//! 3. After `receive` and its like, the weight and the number of spans are within the bounds.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
 use crate::console::id::TraceId;
 use crate::console::item::Item;
+use crate::console::line::{Line, Mention};
+use crate::console::lines::Loose;
+use crate::console::plain;
 use crate::console::segment::Document;
 use crate::console::trace::{Span, Trace};
 
@@ -23,6 +26,8 @@ pub(super) struct Store {
     spans: usize,
     limit: usize,
     palette: HashMap<String, usize>,
+    /// Log lines of no trace that is known.
+    loose: Loose,
     /// Whether X-Ray has ever got anything.
     has_segments: bool,
     /// What happened at the door, for the page that has nothing else to show.
@@ -54,6 +59,7 @@ impl Store {
             spans: 0,
             limit,
             palette: HashMap::new(),
+            loose: Loose::new(limit / 8),
             has_segments: false,
             door: Door::default(),
         }
@@ -89,6 +95,33 @@ impl Store {
         self.receive_all(vec![(item.place(), item)], insert).is_empty()
     }
 
+    /// Adds log lines: to the traces that they name, or else to those of no trace.
+    pub(super) fn receive_lines(&mut self, lines: Vec<Line>) {
+        let mut of_traces = Vec::new();
+        for line in lines {
+            match line.head.mention {
+                Some(Mention::Named(id)) => of_traces.push((id, line)),
+                Some(Mention::Digits(id)) if self.trace(id).is_some() => of_traces.push((id, line)),
+                _ => {
+                    self.version += 1;
+                    self.loose.push(line, self.version);
+                }
+            }
+        }
+        let insert = |store: &mut Self, order, line: Line| {
+            store.remember(&plain::title(&line.head.source.group));
+            // The trace tells how many found no room in it, so it has changed all the same.
+            store.change(order, |trace, limit| trace.insert_line(line, limit));
+            store.traces.contains_key(&order)
+        };
+        self.receive_all(of_traces, insert);
+    }
+
+    /// Log lines of no trace that is known.
+    pub(super) fn loose(&self) -> &Loose {
+        &self.loose
+    }
+
     /// The trace in which an item is.
     pub(super) fn trace_of_item(&self, id: TraceId) -> Option<TraceId> {
         self.traces.values().find(|trace| trace.items().has(id)).map(Trace::id)
@@ -114,7 +147,11 @@ impl Store {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.traces.is_empty()
+        self.traces.is_empty() && self.loose.is_empty()
+    }
+
+    pub(super) fn has_traces(&self) -> bool {
+        !self.traces.is_empty()
     }
 
     pub(super) fn has_segments(&self) -> bool {
@@ -141,7 +178,10 @@ impl Store {
             return *order;
         }
         let order = self.next;
-        let trace = Trace::new(id, order);
+        let mut trace = Trace::new(id, order);
+        for line in self.loose.claim(id, self.version + 1) {
+            trace.insert_line(line, self.limit / 2);
+        }
         self.next += 1;
         self.weight += trace.weight();
         self.traces.insert(order, trace);
@@ -158,7 +198,15 @@ impl Store {
         let (mut refused, mut touched) = (Vec::new(), Vec::new());
         for (place, (id, record)) in records.into_iter().enumerate() {
             let order = self.order(id);
-            if insert(self, order, record) { touched.push(order) } else { refused.push(place) }
+            let is_taken = insert(self, order, record);
+            if !is_taken {
+                refused.push(place);
+            }
+            // A new trace may have found lines of its own, even if what made it found no room.
+            let is_new = || self.traces.get(&order).is_some_and(|trace| trace.version() == 0);
+            if is_taken || is_new() {
+                touched.push(order);
+            }
         }
         touched.sort_unstable();
         touched.dedup();
@@ -196,7 +244,7 @@ impl Store {
     }
 
     fn shrink(&mut self) {
-        while self.weight > self.limit || self.spans > SPANS {
+        while self.weight + self.loose.weight() > self.limit || self.spans > SPANS {
             let Some(order) = self.traces.keys().next().copied() else { return };
             self.forget(order);
         }

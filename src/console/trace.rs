@@ -1,4 +1,4 @@
-//! One trace: the spans, the segments and the items that arrived for it, in whatever order.
+//! One trace: the spans, the segments, the items and the log lines that arrived for it, in whatever order.
 
 use std::collections::HashMap;
 use std::mem::size_of;
@@ -12,6 +12,8 @@ use crate::console::attribute;
 use crate::console::id::TraceId;
 use crate::console::item::Item;
 use crate::console::items::Items;
+use crate::console::line::Line;
+use crate::console::lines::Lines;
 use crate::console::row::Row;
 use crate::console::segment::Document;
 use crate::console::segments::Segments;
@@ -29,6 +31,7 @@ pub(super) struct Trace {
     places: HashMap<Vec<u8>, usize>,
     segments: Segments,
     items: Items,
+    lines: Lines,
     weight: usize,
     row: Row,
 }
@@ -68,6 +71,7 @@ impl Trace {
             places: HashMap::new(),
             segments: Segments::default(),
             items: Items::default(),
+            lines: Lines::default(),
             weight,
             row: Row::default(),
         }
@@ -126,6 +130,18 @@ impl Trace {
         true
     }
 
+    /// Adds a log line. `false` where the trace is full, which it remembers.
+    pub(super) fn insert_line(&mut self, line: Line, limit: usize) -> bool {
+        let weight = self.weight + line.weight();
+        if weight > limit || !self.lines.has_room_for(&line) {
+            self.lines.leave_out();
+            return false;
+        }
+        self.weight = weight;
+        self.lines.insert(line);
+        true
+    }
+
     /// Computes the row again, under a new version.
     pub(super) fn settle(&mut self, version: u64) {
         self.version = version;
@@ -160,13 +176,17 @@ impl Trace {
         &self.items
     }
 
-    /// Whether Rollbar alone knows of it.
-    pub(super) fn is_items(&self) -> bool {
-        self.spans.is_empty() && self.segments.is_empty() && !self.items.is_empty()
+    pub(super) fn lines(&self) -> &Lines {
+        &self.lines
+    }
+
+    /// Whether it is known how long it took.
+    pub(super) fn is_timed(&self) -> bool {
+        !self.spans.is_empty() || !self.segments.is_empty() || self.row.duration > 0
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.spans.is_empty() && self.segments.is_empty() && self.items.is_empty()
+        self.spans.is_empty() && self.segments.is_empty() && self.items.is_empty() && self.lines.is_empty()
     }
 
     pub(super) fn sources(&self) -> impl Iterator<Item = &Source> {
@@ -195,6 +215,7 @@ impl Trace {
             || self.sources.iter().any(source)
             || self.segments.documents().iter().any(|document| document.mentions(text))
             || self.items.iter().any(|item| item.mentions(text))
+            || self.lines.iter().any(|line| line.mentions(text))
     }
 
     /// Where the span's parent is, if it has arrived.

@@ -68,6 +68,12 @@ impl Console {
         format!("{}/api/1/item/", self.otlp_endpoint())
     }
 
+    /// What `AWS_ENDPOINT_URL_CLOUDWATCH_LOGS` is to be: `http://127.0.0.1:7676`. Any region, group, stream and credentials
+    /// will do.
+    pub fn cloudwatch_endpoint(&self) -> String {
+        self.otlp_endpoint()
+    }
+
     /// The address that is listened on.
     pub fn address(&self) -> SocketAddr {
         self.address

@@ -2,8 +2,11 @@
 
 pub(super) mod asset;
 mod clock;
+mod cloudwatch;
 mod facts;
 mod item;
+mod line;
+pub(super) mod lines;
 mod mark;
 pub(super) mod missing;
 mod part;

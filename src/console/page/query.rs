@@ -12,6 +12,8 @@ pub(in crate::console) struct Query {
     pub(in crate::console) before: Option<u64>,
     /// The id of the last event that was seen.
     pub(in crate::console) after: Option<String>,
+    /// Only log lines of no trace.
+    pub(in crate::console) lines: bool,
     /// Only this trace.
     pub(in crate::console) trace: Option<TraceId>,
 }
@@ -29,6 +31,7 @@ impl Query {
                 "q" => asked.text = value.trim().to_owned(),
                 "before" => asked.before = value.parse().ok(),
                 "after" => asked.after = Some(value),
+                "lines" => asked.lines = value == "1",
                 "trace" => asked.trace = TraceId::from_any_spelling(&value),
                 _ => {}
             }
@@ -38,7 +41,7 @@ impl Query {
 
     /// The address of the list that this asks for, at `path`.
     pub(in crate::console) fn address(&self, path: &str) -> String {
-        let Self { errors, text, before, after, trace: _ } = self;
+        let Self { errors, text, before, after, lines: _, trace: _ } = self;
         let pairs = [
             errors.then(|| "errors=1".to_owned()),
             (!text.is_empty()).then(|| format!("q={}", encode(text))),

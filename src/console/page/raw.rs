@@ -1,13 +1,17 @@
-//! A trace in JSON, the way it could be sent again: its spans as OTLP, its segments as X-Ray's documents.
+//! A trace in JSON, the way it could be sent again: its spans as OTLP, its segments as X-Ray's documents, its log lines as
+//! events.
 
 use std::collections::HashMap;
 
 use http::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, TracesData};
+use serde_json::json;
 
 use crate::console::item::Item;
+use crate::console::line::{Line, LogStream};
 use crate::console::reply::{self, Reply};
 use crate::console::segment::Document;
+use crate::console::store::Store;
 use crate::console::trace::{Source, Span, Trace};
 
 pub(in crate::console) fn spans(trace: &Trace) -> Reply {
@@ -27,6 +31,27 @@ pub(in crate::console) fn segments(trace: &Trace) -> Reply {
 pub(in crate::console) fn items(trace: &Trace) -> Reply {
     let items: Vec<_> = trace.items().iter().map(Item::text).collect();
     reply::json(StatusCode::OK, format!("[{}]\n", items.join(",\n")))
+}
+
+/// A list of the log events, the oldest first, each with where it was written to.
+pub(in crate::console) fn lines(trace: &Trace) -> Reply {
+    events(trace.lines().by_time().into_iter().map(|(_, line)| line))
+}
+
+/// The same of those that belong to no trace, the latest first.
+pub(in crate::console) fn loose(store: &Store) -> Reply {
+    events(store.loose().newest().map(|(_, line)| line))
+}
+
+fn events<'a>(lines: impl Iterator<Item = &'a Line>) -> Reply {
+    let event = |line: &Line| {
+        let LogStream { group, stream } = &*line.head.source;
+        let timestamp = line.head.at / 1_000_000;
+        json!({ "logGroupName": group, "logStreamName": stream, "timestamp": timestamp, "message": line.text() })
+            .to_string()
+    };
+    let events: Vec<_> = lines.map(event).collect();
+    reply::json(StatusCode::OK, format!("[{}]\n", events.join(",\n")))
 }
 
 fn document(trace: &Trace) -> TracesData {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::console::live;
 use crate::console::page::row::row;
 use crate::console::page::skyline::{self, skyline};
-use crate::console::page::{Query, asset, clock, shell};
+use crate::console::page::{Query, asset, clock, cloudwatch, shell};
 use crate::console::reply::{self, Reply};
 use crate::console::state::State;
 use crate::console::store::{Door, Store};
@@ -24,7 +24,7 @@ pub(in crate::console) fn page(state: &State, query: &Query) -> Reply {
         main.requests #main data-events=[live] {
             @if store.is_empty() { (empty(state, &store.door)) }
             div.filled hidden[store.is_empty()] {
-                (controls(query, &view))
+                (controls(&store, query, &view))
                 div.view { div #view { (skyline(&view)) } (skyline::levels()) }
                 (table(&store, traces))
                 @if let (Some(last), PAGE) = (traces.last(), traces.len()) {
@@ -40,7 +40,7 @@ pub(in crate::console) fn page(state: &State, query: &Query) -> Reply {
 pub(in crate::console) fn news(store: &Store, query: &Query, seen: u64) -> Option<Value> {
     let changed = store.changed_since(seen).filter(|trace| query.matches(trace)).take(NEWS);
     let mut changed: Vec<&Trace> = changed.collect();
-    if changed.is_empty() {
+    if changed.is_empty() && store.loose().version() <= seen {
         return None;
     }
     changed.sort_by_key(|trace| trace.order());
@@ -48,7 +48,7 @@ pub(in crate::console) fn news(store: &Store, query: &Query, seen: u64) -> Optio
     let rows: Vec<Value> = changed.iter().map(told).collect();
     let view: Vec<&Trace> = matching(store, query).collect();
     Some(
-        json!({ "rows": rows, "view": skyline(&view).into_string(), "summary": summary(&view).into_string() }),
+        json!({ "rows": rows, "view": skyline(&view).into_string(), "summary": summary(store, &view).into_string() }),
     )
 }
 
@@ -68,16 +68,19 @@ fn table(store: &Store, traces: &[&Trace]) -> Markup {
                     th.who scope="col" { "Services" }
                     th.got scope="col" { "X-Ray" }
                     th.got scope="col" { "Rollbar" }
+                    th.got scope="col" { "Logs" }
                     th.count scope="col" { "Spans" }
                 }
             }
             tbody #rows { @for trace in traces { (row(store, trace)) } }
         }
-        @if traces.is_empty() { p.none #none { "Nothing of what arrived matches." } }
+        @if traces.is_empty() {
+            p.none #none { @if store.has_traces() { "Nothing of what arrived matches." } @else { "No request has arrived." } }
+        }
     }
 }
 
-fn controls(query: &Query, traces: &[&Trace]) -> Markup {
+fn controls(store: &Store, query: &Query, traces: &[&Trace]) -> Markup {
     let list = |errors| Query { errors, before: None, after: None, ..query.clone() }.address("/");
     let current = |errors| (query.errors == errors).then_some("page");
     html! {
@@ -92,7 +95,7 @@ fn controls(query: &Query, traces: &[&Trace]) -> Markup {
                 }
             }
             @if query.before.is_some() { a.chip href=(list(query.errors)) { "older ones" span aria-hidden="true" { " ×" } } }
-            span #summary { (summary(traces)) }
+            span #summary { (summary(store, traces)) }
             button #pause.live type="button" aria-pressed="false" title="Pause (p)" hidden {
                 span.beat aria-hidden="true" {} span.word { "live" }
             }
@@ -102,9 +105,9 @@ fn controls(query: &Query, traces: &[&Trace]) -> Markup {
 }
 
 /// Figures of the latest requests.
-fn summary(traces: &[&Trace]) -> Markup {
-    // What Rollbar alone knows of took no time that is known.
-    let timed = traces.iter().filter(|trace| !trace.is_items());
+fn summary(store: &Store, traces: &[&Trace]) -> Markup {
+    // What only Rollbar knows of took no time that is known.
+    let timed = traces.iter().filter(|trace| trace.is_timed());
     let mut durations: Vec<u64> = timed.map(|trace| trace.row().duration).collect();
     durations.sort_unstable();
     let quantile =
@@ -116,6 +119,9 @@ fn summary(traces: &[&Trace]) -> Markup {
         @if let (Some(median), Some(slow)) = (quantile(5), quantile(9)) {
             span.sep { "p50 " b { (median) } }
             span.sep { "p90 " b { (slow) } }
+        }
+        @if !store.loose().is_empty() {
+            a.sep href="/logs" { (cloudwatch::count(store.loose().len())) " without a trace" }
         }
     }
 }
@@ -138,6 +144,8 @@ fn empty(state: &State, door: &Door) -> Markup {
             }
             p { "For Rollbar it takes items, with any token:" }
             pre { code { "ROLLBAR_ENDPOINT=" (state.endpoint) "/api/1/item/\nROLLBAR_ACCESS_TOKEN=any" } }
+            p { "For CloudWatch Logs it takes log events, with any region and keys:" }
+            pre { code { "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS=" (state.endpoint) "\nCLOUDWATCH_LOG_GROUP=any" } }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::console::page::{clock, mark, rollbar};
+use crate::console::page::{clock, cloudwatch, mark, rollbar};
 use crate::console::store::Store;
 use crate::console::trace::Trace;
 
@@ -22,7 +22,7 @@ pub(super) fn row(store: &Store, trace: &Trace) -> Markup {
             td.took {
                 svg aria-hidden="true" { rect.bar width={ (share(row.duration)) "%" } height="8" {} }
             }
-            td.time { @if !trace.is_items() { (value) span.unit { (unit) } } @else { "–" } }
+            td.time { @if trace.is_timed() { (value) span.unit { (unit) } } @else { "–" } }
             td.who {
                 @for service in &row.services {
                     span.service { (dot(store, service)) (service) }
@@ -30,6 +30,7 @@ pub(super) fn row(store: &Store, trace: &Trace) -> Markup {
             }
             td.got { (chip(row.segments)) }
             td.got { (rollbar::chip(row.items, row.level)) }
+            td.got { (cloudwatch::chip(row.lines, row.grade)) }
             td.count { @if row.spans > 0 { (row.spans) } @else { "–" } }
         }
     }

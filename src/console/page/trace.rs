@@ -1,4 +1,4 @@
-//! One request: its head, its waterfall, its segments, and what each of them says.
+//! One request: its head, its waterfall, its segments, its log lines, and what each of them says.
 
 use http::StatusCode;
 use maud::{Markup, html};
@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use crate::console::id::hex;
 use crate::console::live;
 use crate::console::page::waterfall::{Axis, waterfall};
-use crate::console::page::{clock, mark, rollbar, row, shell, xray};
+use crate::console::page::{clock, cloudwatch, mark, rollbar, row, shell, xray};
 use crate::console::part::Parts;
 use crate::console::reply::{self, Reply};
 use crate::console::row::Row;
@@ -28,6 +28,7 @@ pub(in crate::console) fn page(state: &State, store: &Store, trace: &Trace) -> R
                     @if !trace.spans().is_empty() { (waterfall(store, trace, spans)) }
                     @if !parts.is_empty() { (xray::pane(state, store, trace, &parts, segments)) }
                     @else if store.has_segments() && !trace.spans().is_empty() { (xray::nothing()) }
+                    @if !trace.lines().is_empty() { (cloudwatch::pane(trace, start(trace, spans, segments))) }
                 }
                 aside #panel.panel aria-label="Details" aria-live="polite" hidden {}
             }
@@ -44,6 +45,14 @@ fn axes(trace: &Trace, parts: &Parts) -> (Axis, Axis) {
     spans.joined(segments).map_or((spans, segments), |both| (both, both))
 }
 
+/// When its spans began, or else its segments.
+fn start(trace: &Trace, spans: Axis, segments: Axis) -> Option<u64> {
+    if !trace.spans().is_empty() {
+        return Some(spans.start);
+    }
+    (!trace.segments().is_empty()).then_some(segments.start)
+}
+
 fn head(store: &Store, trace: &Trace, row: &Row) -> Markup {
     let failed = trace.spans().iter().filter(|span| span.has_failed()).count();
     let first = if trace.spans().is_empty() { "segment" } else { "span" };
@@ -55,7 +64,7 @@ fn head(store: &Store, trace: &Trace, row: &Row) -> Markup {
                 @if let Some(method) = &row.method { span.method { (method) } }
                 span.title { (row.title) }
                 @if let Some(status) = &row.status { span.code { (status) } }
-                @if !trace.is_items() { span.duration { (clock::duration(row.duration)) } }
+                @if trace.is_timed() { span.duration { (clock::duration(row.duration)) } }
             }
             p.about {
                 (clock::instant(row.start))
@@ -63,11 +72,13 @@ fn head(store: &Store, trace: &Trace, row: &Row) -> Markup {
                 @if !trace.spans().is_empty() { span { (trace.spans().len()) " span" @if trace.spans().len() != 1 { "s" } } }
                 @if row.segments > 0 { span { (row.segments) " segment" @if row.segments != 1 { "s" } } }
                 @if row.items > 0 { span { (row.items) " item" @if row.items != 1 { "s" } } }
+                @if row.lines > 0 { span { (cloudwatch::count(row.lines)) } }
                 @if failed > 0 { span.bad { (failed) " failed" } }
                 @if row.rootless { span.quiet { "its first " (first) " is elsewhere, or still to come" } }
                 @if !trace.spans().is_empty() { a href={ "/r/" (trace.id()) ".json" } { "OTLP JSON" } }
                 @if !trace.segments().is_empty() { a href={ "/r/" (trace.id()) ".xray.json" } { "X-Ray JSON" } }
                 @if !trace.items().is_empty() { a href={ "/r/" (trace.id()) ".rollbar.json" } { "Rollbar JSON" } }
+                @if !trace.lines().is_empty() { a href={ "/r/" (trace.id()) ".cloudwatch.json" } { "CloudWatch JSON" } }
             }
             (ids(trace))
         }

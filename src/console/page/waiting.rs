@@ -17,7 +17,7 @@ pub(in crate::console) fn page(state: &State, store: &Store, id: TraceId) -> Rep
         main.message.waiting #main data-events=(events) {
             h1 { "Not here yet" }
             p.trace-id { code { (id) } }
-            p { "This page opens by itself when the first span, segment or item of this trace arrives. Exporters send in batches: those of this crate within a second, most others every five." }
+            p { "This page opens by itself when the first span, segment, item or log line of this trace arrives. Exporters send in batches: those of this crate within a second, most others every five." }
             ul {
                 li { "It may never come if the request was not sampled, or its exporter sends elsewhere." }
                 li { "It may have been here: the oldest trace goes when memory is full, and all go when the console stops." }

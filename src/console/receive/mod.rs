@@ -2,6 +2,7 @@
 
 mod body;
 mod bound;
+mod cloudwatch;
 mod cross;
 mod datagram;
 mod document;
@@ -12,6 +13,7 @@ mod rollbar;
 mod trim;
 mod xray;
 
+pub(super) use self::cloudwatch::{log, takes_logs};
 pub(super) use self::datagram::listen;
 pub(super) use self::otlp::{Signal, receive};
 pub(super) use self::rollbar::{item, takes_items};

@@ -55,7 +55,7 @@ pub(super) fn json(value: &mut Json) {
     }
 }
 
-/// What an item of Rollbar says: texts, lists and depths as they are read by a person.
+/// What an item of Rollbar or a log line says: texts, lists and depths as they are read by a person.
 pub(super) fn item(value: &mut Json) {
     json(value);
     shallow(value, LEVELS);
@@ -76,6 +76,12 @@ fn shallow(value: &mut Json, depth: usize) {
         }
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
     }
+}
+
+/// What a log line says that is no JSON.
+pub(super) fn text(mut text: String) -> String {
+    cut(&mut text, TEXT);
+    text
 }
 
 pub(super) fn short(mut text: String) -> String {
