@@ -7,12 +7,12 @@ mod cloudwatch;
 use std::time::{Duration, SystemTime};
 
 use belvedere::{
-    aws::Client,
+    aws::{Client, ClientError},
     cloudwatch::{Api, LogEvent, LogLane, StreamName},
     outbox::{Limits, Outbox, Report},
 };
 use cloudwatch::{
-    CloudWatch, Event, Stored,
+    CloudWatch, Fault, Oracle, Stored,
     rules::{DAY, HOUR, MOST_BYTES, MOST_EVENTS, NEWEST, OLDEST, OVERHEAD},
 };
 use http::{HeaderMap, HeaderValue, header};
@@ -111,11 +111,7 @@ async fn the_double_makes_what_has_a_name_and_nothing_twice() {
     for (target, body, code) in [
         ("CreateLogStream", json!({ "logGroupName": GROUP, "logStreamName": "a" }), NOT_FOUND),
         ("PutRetentionPolicy", json!({ "logGroupName": GROUP, "retentionInDays": 1 }), NOT_FOUND),
-        (
-            "PutLogEvents",
-            json!({ "logGroupName": GROUP, "logStreamName": "a", "logEvents": [{ "timestamp": 1, "message": "a" }] }),
-            NOT_FOUND,
-        ),
+        ("PutLogEvents", one(1), NOT_FOUND),
         (
             "CreateLogGroup",
             json!({ "logGroupName": GROUP, "logGroupClass": "INFREQUENT_ACCESS", "tags": { "a": "b" } }),
@@ -172,6 +168,70 @@ async fn the_double_knows_who_signs_for_what_and_when() {
     assert_eq!(code(&cloudwatch.client()).await, Value::Null);
     let refused = cloudwatch.calls().into_iter().rev().nth(1).unwrap().refusal.unwrap();
     assert_eq!(refused.0, "RequestTimeTooSkewed");
+}
+
+#[tokio::test]
+async fn the_double_fails_as_it_is_told() {
+    let cloudwatch = furnished();
+    let client =
+        cloudwatch.client_with(cloudwatch.keys()).timeout(Duration::from_millis(300)).build().unwrap();
+    let put = async |fault: Fault| {
+        let before = cloudwatch.stored_count();
+        cloudwatch.faults(move |_| Some(fault.clone()));
+        let answer = post(&client, "PutLogEvents", &one(now())).await;
+        let said = answer.map(|(status, said)| (status, said.to_string()));
+        (said.ok(), cloudwatch.stored_count() - before)
+    };
+    let code = |code: &str, words: &str, status| {
+        Some((status, json!({ "__type": code, "message": words }).to_string()))
+    };
+    let throttling = code("ThrottlingException", "Rate exceeded", 400);
+    assert_eq!(put(Fault::throttling()).await, (throttling, 0));
+    assert_eq!(put(Fault::too_many()).await.0.unwrap().0, 429);
+    assert_eq!(put(Fault::internal()).await.0.unwrap().0, 500);
+    assert_eq!(put(Fault::unavailable()).await.0.unwrap().0, 503);
+    assert_eq!(put(Fault::Reset).await, (None, 0));
+    assert_eq!(put(Fault::StoreAndReset).await, (None, 1));
+    assert_eq!(put(Fault::Hang).await, (None, 0));
+    assert_eq!(put(Fault::StoreAndHang).await, (None, 1));
+    assert_eq!(cloudwatch.unanswered(), 2);
+    assert_eq!(put(Fault::Slow(Duration::from_millis(20))).await, (Some((200, "{}".to_owned())), 1));
+    assert_eq!(put(Fault::Slow(Duration::from_secs(2))).await, (None, 1));
+    let lie = json!({ "tooOldLogEventEndIndex": 7 });
+    let told = json!({ "rejectedLogEventsInfo": lie }).to_string();
+    assert_eq!(put(Fault::Lie(lie)).await, (Some((200, told)), 1));
+    let gone = |what| code(NOT_FOUND, &format!("The specified log {what} does not exist."), 400);
+    assert_eq!(put(Fault::VanishedStream).await, (gone("stream"), 0));
+    assert_eq!(put(Fault::VanishedGroup).await, (gone("group"), 0));
+}
+
+#[tokio::test]
+async fn the_oracle_knows_what_was_lost_doubled_altered_and_made_up() {
+    let mut oracle = Oracle::default();
+    let messages: Vec<_> = (0..5).map(|_| oracle.message(1_000, "tea")).collect();
+    let stored = |timestamp: i64, message: &str| Stored {
+        group: GROUP.to_owned(),
+        stream: STREAM.to_owned(),
+        timestamp,
+        message: message.to_owned(),
+        call: 0,
+    };
+    let [first, second, third, ..] = &messages[..] else { unreachable!() };
+    let all = [
+        stored(1_000, first),
+        stored(1_000, second),
+        stored(1_000, second),
+        stored(1_001, third),
+        stored(1_000, "#3 te"),
+        stored(1_000, "#5 tea"),
+        stored(1_000, "tea"),
+    ];
+    let verdict = oracle.judge(&all);
+    assert_eq!(verdict.lost.into_iter().collect::<Vec<_>>(), [4]);
+    assert_eq!(verdict.doubled.into_iter().collect::<Vec<_>>(), [(1, 1)]);
+    assert_eq!(verdict.moved.into_iter().collect::<Vec<_>>(), [(2, 1)]);
+    assert_eq!(verdict.altered, [all[4].clone()]);
+    assert_eq!(verdict.unknown, all[5..]);
 }
 
 // ===== what is sent =====
@@ -365,12 +425,22 @@ fn furnished() -> CloudWatch {
 
 /// A call by hand: the status, and what is said.
 async fn ask(client: &Client, target: &str, body: &Value) -> (u16, Value) {
+    post(client, target, body).await.unwrap()
+}
+
+async fn post(client: &Client, target: &str, body: &Value) -> Result<(u16, Value), ClientError> {
     let headers = HeaderMap::from_iter([
         (header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1")),
         ("x-amz-target".parse().unwrap(), format!("Logs_20140328.{target}").parse().unwrap()),
     ]);
-    let answer = client.post("/", &headers, body.to_string().into()).await.unwrap();
-    (answer.status.as_u16(), serde_json::from_slice(&answer.body).unwrap_or_default())
+    let answer = client.post("/", &headers, body.to_string().into()).await?;
+    Ok((answer.status.as_u16(), serde_json::from_slice(&answer.body).unwrap_or_default()))
+}
+
+/// A call that puts one event.
+fn one(timestamp: i64) -> Value {
+    let events = [json!({ "timestamp": timestamp, "message": "a" })];
+    json!({ "logGroupName": GROUP, "logStreamName": STREAM, "logEvents": events })
 }
 
 fn now() -> i64 {

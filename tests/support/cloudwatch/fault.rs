@@ -37,7 +37,7 @@ pub(crate) enum Fault {
     Hang,
     /// All is done, and there is never an answer.
     StoreAndHang,
-    /// All is done, and the answer takes its time.
+    /// All is done, and the answer takes its time: less than the client has, or the books take it for confirmed.
     Slow(Duration),
     /// The stream is deleted, and then the call is done.
     VanishedStream,

@@ -17,8 +17,10 @@ pub(crate) struct Verdict {
     pub(crate) lost: BTreeSet<usize>,
     /// The numbers that were stored more than once, and how often too much.
     pub(crate) doubled: BTreeMap<usize, usize>,
-    /// What was stored under a number that was pushed, with another time or text.
+    /// What was stored under a number that was pushed, with another text.
     pub(crate) altered: Vec<Stored>,
+    /// The numbers that were stored with another time, and by how many milliseconds it is later.
+    pub(crate) moved: BTreeMap<usize, i64>,
     /// What nobody has pushed.
     pub(crate) unknown: Vec<Stored>,
 }
@@ -49,7 +51,10 @@ impl Oracle {
                 *verdict.doubled.entry(number).or_default() += 1;
             }
             let (timestamp, message) = &self.pushed[number];
-            if one.timestamp != *timestamp || one.message != *message {
+            if one.timestamp != *timestamp {
+                verdict.moved.insert(number, one.timestamp - timestamp);
+            }
+            if one.message != *message {
                 verdict.altered.push(one.clone());
             }
         }
@@ -69,6 +74,7 @@ impl Verdict {
     #[track_caller]
     pub(crate) fn assert_exact(&self) {
         self.assert_whole();
+        assert_eq!(self.moved.iter().next(), None);
         let doubled: Vec<_> = self.doubled.iter().take(SHOWN).collect();
         assert!(doubled.is_empty(), "{} doubled: {doubled:?}", self.doubled.len());
     }
