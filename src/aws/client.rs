@@ -1,5 +1,7 @@
 //! Signed requests.
 
+#[cfg(feature = "cloudwatch")]
+use std::time::SystemTime;
 use std::{sync::Arc, time::Duration};
 
 use aws_credential_types::{
@@ -107,6 +109,18 @@ impl Client {
     /// The region that it signs for.
     pub fn region(&self) -> &Region {
         &self.region
+    }
+
+    /// The service's time, as far as its answers have told it.
+    #[cfg(feature = "cloudwatch")]
+    pub(crate) fn now(&self) -> SystemTime {
+        self.skew.now()
+    }
+
+    /// How many seconds that is ahead of the own clock.
+    #[cfg(feature = "cloudwatch")]
+    pub(crate) fn ahead(&self) -> i64 {
+        self.skew.seconds()
     }
 
     async fn credentials(&self) -> Result<Credentials, ClientError> {

@@ -54,7 +54,7 @@ impl Imds {
 
     /// The [identity document](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html), which
     /// is JSON.
-    #[cfg(feature = "xray")]
+    #[cfg(any(feature = "cloudwatch", feature = "xray"))]
     pub(crate) async fn identity(&self) -> Result<Bytes, ImdsError> {
         self.get(IDENTITY, &self.token().await?).await
     }
@@ -147,7 +147,7 @@ const ENDPOINT: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
 const MODE: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE";
 const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
 const NO_ROLE: &str = "the instance has no role";
-#[cfg(feature = "xray")]
+#[cfg(any(feature = "cloudwatch", feature = "xray"))]
 const IDENTITY: &str = "/latest/dynamic/instance-identity/document";
 const TOKEN: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
 const TOKEN_TTL: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");

@@ -29,10 +29,16 @@ mod cache;
 mod chain;
 mod client;
 mod container;
+#[cfg(any(feature = "cloudwatch", feature = "xray"))]
+mod ecs;
 mod error;
 mod imds;
 mod keys;
+#[cfg(any(feature = "cloudwatch", feature = "xray"))]
+mod machine;
 mod region;
+#[cfg(any(feature = "cloudwatch", feature = "xray"))]
+mod retry_after;
 #[cfg(feature = "aws-config")]
 mod sdk;
 mod service;
@@ -51,13 +57,12 @@ pub use self::{
     service::Service,
     service_error::ServiceError,
 };
-#[cfg(feature = "xray")]
+#[cfg(any(feature = "cloudwatch", feature = "xray"))]
 pub(crate) use self::{
-    imds::{Imds, ImdsError},
-    service::url,
-    service_error::code_name,
-    variables::Variables,
+    ecs::EcsMetadata, imds::Imds, machine::Machine, retry_after::retry_after, variables::Variables,
 };
+#[cfg(feature = "xray")]
+pub(crate) use self::{imds::ImdsError, service_error::code_name};
 
 /// A path below a URL, which may have one of its own.
 fn below(base: &Uri, path: &str) -> Result<Uri, InvalidUri> {

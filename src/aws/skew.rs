@@ -21,6 +21,11 @@ impl Skew {
         shifted(SystemTime::now(), self.seconds.load(Ordering::Relaxed))
     }
 
+    #[cfg(feature = "cloudwatch")]
+    pub(super) fn seconds(&self) -> i64 {
+        self.seconds.load(Ordering::Relaxed)
+    }
+
     /// Learns from an answer's `Date`. `false`: it says nothing new.
     pub(super) fn learn(&self, headers: &HeaderMap) -> bool {
         let Some(seconds) = difference(headers) else { return false };

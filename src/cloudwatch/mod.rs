@@ -13,6 +13,7 @@
 
 mod access;
 mod api;
+mod class;
 mod date;
 mod draft;
 mod event;
@@ -25,12 +26,15 @@ mod noted;
 mod observe;
 mod options;
 mod outcome;
+mod place;
+mod retention;
 mod share;
 mod stdout;
 mod stream;
 
 use self::stdout::Stdout;
 pub use self::{
-    access::AccessRecord, api::Api, event::LogEvent, format::Format, group::GroupName, lane::LogLane,
-    layer::CloudWatchLayer, observe::LoggedExchange, outcome::Outcome, stream::StreamName,
+    access::AccessRecord, api::Api, class::Class, event::LogEvent, format::Format, group::GroupName,
+    lane::LogLane, layer::CloudWatchLayer, observe::LoggedExchange, outcome::Outcome, retention::Retention,
+    stream::StreamName,
 };

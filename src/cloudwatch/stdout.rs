@@ -1,17 +1,28 @@
-use std::io::{self, Write as _};
+//! The way to the standard output.
 
-use super::lane::Entry;
-use crate::outbox::{Batch, Destination, Limits, Reason, SendError};
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
 
-/// Prints each event as a line of the standard output.
+use super::{lane::Entry, line::Line};
+use crate::outbox::{Batch, Destination, Limits, Press, Reason, SendError};
+
+/// Prints each event as a line, in one write, on a thread of its own. Whatever an event has in it, it is one line.
 #[derive(Debug)]
-pub(super) struct Stdout;
+pub(super) struct Stdout {
+    press: Press<Entry>,
+}
 
 // ===== impl Stdout =====
 
 impl Stdout {
     pub(super) fn new() -> Self {
-        Self
+        Self::on(io::stdout())
+    }
+
+    fn on(out: impl Write + Send + 'static) -> Self {
+        Self { press: Press::new(out, line) }
     }
 }
 
@@ -19,7 +30,7 @@ impl Destination for Stdout {
     type Record = Entry;
 
     fn limits(&self) -> Limits {
-        Limits::default().in_flight(1)
+        Limits::default().age(Duration::ZERO).in_flight(1)
     }
 
     fn size(&self, entry: &Entry) -> usize {
@@ -27,16 +38,108 @@ impl Destination for Stdout {
     }
 
     async fn send(&self, batch: Batch<Entry>) -> Result<(), SendError<Entry>> {
-        let mut lines = String::new();
-        for entry in &batch {
-            entry.draft.write(&mut lines);
-            lines.push('\n');
+        self.press.print(batch).await
+    }
+}
+
+fn line(entry: &Entry) -> Result<Vec<u8>, Reason> {
+    let (mut text, mut line) = (String::new(), String::new());
+    entry.draft.write(&mut text);
+    if text.is_empty() {
+        return Err(Reason::new("empty"));
+    }
+    Line(&mut line).push(&text);
+    Ok(line.into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::{
+        cloudwatch::{LogEvent, draft::Draft},
+        outbox::{Outbox, Report},
+    };
+
+    /// Keeps each write apart.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<String>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().push(String::from_utf8(bytes.to_vec()).unwrap());
+            Ok(bytes.len())
         }
-        let lost = batch.len();
-        let printed = io::stdout().write_all(lines.as_bytes());
-        printed.map_err(|error| SendError::Reject {
-            lost,
-            reason: Reason::new("output").detail(error.to_string()),
-        })
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    struct Broken;
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Panics when it is written.
+    struct Panicking;
+
+    impl Draft for Panicking {
+        fn at(&self) -> std::time::SystemTime {
+            std::time::UNIX_EPOCH
+        }
+
+        fn size(&self) -> usize {
+            0
+        }
+
+        fn write(&self, message: &mut String) {
+            message.push_str("half");
+            panic!("a format");
+        }
+    }
+
+    fn print(out: impl Write + Send + 'static, drafts: Vec<Arc<dyn Draft>>) -> Report {
+        let outbox = Outbox::builder().start().unwrap();
+        let lane = outbox.lane("stdout", Stdout::on(out));
+        let stream = Arc::default();
+        drafts.into_iter().for_each(|draft| lane.push(Entry { draft, stream: Arc::clone(&stream) }));
+        outbox.shutdown_blocking(Duration::from_secs(60))
+    }
+
+    fn event(message: &str) -> Arc<dyn Draft> {
+        Arc::new(LogEvent { timestamp: 0, message: message.to_owned() })
+    }
+
+    #[test]
+    fn an_event_is_one_line_in_one_write_whatever_is_in_it() {
+        let out = Kept::default();
+        let report =
+            print(out.clone(), vec![event(r#"{"a":"b"}"#), event("a\r\n2026 forged \u{1b}[31m\u{2028}")]);
+        assert_eq!(*out.0.lock().unwrap(), ["{\"a\":\"b\"}\n", "a\\r\\n2026 forged \\u{1b}[31m\\u{2028}\n"]);
+        assert_eq!(report.lanes[0].delivered, 2);
+    }
+
+    #[test]
+    fn what_cannot_be_written_costs_itself_alone() {
+        let out = Kept::default();
+        let report = print(out.clone(), vec![event("a"), Arc::new(Panicking), event(""), event("b")]);
+        assert_eq!(*out.0.lock().unwrap(), ["a\n", "b\n"]);
+        let lane = &report.lanes[0];
+        assert_eq!((lane.delivered, lane.lost["panic"], lane.lost["empty"]), (2, 1, 1), "{lane}");
+    }
+
+    #[test]
+    fn a_broken_pipe_is_a_rejection_with_a_reason() {
+        let report = print(Broken, vec![event("a"), event("b")]);
+        assert_eq!((report.lanes[0].delivered, report.lanes[0].lost["output"]), (0, 2));
     }
 }

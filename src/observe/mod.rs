@@ -55,7 +55,7 @@ pub use connection::Connection;
 pub use future::Future;
 pub use layer::ObserveLayer;
 pub use observer::{Each, Observation, Observer};
-#[cfg(feature = "xray")]
+#[cfg(any(feature = "cloudwatch", feature = "xray"))]
 pub(crate) use quiet::message;
 pub use quiet::panics;
 #[cfg(any(feature = "cloudwatch", feature = "xray"))]

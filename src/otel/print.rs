@@ -1,21 +1,19 @@
 use std::{
     fmt,
     io::{self, Write},
-    thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use opentelemetry::{
-    Array, Context, KeyValue, Value,
+    Array, KeyValue, Value,
     trace::{Event, Link, SpanId, Status},
 };
 use opentelemetry_sdk::trace::SpanData;
 use serde::Serialize;
 use serde_json::{Map, json};
-use tokio::sync::{mpsc, oneshot};
 
 use super::size::size;
-use crate::outbox::{Batch, Destination, Limits, Reason, SendError};
+use crate::outbox::{Batch, Destination, Limits, Press, Reason, SendError};
 
 /// A destination that prints each span as a JSON object as soon as it ends: `OTEL_TRACES_EXPORTER=console`.
 ///
@@ -23,13 +21,7 @@ use crate::outbox::{Batch, Destination, Limits, Reason, SendError};
 /// no other backend back. Each span is one write, the line break included. Dropping it ends the thread, as soon as a
 /// write that is under way returns; it does not wait for that.
 pub struct Print {
-    sheets: mpsc::Sender<Sheet>,
-}
-
-/// What the thread is to print, and whom it tells what became of it.
-struct Sheet {
-    spans: Batch<SpanData>,
-    done: oneshot::Sender<Result<(), SendError<SpanData>>>,
+    press: Press<SpanData>,
 }
 
 // ===== impl Print =====
@@ -50,10 +42,10 @@ impl Print {
         out: impl Write + Send + 'static,
         write: impl Fn(&SpanData) -> io::Result<Vec<u8>> + Send + 'static,
     ) -> Self {
-        let (sheets, taken) = mpsc::channel(1);
-        // A refusal drops `taken`, and is seen by every `send`.
-        let _ = thread::Builder::new().name(NAME.into()).spawn(move || run(taken, out, write));
-        Self { sheets }
+        let text = move |span: &SpanData| {
+            write(span).map_err(|error| Reason::new("output").detail(error.to_string()))
+        };
+        Self { press: Press::new(out, text) }
     }
 }
 
@@ -69,10 +61,7 @@ impl Destination for Print {
     }
 
     async fn send(&self, spans: Batch<SpanData>) -> Result<(), SendError<SpanData>> {
-        let lost = spans.len();
-        let (done, printed) = oneshot::channel();
-        let _ = self.sheets.send(Sheet { spans, done }).await;
-        printed.await.unwrap_or_else(|_| Err(rejected(lost, "its thread has ended")))
+        self.press.print(spans).await
     }
 }
 
@@ -82,49 +71,8 @@ impl fmt::Debug for Print {
     }
 }
 
-// ===== impl Sheet =====
-
-impl Sheet {
-    fn print(self, out: &mut impl Write, write: impl Fn(&SpanData) -> io::Result<Vec<u8>>) {
-        let Self { spans, done } = self;
-        let mut left = spans.len();
-        for span in &spans {
-            // Given up in the books: it must not be printed after that.
-            if done.is_closed() {
-                return;
-            }
-            if let Err(error) = write(span).and_then(|text| print(text, out)) {
-                return drop(done.send(Err(rejected(left, error.to_string()))));
-            }
-            left -= 1;
-        }
-        let _ = done.send(Ok(()));
-    }
-}
-
-fn run(
-    mut sheets: mpsc::Receiver<Sheet>,
-    mut out: impl Write,
-    write: impl Fn(&SpanData) -> io::Result<Vec<u8>>,
-) {
-    let _untraced = Context::enter_telemetry_suppressed_scope();
-    while let Some(sheet) = sheets.blocking_recv() {
-        sheet.print(&mut out, &write);
-    }
-}
-
 fn json(span: &SpanData) -> io::Result<Vec<u8>> {
     Ok(serde_json::to_vec_pretty(&Printed::new(span))?)
-}
-
-fn print(mut text: Vec<u8>, out: &mut impl Write) -> io::Result<()> {
-    text.push(b'\n');
-    out.write_all(&text)?;
-    out.flush()
-}
-
-fn rejected(lost: usize, why: impl Into<String>) -> SendError<SpanData> {
-    SendError::Reject { lost, reason: Reason::new("output").detail(why) }
 }
 
 /// A span as it is printed, in the order in which one reads it.
@@ -209,8 +157,6 @@ fn nanos(time: SystemTime) -> u128 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos())
 }
 
-const NAME: &str = "belvedere-print";
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::disallowed_types, reason = "what blocks is measured by the real clock")]
@@ -218,6 +164,7 @@ mod tests {
     use std::{
         sync::{Arc, Mutex, mpsc},
         task::{self, Waker},
+        thread,
         time::Instant,
     };
 

@@ -116,6 +116,8 @@ mod handle;
 mod lane;
 mod ledger;
 mod limits;
+#[cfg(any(feature = "cloudwatch", feature = "otel"))]
+mod press;
 mod queue;
 mod report;
 mod retry;
@@ -131,6 +133,8 @@ pub use event::OutboxEvent;
 pub use handle::{Outbox, WeakOutbox};
 pub use lane::Lane;
 pub use limits::Limits;
+#[cfg(any(feature = "cloudwatch", feature = "otel"))]
+pub(crate) use press::Press;
 pub use report::{LaneReport, Report};
 #[cfg(any(feature = "cloudwatch", feature = "rollbar", feature = "xray"))]
 pub(crate) use sideline::Sideline;

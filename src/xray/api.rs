@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::document::Parts;
 use crate::{
-    aws::{Client, ClientError, ServiceError, code_name},
+    aws::{Client, ClientError, ServiceError, code_name, retry_after},
     outbox::{Batch, Destination, Limits, Reason, SendError},
     transport::Answer,
 };
@@ -274,11 +274,6 @@ fn refused(answer: &Answer, error: &ServiceError) -> Failure {
 
 fn is_for_now(code: &str) -> bool {
     ["Throttl", "Internal", "Unavailable", "Timeout"].iter().any(|word| code.contains(word))
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
 }
 
 /// What an error and those beneath it say.

@@ -1,5 +1,6 @@
-use super::{facts::Facts, machine::Machine};
+use super::facts::Facts;
 use crate::{
+    aws::Machine,
     outbox::Reason,
     xray::{Aws, ElasticBeanstalk, Origin},
 };

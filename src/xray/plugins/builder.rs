@@ -1,9 +1,9 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{Plugin, Plugins, beanstalk, ec2, ecs::Ecs, eks::Eks, facts::Facts, machine::Machine};
+use super::{Plugin, Plugins, beanstalk, ec2, ecs::Ecs, eks::Eks, facts::Facts};
 use crate::{
     Error,
-    aws::{Imds, Variables},
+    aws::{Imds, Machine, Variables},
     outbox::{Outbox, Reason, Sideline},
 };
 

@@ -1,14 +1,10 @@
-use std::time::Duration;
-
-use http::{HeaderMap, Uri};
 use serde::Deserialize;
 
-use super::{cgroup, facts::Facts, machine::Machine};
+use super::{cgroup, facts::Facts};
 use crate::{
     Error,
-    aws::{Variables, url},
+    aws::{EcsMetadata, Machine, Variables},
     outbox::Reason,
-    transport::HttpClient,
     xray::{self, Aws, CloudWatchLogs, Origin},
 };
 
@@ -16,7 +12,7 @@ use crate::{
 /// if there is one.
 #[derive(Clone, Debug)]
 pub(super) struct Ecs {
-    metadata: Option<(Uri, HttpClient)>,
+    metadata: Option<EcsMetadata>,
 }
 
 /// What it tells about the container.
@@ -51,10 +47,7 @@ struct Place<'a> {
 
 impl Ecs {
     pub(super) fn new(variables: Variables<'_>) -> Result<Self, Error> {
-        let set = VARIABLES.iter().find_map(|name| variables.text(name).map(|text| (name, text)));
-        let Some((name, text)) = set else { return Ok(Self { metadata: None }) };
-        let http = HttpClient::builder().connect_timeout(LIMIT).build()?;
-        Ok(Self { metadata: Some((url(name, &text)?, http)) })
+        Ok(Self { metadata: EcsMetadata::new(variables)? })
     }
 
     pub(super) async fn find(&self, machine: &Machine) -> Result<Facts, Reason> {
@@ -79,9 +72,7 @@ impl Ecs {
     }
 
     async fn container(&self) -> Option<Container> {
-        let (uri, http) = self.metadata.as_ref()?;
-        let answer = http.get(uri, &HeaderMap::new(), LIMIT).await.ok()?;
-        answer.status.is_success().then(|| serde_json::from_slice(&answer.body).ok())?
+        serde_json::from_slice(&self.metadata.as_ref()?.get("").await?).ok()
     }
 }
 
@@ -111,6 +102,3 @@ impl<'a> Place<'a> {
         Some(Self { partition, region, account })
     }
 }
-
-const VARIABLES: [&str; 2] = ["ECS_CONTAINER_METADATA_URI_V4", "ECS_CONTAINER_METADATA_URI"];
-const LIMIT: Duration = Duration::from_secs(2);

@@ -3,10 +3,10 @@ use std::{collections::HashMap, time::Duration};
 use http::{HeaderMap, HeaderValue, Uri, header};
 use serde::Deserialize;
 
-use super::{cgroup, facts::Facts, machine::Machine};
+use super::{cgroup, facts::Facts};
 use crate::{
     Error,
-    aws::Variables,
+    aws::{Machine, Variables},
     exchange::Host,
     outbox::Reason,
     transport::HttpClient,

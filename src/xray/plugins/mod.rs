@@ -50,7 +50,6 @@ mod ec2;
 mod ecs;
 mod eks;
 mod facts;
-mod machine;
 mod plugin;
 
 use std::{

@@ -7,24 +7,24 @@ use std::{
 
 use tokio::{task::spawn_blocking, time::timeout};
 
-use crate::aws::Variables;
+use super::variables::Variables;
 
 /// The files of the machine that the process sees, and its name.
 #[derive(Clone, Debug)]
-pub(super) struct Machine {
-    pub(super) root: PathBuf,
+pub(crate) struct Machine {
+    pub(crate) root: PathBuf,
     named: Option<String>,
 }
 
 // ===== impl Machine =====
 
 impl Machine {
-    pub(super) fn new(variables: Variables<'_>) -> Self {
+    pub(crate) fn new(variables: Variables<'_>) -> Self {
         Self { root: "/".into(), named: variables.text("HOSTNAME") }
     }
 
     /// What a file holds, by its path below the root, unless it holds more than it should.
-    pub(super) async fn read(&self, path: &str) -> Option<Vec<u8>> {
+    pub(crate) async fn read(&self, path: &str) -> Option<Vec<u8>> {
         let path = self.root.join(path);
         let read = spawn_blocking(move || read(&path));
         let bytes = timeout(LIMIT, read).await.ok()?.ok()?.ok()?;
@@ -32,20 +32,21 @@ impl Machine {
     }
 
     /// The same for a text, without the spaces around it.
-    pub(super) async fn text(&self, path: &str) -> Option<String> {
+    pub(crate) async fn text(&self, path: &str) -> Option<String> {
         let text = String::from_utf8(self.read(path).await?).ok()?;
         let text = text.trim();
         (!text.is_empty()).then(|| text.to_owned())
     }
 
     /// The host's name, which is that of the container or of the pod where there is one.
-    pub(super) async fn name(&self) -> Option<String> {
+    pub(crate) async fn name(&self) -> Option<String> {
         let text = self.text("proc/sys/kernel/hostname").await;
         text.or_else(|| self.named.clone())
     }
 
     /// Which control groups the process is in; empty where there are none.
-    pub(super) async fn cgroup(&self) -> String {
+    #[cfg(feature = "xray")]
+    pub(crate) async fn cgroup(&self) -> String {
         self.text("proc/self/cgroup").await.unwrap_or_default()
     }
 }

@@ -1,0 +1,151 @@
+//! What one request has.
+
+use std::{mem, sync::Arc};
+
+use serde::Serialize;
+
+use super::{body::Body, window::Window};
+
+/// Events for one stream. A piece that [`cut`](Self::cut) has made is a request.
+#[derive(Debug)]
+pub(super) struct Piece {
+    pub(super) stream: Arc<str>,
+    pub(super) events: Vec<Written>,
+}
+
+/// An event as it is sent.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub(super) struct Written {
+    /// Which one of its batch it is.
+    #[serde(skip)]
+    pub(super) record: usize,
+    pub(super) timestamp: i64,
+    pub(super) message: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PutLogEvents<'a> {
+    log_group_name: &'a str,
+    log_stream_name: &'a str,
+    log_events: &'a [Written],
+}
+
+// ===== impl Piece =====
+
+impl Piece {
+    /// What may be sent, and what may not.
+    pub(super) fn admit(self, window: Window) -> (Self, Self) {
+        let Self { stream, events } = self;
+        let (mut inside, mut outside) = (Vec::with_capacity(events.len()), Vec::new());
+        for event in events {
+            match window.admit(event.timestamp) {
+                Ok(timestamp) => inside.push(Written { timestamp, ..event }),
+                Err(_) => outside.push(event),
+            }
+        }
+        (Self { stream: stream.clone(), events: inside }, Self { stream, events: outside })
+    }
+
+    /// Requests, each in the order of time and within the
+    /// [limits](https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html).
+    pub(super) fn cut(self) -> Vec<Self> {
+        let Self { stream, mut events } = self;
+        events.sort_by_key(|event| event.timestamp);
+        let (mut pieces, mut bytes, mut first) = (Vec::<Self>::new(), 0, 0);
+        for event in events {
+            let size = event.message.len() + OVERHEAD;
+            match pieces.last_mut() {
+                Some(piece)
+                    if piece.events.len() < MOST_EVENTS
+                        && bytes + size <= MOST_BYTES
+                        && event.timestamp.saturating_sub(first) < MOST_SPAN =>
+                {
+                    bytes += size;
+                    piece.events.push(event);
+                }
+                _ => {
+                    (bytes, first) = (size, event.timestamp);
+                    pieces.push(Self { stream: stream.clone(), events: vec![event] });
+                }
+            }
+        }
+        pieces
+    }
+
+    /// The earlier half, which is taken out.
+    pub(super) fn halve(&mut self) -> Self {
+        let later = self.events.split_off(self.events.len() / 2);
+        Self { stream: self.stream.clone(), events: mem::replace(&mut self.events, later) }
+    }
+
+    pub(super) fn body(&self, group: &str) -> Body {
+        Body::json(&PutLogEvents {
+            log_group_name: group,
+            log_stream_name: &self.stream,
+            log_events: &self.events,
+        })
+    }
+}
+
+/// The bytes of an event that is as large as can be.
+pub(super) const MOST_EVENT_BYTES: usize = MOST_BYTES - OVERHEAD;
+
+pub(super) const MOST_EVENTS: usize = 10_000;
+const MOST_BYTES: usize = 1_048_576;
+
+/// What CloudWatch counts for each event besides its message.
+const OVERHEAD: usize = 26;
+
+/// A day, in milliseconds.
+const MOST_SPAN: i64 = 24 * 60 * 60 * 1000;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn piece(events: impl IntoIterator<Item = (i64, usize)>) -> Piece {
+        let events = events.into_iter().enumerate();
+        let written = |(record, (timestamp, size))| Written { record, timestamp, message: "x".repeat(size) };
+        Piece { stream: "s".into(), events: events.map(written).collect() }
+    }
+
+    fn sizes(pieces: &[Piece]) -> Vec<usize> {
+        pieces.iter().map(|piece| piece.events.len()).collect()
+    }
+
+    #[test]
+    fn each_limit_is_used_up_and_not_passed() {
+        assert_eq!(sizes(&piece((0..10_000).map(|_| (0, 1))).cut()), [10_000]);
+        assert_eq!(sizes(&piece((0..10_001).map(|_| (0, 1))).cut()), [10_000, 1]);
+        assert_eq!(sizes(&piece([(0, 524_288 - 26), (0, 524_288 - 26)]).cut()), [2]);
+        assert_eq!(sizes(&piece([(0, 524_288 - 26), (0, 524_288 - 25)]).cut()), [1, 1]);
+        assert_eq!(sizes(&piece([(0, MOST_EVENT_BYTES)]).cut()), [1]);
+        assert_eq!(sizes(&piece([(0, 1), (MOST_SPAN - 1, 1)]).cut()), [2]);
+        assert_eq!(sizes(&piece([(MOST_SPAN, 1), (0, 1)]).cut()), [1, 1]);
+        assert_eq!(sizes(&piece([(i64::MAX, 1), (i64::MIN, 1)]).cut()), [1, 1]);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost_and_equal_times_keep_their_order(
+            events in prop::collection::vec((0..5_i64, 0..4_usize), 0..50),
+            day in 0..2_i64,
+        ) {
+            let scale = MOST_SPAN / 3 * day + 1;
+            let events: Vec<_> = events.into_iter().map(|(time, size)| (time * scale, size * 300_000)).collect();
+            let pieces = piece(events.iter().copied()).cut();
+            let mut expected: Vec<_> = events.iter().enumerate().map(|(record, (time, _))| (*time, record)).collect();
+            expected.sort_unstable();
+            let cut = pieces.iter().flat_map(|piece| &piece.events);
+            let cut: Vec<_> = cut.map(|event| (event.timestamp, event.record)).collect();
+            prop_assert_eq!(cut, expected);
+            for Piece { events, .. } in &pieces {
+                prop_assert!(events.iter().map(|event| event.message.len() + OVERHEAD).sum::<usize>() <= MOST_BYTES);
+                prop_assert!(events.last().unwrap().timestamp - events[0].timestamp < MOST_SPAN);
+            }
+        }
+    }
+}
