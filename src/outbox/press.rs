@@ -10,7 +10,7 @@ use std::{
 use opentelemetry::Context;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Batch, Reason, SendError, ledger::PANIC};
+use super::{Batch, Reason, SendError, flight::message, ledger::PANIC};
 
 /// Prints records, on a thread of its own, `belvedere-print`, so that a slow terminal holds nothing else up. Each record is
 /// one write, the line break included. Dropping it ends the thread, as soon as a write that is under way returns; it does not
@@ -76,8 +76,7 @@ impl<R> Sheet<R> {
                 return;
             }
             let text = catch_unwind(AssertUnwindSafe(|| write(record)));
-            match text.unwrap_or_else(|panic| Err(Reason::new(PANIC).detail(super::flight::message(&*panic))))
-            {
+            match text.unwrap_or_else(|panic| Err(Reason::new(PANIC).detail(message(&*panic)))) {
                 Err(reason) => lost.push((1, reason)),
                 Ok(text) => {
                     if let Err(error) = print(text, out) {
