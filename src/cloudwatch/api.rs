@@ -296,4 +296,6 @@ async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static
 }
 
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod tests;

@@ -19,6 +19,9 @@ pub(super) struct Written {
     /// Which one of its batch it is.
     #[serde(skip)]
     pub(super) record: usize,
+    /// What the own clock said.
+    #[serde(skip)]
+    pub(super) stamped: i64,
     pub(super) timestamp: i64,
     pub(super) message: String,
 }
@@ -39,9 +42,11 @@ impl Piece {
         let Self { stream, events } = self;
         let (mut inside, mut outside) = (Vec::with_capacity(events.len()), Vec::new());
         for event in events {
-            match window.admit(event.timestamp) {
+            // Not by the time that it was given before: that may have been put right by what was wrong itself.
+            let timestamp = event.stamped;
+            match window.admit(timestamp) {
                 Ok(timestamp) => inside.push(Written { timestamp, ..event }),
-                Err(_) => outside.push(event),
+                Err(_) => outside.push(Written { timestamp, ..event }),
             }
         }
         (Self { stream: stream.clone(), events: inside }, Self { stream, events: outside })
@@ -108,7 +113,12 @@ mod tests {
 
     fn piece(events: impl IntoIterator<Item = (i64, usize)>) -> Piece {
         let events = events.into_iter().enumerate();
-        let written = |(record, (timestamp, size))| Written { record, timestamp, message: "x".repeat(size) };
+        let written = |(record, (timestamp, size))| Written {
+            record,
+            stamped: timestamp,
+            timestamp,
+            message: "x".repeat(size),
+        };
         Piece { stream: "s".into(), events: events.map(written).collect() }
     }
 

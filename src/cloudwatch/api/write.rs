@@ -41,7 +41,8 @@ pub(super) fn write(entries: &[Entry], place: &Place, most: usize) -> Sorted {
             pieces.push(Piece { stream: stream.at(at, place).into(), events: Vec::new() });
             pieces.len() - 1
         });
-        pieces[place].events.push(Written { record, timestamp: milliseconds(at), message });
+        let timestamp = milliseconds(at);
+        pieces[place].events.push(Written { record, stamped: timestamp, timestamp, message });
     }
     Sorted { pieces, fate }
 }
