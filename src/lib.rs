@@ -2,8 +2,8 @@
 //!
 //! Belvedere puts a span around each request of an axum, hyper or tonic service: from its arrival to the last byte of
 //! its body, or to the moment at which its client left, its handler panicked, its stream broke. The span goes to
-//! Honeycomb or any other OTLP backend, a segment under the same trace id to AWS X-Ray, and, where it failed, an item to
-//! Rollbar, off the request's path.
+//! Honeycomb or any other OTLP backend, a segment under the same trace id to AWS X-Ray, a line to CloudWatch Logs, and, where it
+//! failed, an item to Rollbar, off the request's path.
 //!
 //! ```no_run
 //! # #[cfg(all(feature = "otel", feature = "axum"))]
@@ -30,6 +30,7 @@
 //! | spans and metrics: what is on them, how to change it | `otel` |
 //! | segments and subsegments, X-Ray's sampling rules, its daemon and its API | `xray`, [`guide::segments`] |
 //! | failures with their request, their user and their stack | `rollbar`, [`guide::items`] |
+//! | access records, the application's own events, metrics made of log lines | `cloudwatch`, [`guide::logs`] |
 //! | what counts as a secret, and what becomes of it | `scrub` |
 //! | outgoing requests: hyper, tonic, reqwest | `otel::OtelClientLayer`, `xray::XRayClientLayer`, `adapter` |
 //! | what an exchange is and how it ends | [`observe`], [`exchange`] |
@@ -49,7 +50,8 @@
 //! | `reqwest` | the client layers on a reqwest client |
 //! | `xray` | AWS X-Ray segments, and its samplers |
 //! | `rollbar` | Rollbar items of every failure; `from_env` comes with it, with `otel` and with `xray` |
-//! | `aws` | requests signed for AWS; part of `xray` |
+//! | `cloudwatch` | CloudWatch Logs; `from_env` comes with it, too |
+//! | `aws` | requests signed for AWS; part of `xray` and `cloudwatch` |
 //! | `transport` | the HTTPS client and datagrams alone; part of `otel`, `aws` and `rollbar` |
 //! | `full` | all of the above |
 //! | `aws-config` | an `SdkConfig` of the crate `aws-config` makes a client of `aws` |
