@@ -70,7 +70,7 @@ impl Meter {
 
     fn series(&self, measured: &Measured<'_>, class: Class) -> &Series {
         match measured.operation {
-            Some(operation) if measured.exists(class) => self.table.admit(operation),
+            Some(operation) if measured.shows_existence(operation, class) => self.table.admit(operation),
             Some(operation) => self.table.find(operation),
             None => self.table.other(),
         }
@@ -116,12 +116,12 @@ impl Measured<'_> {
 
     /// Whether there is such an operation: a stranger may call any method of gRPC, and any path by any method of HTTP, but
     /// not have it go well.
-    fn exists(&self, class: Class) -> bool {
-        match (self.code, class) {
-            (Some(code), _) => code == Code::OK,
-            (None, Class::Good) => self.status.is_some(),
-            (None, Class::Fault) => self.status != Some(StatusCode::NOT_IMPLEMENTED),
-            (None, Class::Error | Class::Throttle) => false,
+    fn shows_existence(&self, operation: Operation<'_>, class: Class) -> bool {
+        match class {
+            _ if operation.is_call() => self.code == Some(Code::OK),
+            Class::Good => self.status.is_some(),
+            Class::Fault => self.status != Some(StatusCode::NOT_IMPLEMENTED),
+            Class::Error | Class::Throttle => false,
         }
     }
 }

@@ -196,7 +196,7 @@ mod tests {
     use super::*;
     use crate::{
         cloudwatch::{LogLane, lane::Entry, meter::Measured, table::Operation},
-        exchange::End,
+        exchange::{Code, End},
         outbox::{Batch, Destination, Limits, Outbox, SendError},
     };
 
@@ -394,5 +394,24 @@ mod tests {
         requests.sort();
         let expected = [("GET /e", 1), ("GET /f", 1), ("other", 5)];
         assert_eq!(requests, expected.map(|(name, count)| (name.to_owned(), count)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_takes_room_when_it_went_well_and_no_sooner() {
+        let (outbox, lines) = open();
+        let (lane, metrics) = (lines.lane(&outbox), Metrics::new("Shop").unwrap());
+        let operation = Some(Operation { method: "", path: "/made.Up/Call" });
+        let call = |end, status, code| Measured { operation, end, status, code, ..get("/") };
+        let (complete, ok) = (End::Complete { trailers: None }, Some(StatusCode::OK));
+        let record = |measured| metrics.meter().record(&measured, &lane);
+        record(call(End::Panicked { message: "" }, None, None));
+        record(call(End::Canceled, ok, None));
+        record(call(complete, ok, Some(Code::INTERNAL)));
+        record(call(complete, ok, Some(Code::OK)));
+        record(call(End::Panicked { message: "" }, None, None));
+        outbox.shutdown(Duration::from_secs(1)).await;
+        let mut requests = lines.requests();
+        requests.sort();
+        assert_eq!(requests, [("/made.Up/Call".to_owned(), 2), ("other".to_owned(), 3)]);
     }
 }

@@ -113,7 +113,7 @@ impl LoggedExchange {
     fn measure(&self, asked: &Asked, end: End<'_>, code: Option<Code>, tally: &Tally) {
         if let Some(metrics) = &self.options.metrics {
             let Self { status, .. } = *self;
-            let operation = asked.operation(code.is_some());
+            let operation = asked.operation(self.may_be_grpc);
             let measured = Measured { operation, end, status, code, duration: tally.duration };
             metrics.meter().record(&measured, &self.options.lane);
         }

@@ -109,6 +109,15 @@ impl Table {
     }
 }
 
+// ===== impl Operation =====
+
+impl Operation<'_> {
+    /// Whether it is a call of gRPC, whose path anybody may make up.
+    pub(super) fn is_call(self) -> bool {
+        self.method.is_empty()
+    }
+}
+
 // ===== impl Entry =====
 
 impl Entry {
