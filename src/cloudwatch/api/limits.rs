@@ -174,7 +174,7 @@ fn heavy(chance: &mut fastrand::Rng) -> Vec<LogEvent> {
         let message = letter.repeat(bytes / letter.len()) + &"y".repeat(bytes % letter.len());
         LogEvent { timestamp: NOW - chance.i64(0..3), message }
     };
-    (0..parts + 1).map(|part| event(part)).collect()
+    (0..=parts).map(&mut event).collect()
 }
 
 /// What lies within the margin of the window may go either way.
