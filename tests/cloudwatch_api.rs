@@ -12,7 +12,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use aws::{Answer, Endpoint, Received, answer, refusal};
+use aws::{Endpoint, Received, answer, refusal};
 use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials, error::CredentialsError, future},
@@ -23,9 +23,12 @@ use belvedere::{
     outbox::{Limits, Outbox, Report},
 };
 use flate2::read::GzDecoder;
-use http::StatusCode;
 use serde_json::{Value, json};
-use tokio::runtime::Handle;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+    runtime::Handle,
+};
 
 /// None at first.
 #[derive(Clone, Debug, Default)]
@@ -102,7 +105,6 @@ async fn events_are_put_by_one_signed_request() {
     assert_eq!(received[0].header("content-type"), "application/x-amz-json-1.1");
     assert_eq!(received[0].header("x-amz-target"), "Logs_20140328.PutLogEvents");
     assert!(received[0].header("authorization").contains("/eu-west-1/logs/aws4_request"));
-    assert!(received[0].headers.get("content-encoding").is_none(), "it would be larger");
     let Value::Object(body) = body(&received[0]) else { panic!("{received:?}") };
     assert_eq!(body.keys().collect::<Vec<_>>(), ["logEvents", "logGroupName", "logStreamName"]);
     assert_eq!((&body["logGroupName"], &body["logStreamName"]), (&json!("/shop/checkout"), &json!("web-1")));
@@ -243,17 +245,24 @@ async fn a_variable_that_cannot_be_used_is_named() {
 
 #[tokio::test]
 async fn no_answer_at_all_is_tried_again() {
-    let endpoint = Endpoint::start(|received: &Received| {
-        // The connection ends with the task.
-        assert!(received.number > 1, "no answer");
-        answer(200, "")
-    })
-    .await;
-    let (outbox, lane) = open(to(&endpoint, credentials()), "web-1");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move {
+        for number in 0..3 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 4096]).await;
+            if number == 2 {
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
+            }
+        }
+    });
+    let client = Client::builder(Service::LOGS, "eu-west-1".parse().unwrap(), credentials());
+    let client = client.endpoint(url.parse().unwrap()).build().unwrap();
+    let (outbox, lane) = open(Api::new(client, "/shop/checkout".parse().unwrap()), "web-1");
     push(&lane, "a");
     assert!(outbox.flush(LONG).await);
     assert_books(&outbox.shutdown(LONG).await, 1, &[]);
-    assert_eq!(endpoint.received().len(), 3);
+    serving.await.unwrap();
 }
 
 const LONG: Duration = Duration::from_secs(60);

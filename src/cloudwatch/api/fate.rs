@@ -51,7 +51,7 @@ impl Fate {
             None if lost.is_empty() => Ok(()),
             Some((after, reason)) if lost.is_empty() => Err(SendError::Retry { rest, after, reason }),
             halt => {
-                let (after, reason) = halt.unwrap_or((None, Reason::new("")));
+                let (after, reason) = halt.unwrap_or_else(|| (None, Reason::new("")));
                 Err(SendError::Mixed { lost, rest, after, reason })
             }
         }

@@ -1,5 +1,6 @@
 //! Against a service without a socket, so that time may stand still.
 
+#[allow(clippy::duplicate_mod, reason = "the unit tests of another backend have it, too")]
 #[path = "../../../tests/support/log.rs"]
 mod log;
 
@@ -28,7 +29,7 @@ use crate::{
 struct Logs(Arc<Mutex<State>>);
 
 struct State {
-    script: Box<dyn FnMut(Call<'_>) -> Option<Answer> + Send>,
+    script: Box<dyn FnMut(Call) -> Option<Answer> + Send>,
     /// The actions, with their requests.
     calls: Vec<(Action, Value)>,
     has_group: bool,
@@ -36,13 +37,12 @@ struct State {
     /// Stream, time, text.
     events: Vec<(String, i64, String)>,
     /// By how many seconds the own clock is behind, and what is known of that.
-    ahead: i64,
-    known: i64,
+    wrong: i64,
+    skew: i64,
 }
 
-struct Call<'a> {
+struct Call {
     action: Action,
-    body: &'a Value,
     number: usize,
 }
 
@@ -60,11 +60,11 @@ impl Post for Logs {
     }
 
     fn now(&self) -> SystemTime {
-        at(self.state().known)
+        at(self.state().skew)
     }
 
     fn ahead(&self) -> i64 {
-        self.state().known
+        self.state().skew
     }
 }
 
@@ -86,10 +86,10 @@ impl Logs {
 
 impl State {
     fn take(&mut self, action: Action, body: Value) -> Answer {
-        self.known = self.ahead;
+        self.skew = self.wrong;
         let number = self.calls.len();
         self.calls.push((action, body.clone()));
-        let scripted = (self.script)(Call { action, body: &body, number });
+        let scripted = (self.script)(Call { action, number });
         scripted.unwrap_or_else(|| match action {
             Action::PutLogEvents => self.put(&body),
             Action::CreateLogGroup if self.has_group => refusal("ResourceAlreadyExistsException"),
@@ -125,7 +125,7 @@ impl State {
         if is_refused {
             return refusal("InvalidParameterException");
         }
-        let now = milliseconds(at(self.ahead));
+        let now = milliseconds(at(self.wrong));
         let old = events.partition_point(|(time, _)| *time < now - 14 * DAY);
         let new = events.partition_point(|(time, _)| *time <= now + 2 * HOUR);
         let mut info = json!({});
@@ -167,7 +167,7 @@ fn api() -> Api {
 
 fn open(
     api: Api,
-    script: impl FnMut(Call<'_>) -> Option<Answer> + Send + 'static,
+    script: impl FnMut(Call) -> Option<Answer> + Send + 'static,
 ) -> (Logs, Outbox, Lane<Entry>) {
     let logs = Logs(Arc::new(Mutex::new(State {
         script: Box::new(script),
@@ -175,8 +175,8 @@ fn open(
         has_group: true,
         streams: ["s".to_owned()].into(),
         events: Vec::new(),
-        ahead: 0,
-        known: 0,
+        wrong: 0,
+        skew: 0,
     })));
     let ApiDestination { post: _, group, create, gzip, event_bytes, limits, place, creation, advice } =
         api.destination();
@@ -535,7 +535,7 @@ async fn a_clock_that_is_wrong_or_jumps_loses_nothing() {
     for ahead in [-3 * 3600, -15 * 86_400, 15 * 86_400] {
         for stamped in [vec![0], vec![ahead], vec![0, ahead]] {
             let (logs, outbox, lane) = open(api(), |_| None);
-            logs.state().ahead = ahead;
+            logs.state().wrong = ahead;
             stamped.iter().for_each(|seconds| push(&lane, at(*seconds), seconds.to_string()));
             assert!(outbox.flush(LONG).await);
             let report = outbox.shutdown(LONG).await;
