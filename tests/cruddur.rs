@@ -595,6 +595,73 @@ async fn without_x_ray_there_are_no_segments() {
     assert_eq!(console.documents(&trace).await, [Value::Null; 0]);
 }
 
+// ===== the log =====
+
+#[tokio::test]
+async fn each_request_is_a_line_of_the_course_beside_its_trace() {
+    let backend = Backend::start().await;
+    let console = backend.console().await;
+    for (path, shown) in [
+        ("/api/activities/home", "127.0.0.1 GET http /api/activities/home? 200 OK"),
+        ("/api/activities/search?term=secret", "127.0.0.1 GET http /api/activities/search? 200 OK"),
+        ("/api/activities/@nobody", "127.0.0.1 GET http /api/activities/@nobody? 404 Not Found"),
+        ("/rollbar/panic", "127.0.0.1 GET http /rollbar/panic? 500 Internal Server Error"),
+    ] {
+        let trace = backend.get(path).await.trace_id();
+        let xray = format!("1-{}-{}", &trace[..8], &trace[8..]);
+        let lines = console.lines(&trace, &format!("{shown} {xray}")).await;
+        let of_requests = lines.iter().filter(|line| line.contains(" GET http ")).collect::<Vec<_>>();
+        let [line] = &*of_requests else { panic!("one line: {lines:?}") };
+        let time = line.split_once("] ").unwrap().0;
+        assert!(time.starts_with("[20") && time.len() == "[2026-Nov-20 12:26".len(), "{line}");
+    }
+    assert_eq!(backend.get("/page.css").await.header("x-trace-id"), "", "no line, either");
+}
+
+#[tokio::test]
+async fn the_feed_says_hello_and_the_other_service_has_a_line_of_its_own() {
+    let backend = Backend::start().await;
+    let trace = backend.get("/api/activities/home").await.trace_id();
+    let console = backend.console().await;
+    let hello = console.lines(&trace, "Hello Cloudwatch! from  /api/activities/home").await;
+    let hello = hello.iter().find_map(|line| serde_json::from_str::<Value>(line).ok()).unwrap();
+    assert_eq!((text(&hello["level"]), text(&hello["trace_id"])), ("INFO".into(), trace.clone()));
+    console.lines(&trace, " POST http /timelines/home? 200 OK").await;
+    let page = get(&format!("{}r/{trace}", console.0)).await.text;
+    for pane in ["aria-label=\"Waterfall\"", "aria-label=\"X-Ray\"", "aria-label=\"Logs\"", "3 lines"] {
+        assert!(page.contains(pane), "{pane}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn lines_go_to_the_group_that_the_environment_names_as_well() {
+    let place = console();
+    let endpoint = place.cloudwatch_endpoint();
+    let vars = [
+        ("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", &*endpoint),
+        ("AWS_DEFAULT_REGION", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID", "made"),
+        ("AWS_SECRET_ACCESS_KEY", "up"),
+        ("CLOUDWATCH_LOG_GROUP", "/course/week-2"),
+        ("CLOUDWATCH_LOG_STREAM", "backend"),
+    ];
+    let backend = Backend::with(&vars, &[]).await;
+    let trace = backend.get("/rollbar/test").await.trace_id();
+    for console in [Console(place.url()), backend.console().await] {
+        console.lines(&trace, "GET http /rollbar/test? 200 OK").await;
+        let events = get(&format!("{}r/{trace}.cloudwatch.json", console.0)).await.json();
+        assert_eq!(events[0]["logGroupName"], "/course/week-2");
+        assert_eq!(events[0]["logStreamName"], "backend");
+    }
+}
+
+#[tokio::test]
+async fn a_group_without_a_region_is_told() {
+    let backend = command(&[("CLOUDWATCH_LOG_GROUP", "cruddur")], &[]).output().await.unwrap();
+    let told = String::from_utf8(backend.stderr).unwrap();
+    assert!(!backend.status.success() && told.contains("AWS_REGION"), "{told}");
+}
+
 // ===== in a browser =====
 
 #[tokio::test]
@@ -1086,6 +1153,22 @@ impl Console {
         timeout(PATIENCE, arrived).await.unwrap_or_else(|_| panic!("no item of {trace_id}"))
     }
 
+    /// The messages of the log, once one of them has this in it.
+    async fn lines(&self, trace_id: &str, wanted: &str) -> Vec<String> {
+        let found = async {
+            loop {
+                let answer = get(&format!("{}r/{trace_id}.cloudwatch.json", self.0)).await;
+                let events = if answer.status == 200 { answer.json() } else { json!([]) };
+                let lines: Vec<_> = list(&events).iter().map(|event| text(&event["message"])).collect();
+                if lines.iter().any(|line| line.contains(wanted)) {
+                    return lines;
+                }
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("no line {wanted:?}"))
+    }
+
     async fn documents(&self, trace_id: &str) -> Vec<Value> {
         let answer = get(&format!("{}r/{trace_id}.xray.json", self.0)).await;
         if answer.status == 200 { list(&answer.json()).to_vec() } else { Vec::new() }
@@ -1222,7 +1305,8 @@ fn is_read(name: &str) -> bool {
         "RUST_LOG",
         "RUST_BACKTRACE",
     ];
-    const PREFIXES: [&str; 6] = ["OTEL_", "HONEYCOMB_", "AWS_", "BELVEDERE_", "ECS_", "ROLLBAR_"];
+    const PREFIXES: [&str; 7] =
+        ["OTEL_", "HONEYCOMB_", "AWS_", "BELVEDERE_", "ECS_", "ROLLBAR_", "CLOUDWATCH_"];
     NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 

@@ -42,6 +42,9 @@ impl Args {
                 ("--rollbar", Self::TimelineChild { also }) => {
                     Self::TimelineChild { also: Also { rollbar: args.next(), ..also } }
                 }
+                ("--cloudwatch", Self::TimelineChild { also }) => {
+                    Self::TimelineChild { also: Also { cloudwatch: args.next(), ..also } }
+                }
                 _ => return Err(format!("{arg:?} means nothing here\n\n{HELP}")),
             };
         }
@@ -71,6 +74,7 @@ usage: cruddur [--traffic N]
   healthy       tell whether the service that has the same HOST and PORT takes connections
 
 variables: HOST PORT FRONTEND_URL BACKEND_URL TIMELINE_URL CONSOLE=both HONEYCOMB_API_KEY OTEL_* AWS_* ROLLBAR_*
+           CLOUDWATCH_*
 ";
 
 #[cfg(test)]
@@ -88,10 +92,14 @@ mod tests {
         assert_eq!(parse("timeline"), Ok(Args::Timeline));
         assert_eq!(parse("timeline --child"), Ok(Args::TimelineChild { also: Also::default() }));
         let daemon = "127.0.0.1:2001".parse().unwrap();
-        let also =
-            Also { otlp: Some("x".to_owned()), xray_daemon: Some(daemon), rollbar: Some("y".to_owned()) };
+        let also = Also {
+            otlp: Some("x".to_owned()),
+            xray_daemon: Some(daemon),
+            rollbar: Some("y".to_owned()),
+            cloudwatch: Some("z".to_owned()),
+        };
         let line = format!("timeline --child {}", also.args().join(" "));
-        assert_eq!(line, "timeline --child --otlp x --xray-daemon 127.0.0.1:2001 --rollbar y");
+        assert_eq!(line, "timeline --child --otlp x --xray-daemon 127.0.0.1:2001 --rollbar y --cloudwatch z");
         assert_eq!(parse(&line), Ok(Args::TimelineChild { also }));
         assert_eq!(parse("healthy"), Ok(Args::Healthy));
         assert_eq!(parse("--traffic 5 --help"), Ok(Args::Help));

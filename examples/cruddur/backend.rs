@@ -26,7 +26,8 @@ pub(crate) async fn run(traffic: u32) -> Result<(), BoxError> {
         let timeline = settings.timeline.or_else(|| child.as_ref().map(Child::authority));
         let client = timeline.map(|at| Client::new(at, telemetry.belvedere.client_layer()));
         let page = Page::new(telemetry.console_url().as_deref());
-        let app = Arc::new(App { store: Store::default(), timeline: client, page });
+        let app =
+            Arc::new(App { store: Store::default(), timeline: client, page, log: telemetry.log.clone() });
         app::router(app, telemetry.layer()).layer(cors::layer(settings.origins))
     };
 
@@ -50,7 +51,7 @@ async fn start_timeline(telemetry: &Telemetry) -> Option<Child> {
 
 /// Both at once, for as long as nobody insists; the console last, since both send to it.
 async fn stop(child: Option<Child>, telemetry: Telemetry, signals: Signals) {
-    let Telemetry { belvedere, console } = telemetry;
+    let Telemetry { belvedere, console, log: _ } = telemetry;
     let stop_child = async {
         if let Some(child) = child {
             child.stop(signals.clone().insisted()).await;

@@ -12,6 +12,7 @@
 //!  browser ──► backend-flask ──────► timeline          a second process, so that a trace has a border to cross
 //!                    │                  │
 //!                    └─ OTLP, segments ─┴──► the local console, or whatever the environment names
+//!                       items, log lines
 //! ```
 //!
 //! # Variables
@@ -26,6 +27,8 @@
 //! | `ROLLBAR_ACCESS_TOKEN` | none | what fails goes to Rollbar; without it, to the local console |
 //! | `ROLLBAR_ENVIRONMENT`, `ROLLBAR_CODE_VERSION` | `production`, none | what is said of it |
 //! | `ROLLBAR_ENDPOINT` | Rollbar's | where items go, in full: `http://127.0.0.1:7676/api/1/item/` |
+//! | `CLOUDWATCH_LOG_GROUP` | none | a line of each request goes there; without it, to the local console alone |
+//! | `CLOUDWATCH_LOG_STREAM` | `{hostname}/{pid}` | the stream in it |
 //! | `CONSOLE` | only without `HONEYCOMB_API_KEY` and `OTEL_*` | `both`: traces go there and to the local console |
 //! | `RUST_LOG` | `warn` | what is logged, to standard error |
 //!
@@ -61,6 +64,7 @@ mod cors;
 mod error;
 mod extract;
 mod healthy;
+mod log;
 mod routes;
 mod seed;
 mod serve;

@@ -1,14 +1,18 @@
 use std::{env, time::Duration};
 
 use axum::BoxError;
-use belvedere::{Belvedere, BelvedereLayer, Setup, console::Console, rollbar::Project, xray::DaemonAddress};
+use belvedere::{
+    Belvedere, BelvedereLayer, Setup, cloudwatch::LogLane, console::Console, rollbar::Project,
+    xray::DaemonAddress,
+};
 
-use crate::settings::Settings;
+use crate::{log, settings::Settings};
 
 /// The layers, and the console if it runs in this process.
 pub(crate) struct Telemetry {
     pub(crate) belvedere: Belvedere,
     pub(crate) console: Option<Console>,
+    pub(crate) log: Option<LogLane>,
 }
 
 /// Where telemetry goes beside what the environment says: to the console of another process.
@@ -17,6 +21,7 @@ pub(crate) struct Also {
     pub(crate) otlp: Option<String>,
     pub(crate) xray_daemon: Option<DaemonAddress>,
     pub(crate) rollbar: Option<String>,
+    pub(crate) cloudwatch: Option<String>,
 }
 
 // ===== impl Telemetry =====
@@ -28,7 +33,10 @@ impl Telemetry {
         let wanted = settings.sends && (settings.both || !setup.names_endpoint());
         let console = wanted.then(console).flatten();
         let also = console.as_ref().map(Also::console).unwrap_or_default();
-        Ok(Self { belvedere: also.onto(setup).start()?, console })
+        let logs = also.cloudwatch.clone();
+        let belvedere = also.onto(setup).start()?;
+        let log = log::lane(belvedere.outbox(), logs.as_deref())?;
+        Ok(Self { belvedere, console, log })
     }
 
     /// The layers of the backend, with what Rollbar is to know of the program.
@@ -56,21 +64,29 @@ impl Telemetry {
 impl Also {
     fn console(console: &Console) -> Self {
         let daemon = console.xray_daemon().map(|daemon| daemon.parse().expect("it is where it listens"));
-        let (otlp, rollbar) = (console.otlp_endpoint(), console.rollbar_endpoint());
-        Self { otlp: Some(otlp), xray_daemon: daemon, rollbar: Some(rollbar) }
+        Self {
+            otlp: Some(console.otlp_endpoint()),
+            xray_daemon: daemon,
+            rollbar: Some(console.rollbar_endpoint()),
+            cloudwatch: Some(console.cloudwatch_endpoint()),
+        }
     }
 
     /// For the command line of another process.
     pub(crate) fn args(&self) -> Vec<String> {
-        let Self { otlp, xray_daemon, rollbar } = self;
+        let Self { otlp, xray_daemon, rollbar, cloudwatch } = self;
         let daemon = xray_daemon.as_ref().map(ToString::to_string);
-        let args =
-            [("--otlp", otlp.clone()), ("--xray-daemon", daemon), ("--rollbar", rollbar.clone())].into_iter();
-        args.filter_map(|(name, value)| Some([name.to_owned(), value?])).flatten().collect()
+        let args = [
+            ("--otlp", otlp.clone()),
+            ("--xray-daemon", daemon),
+            ("--rollbar", rollbar.clone()),
+            ("--cloudwatch", cloudwatch.clone()),
+        ];
+        args.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?])).flatten().collect()
     }
 
     pub(crate) fn onto(self, setup: Setup) -> Setup {
-        let Self { otlp, xray_daemon, rollbar } = self;
+        let Self { otlp, xray_daemon, rollbar, cloudwatch: _ } = self;
         let setup = otlp.into_iter().fold(setup, Setup::otlp);
         let setup = rollbar.into_iter().fold(setup, Setup::rollbar_endpoint);
         let Some(daemon) = xray_daemon else { return setup };

@@ -81,6 +81,7 @@ fn each_variable_is_read_by_the_program_or_is_the_course_s_own() {
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
         "ROLLBAR_ACCESS_TOKEN",
+        "CLOUDWATCH_LOG_GROUP",
     ] {
         assert!(said.contains(variable), "the course says {variable}");
     }
@@ -170,8 +171,10 @@ async fn both_services_run_with_the_variables_of_the_compose_file() {
                 "TIMELINE_URL" => (&**name, timeline.to_owned()),
                 "AWS_XRAY_DAEMON_ADDRESS" => (&**name, place.xray_daemon().unwrap().to_owned()),
                 "OTEL_EXPORTER_OTLP_ENDPOINT" => (&**name, place.otlp_endpoint()),
+                "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => (&**name, "made-up".to_owned()),
                 _ => (&**name, value.clone()),
             })
+            .chain([("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", place.cloudwatch_endpoint())])
             .collect();
         let vars: Vec<_> = vars.iter().map(|(name, value)| (*name, &**value)).collect();
         let args: Vec<_> = service.command.iter().map(String::as_str).collect();
@@ -190,6 +193,8 @@ async fn both_services_run_with_the_variables_of_the_compose_file() {
     let spans = console.spans(&trace, 5).await;
     assert_eq!(Span::find(&spans, "GET /api/activities/home").service, "backend-flask");
     assert_eq!(Span::find(&spans, "rank").service, "timeline");
+    console.lines(&trace, "GET http /api/activities/home? 200 OK").await;
+    console.lines(&trace, "POST http /timelines/home? 200 OK").await;
     assert_eq!(backend.console_url().await, "", "the environment says where everything goes");
 }
 

@@ -16,6 +16,7 @@ use crate::{
     app::App,
     error::{Error, chain},
     extract::{Path, Query},
+    log,
     timeline::{Ask, Timeline},
     user::User,
     validate::{Codes, is_blank},
@@ -31,12 +32,14 @@ pub(crate) struct Search {
 ///
 /// Demonstrates a call to another service, which is a span there too, and a span made by hand with the OpenTelemetry
 /// API, `home-activities-mock-data`, with attributes on it. For X-Ray all of it is the subsegment `activities_home`, with
-/// the call as a remote subsegment in it, by which the map has an edge from here to there.
+/// the call as a remote subsegment in it, by which the map has an edge from here to there. And a line in the log, which stands
+/// beside the one that every request has.
 pub(crate) async fn home(
     State(app): State<Arc<App>>,
     Extension(user): Extension<User>,
     annotations: Annotations,
 ) -> Json<Vec<Activity>> {
+    log::info(app.log.as_ref(), "Hello Cloudwatch! from  /api/activities/home");
     Json(xray::capture("activities_home", feed(&app, user, &annotations)).await)
 }
 

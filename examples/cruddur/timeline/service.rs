@@ -1,7 +1,7 @@
 use std::{env, future::pending, time::Duration};
 
 use axum::{BoxError, Json, Router, routing::post};
-use belvedere::{Belvedere, Setup};
+use belvedere::{Belvedere, Setup, cloudwatch::LogLane};
 use futures_util::FutureExt as _;
 use opentelemetry::{
     KeyValue, global,
@@ -18,6 +18,7 @@ use crate::{
     bind::Bind,
     error::Error,
     extract::{Path, Payload},
+    log,
     serve::{self, Signals},
     telemetry::{self, Also},
 };
@@ -27,31 +28,36 @@ pub(crate) async fn run() -> Result<(), BoxError> {
     let bind = Bind::read(|name| env::var(name).ok(), PORT)?;
     let signals = Signals::listen();
     let listener = serve::listen(&bind).await?;
-    let belvedere = start(Also::default())?;
+    let (belvedere, log) = start(Also::default())?;
     println!("Listening on {}", serve::url(listener.local_addr()?));
-    let served = serve::serve_until(&signals, listener, router(&belvedere)).await;
+    let served = serve::serve_until(&signals, listener, router(&belvedere, log)).await;
     telemetry::shutdown(NAME, belvedere, LIMIT, signals.insisted()).await;
     served
 }
 
 /// Runs the service for the backend that started it, until standard input ends.
 pub(crate) async fn run_as_child(also: Also) -> Result<(), BoxError> {
-    let belvedere = start(also)?;
+    let (belvedere, log) = start(also)?;
     let listener = serve::listen(&Bind { host: "127.0.0.1".to_owned(), port: 0 }).await?;
     println!("{}", listener.local_addr()?);
     let (told, stdin) = oneshot::channel();
     let stop = async move { drop(told.send(asked_to_stop().await)) };
-    let served = serve::serve(listener, router(&belvedere), stop.shared()).await;
+    let served = serve::serve(listener, router(&belvedere, log), stop.shared()).await;
     telemetry::shutdown(NAME, belvedere, LIMIT, insisted(stdin)).await;
     Ok(served?)
 }
 
-fn start(also: Also) -> Result<Belvedere, BoxError> {
-    Ok(also.onto(Setup::from_env().service_name(NAME)).start()?)
+fn start(also: Also) -> Result<(Belvedere, Option<LogLane>), BoxError> {
+    let console = also.cloudwatch.clone();
+    let belvedere = also.onto(Setup::from_env().service_name(NAME)).start()?;
+    let log = log::lane(belvedere.outbox(), console.as_deref())?;
+    Ok((belvedere, log))
 }
 
-fn router(belvedere: &Belvedere) -> Router {
-    Router::new().route("/timelines/{timeline}", post(rank)).layer(belvedere.layer())
+fn router(belvedere: &Belvedere, log: Option<LogLane>) -> Router {
+    let router = Router::new().route("/timelines/{timeline}", post(rank));
+    let log = log.iter().map(log::layer);
+    log.fold(router, Router::layer).layer(belvedere.layer())
 }
 
 /// Puts what there is into an order.
