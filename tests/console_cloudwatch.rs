@@ -41,7 +41,7 @@ async fn a_line_stands_with_the_trace_that_it_names_however_it_does() {
         format!("[2026-Nov-20 12:26] 127.0.0.1 GET http /api/activities/home? 200 OK {XRAY}"),
         format!("INFO traceparent=00-{ID}-{SPAN}-01 by a header"),
     ] {
-        let answer = put(&console, &[message.clone()]).await;
+        let answer = put(&console, std::slice::from_ref(&message)).await;
         assert_eq!((answer.status, &*answer.text()), (StatusCode::OK, "{}"), "{message}");
         assert_eq!(answer.header("content-type"), JSON.1);
     }
