@@ -77,7 +77,7 @@ pub(super) fn after(start: u64, at: u64) -> String {
 pub(super) fn chip(lines: usize, level: Option<Level>) -> Markup {
     html! {
         @match level.filter(|level| *level >= Level::Warning) {
-            _ if lines == 0 => "–",
+            _ if lines == 0 => {},
             Some(level) => span.grade.(level.word()) title={ "the worst is " (level.word()) } { (count(lines)) },
             None => span.tag { (count(lines)) },
         }

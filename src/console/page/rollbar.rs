@@ -44,7 +44,7 @@ pub(super) fn chip(items: usize, level: Option<Level>) -> Markup {
     html! {
         @if let Some(level) = level {
             span.grade.(level.word()) title={ "the worst is " (level.word()) } { (level.word()) @if items > 1 { " +" (items - 1) } }
-        } @else { "–" }
+        }
     }
 }
 

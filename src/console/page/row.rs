@@ -20,7 +20,7 @@ pub(super) fn row(store: &Store, trace: &Trace) -> Markup {
                 }
             }
             td.took {
-                svg aria-hidden="true" { rect.bar width={ (share(row.duration)) "%" } height="8" {} }
+                svg aria-hidden="true" { rect.bar width={ (share(row.duration)) "%" } {} }
             }
             td.time { @if trace.is_timed() { (value) span.unit { (unit) } } @else { "–" } }
             td.who {
@@ -39,7 +39,7 @@ pub(super) fn row(store: &Store, trace: &Trace) -> Markup {
 /// What X-Ray got of it.
 fn chip(segments: usize) -> Markup {
     html! {
-        @if segments > 0 { span.tag { (segments) " segment" @if segments != 1 { "s" } } } @else { "–" }
+        @if segments > 0 { span.tag { (segments) " segment" @if segments != 1 { "s" } } }
     }
 }
 
