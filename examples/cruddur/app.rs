@@ -6,12 +6,10 @@ use axum::{
     http::{Method, request},
     middleware::from_fn,
 };
-use belvedere::{BelvedereLayer, cloudwatch::LogLane};
+use belvedere::BelvedereLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{
-    error, log, routes, routes::page, routes::page::Page, store::Store, timeline::Client, trace_headers,
-};
+use crate::{error, routes, routes::page, routes::page::Page, store::Store, timeline::Client, trace_headers};
 
 /// What all routes share.
 pub(crate) struct App {
@@ -19,7 +17,6 @@ pub(crate) struct App {
     /// The second service, where it could be started.
     pub(crate) timeline: Option<Client>,
     pub(crate) page: Page,
-    pub(crate) log: Option<LogLane>,
 }
 
 /// All routes, and what is around them.
@@ -27,19 +24,22 @@ pub(crate) struct App {
 /// Panics are caught inside of the layers that tell of requests, so that they see the 500 that they become.
 ///
 /// ```text
-///  belvedere ──► log ──► trace headers ──► catch panic ──► user ──► route
+///  belvedere ──► trace headers ──► catch panic ──► user ──► route
 /// ```
 pub(crate) fn router(app: Arc<App>, belvedere: BelvedereLayer) -> Router {
-    let belvedere = belvedere.otel(|otel| otel.skip(is_noise)).xray(|xray| xray.skip(is_noise));
-    let log = app.log.as_ref().map(|lane| log::layer(lane).skip(is_noise));
-    let router = routes::all()
+    let belvedere = belvedere
+        .otel(|otel| otel.skip(is_noise))
+        .xray(|xray| xray.skip(is_noise))
+        .rollbar(|rollbar| rollbar.skip(is_noise))
+        .cloudwatch(|cloudwatch| cloudwatch.skip(is_noise));
+    routes::all()
         .fallback(error::no_such_route)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(error::panicked))
-        .layer(from_fn(trace_headers::add));
-    let router = log.into_iter().fold(router, Router::layer);
-    router.layer(belvedere.rollbar(|rollbar| rollbar.skip(is_noise))).with_state(app)
+        .layer(from_fn(trace_headers::add))
+        .layer(belvedere)
+        .with_state(app)
 }
 
 /// What nobody will ever look for: preflights, and the files of the page.

@@ -5,6 +5,7 @@ use axum::BoxError;
 use crate::{
     app::{self, App},
     cors,
+    log::Shipping,
     routes::page::Page,
     serve::{self, Signals},
     settings::Settings,
@@ -15,19 +16,18 @@ use crate::{
 };
 
 /// Runs the backend until it is told to stop.
-pub(crate) async fn run(traffic: u32) -> Result<(), BoxError> {
+pub(crate) async fn run(traffic: u32, shipping: &Shipping) -> Result<(), BoxError> {
     let settings = Settings::read(|name| env::var(name).ok())?;
     let signals = Signals::listen();
     let listener = serve::listen(&settings.bind).await?;
     let url = serve::url(listener.local_addr()?);
-    let telemetry = Telemetry::start(SERVICE, &settings)?;
+    let telemetry = Telemetry::start(SERVICE, &settings, shipping)?;
     let child = if settings.timeline.is_none() { start_timeline(&telemetry).await } else { None };
     let router = {
         let timeline = settings.timeline.or_else(|| child.as_ref().map(Child::authority));
         let client = timeline.map(|at| Client::new(at, telemetry.belvedere.client_layer()));
         let page = Page::new(telemetry.console_url().as_deref());
-        let app =
-            Arc::new(App { store: Store::default(), timeline: client, page, log: telemetry.log.clone() });
+        let app = Arc::new(App { store: Store::default(), timeline: client, page });
         app::router(app, telemetry.layer()).layer(cors::layer(settings.origins))
     };
 
@@ -51,7 +51,7 @@ async fn start_timeline(telemetry: &Telemetry) -> Option<Child> {
 
 /// Both at once, for as long as nobody insists; the console last, since both send to it.
 async fn stop(child: Option<Child>, telemetry: Telemetry, signals: Signals) {
-    let Telemetry { belvedere, console, log: _ } = telemetry;
+    let Telemetry { belvedere, console } = telemetry;
     let stop_child = async {
         if let Some(child) = child {
             child.stop(signals.clone().insisted()).await;

@@ -77,30 +77,24 @@ mod traffic;
 mod user;
 mod validate;
 
-use std::{
-    io::{IsTerminal as _, stderr},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
-use belvedere::rollbar::Breadcrumbs;
-use tracing_subscriber::{EnvFilter, prelude::*};
-
-use crate::args::Args;
+use crate::{args::Args, log::Shipping};
 
 fn main() -> ExitCode {
-    log();
+    let shipping = log::start();
     let runtime = tokio::runtime::Runtime::new().expect("the system gives threads");
-    let code = runtime.block_on(run());
+    let code = runtime.block_on(run(&shipping));
     // A read of standard input cannot be called off; nobody waits for it.
     runtime.shutdown_background();
     code
 }
 
-async fn run() -> ExitCode {
+async fn run(shipping: &Shipping) -> ExitCode {
     let done = match Args::parse(std::env::args().skip(1)) {
-        Ok(Args::Backend { traffic }) => backend::run(traffic).await,
-        Ok(Args::Timeline) => timeline::run().await,
-        Ok(Args::TimelineChild { also }) => timeline::run_as_child(also).await,
+        Ok(Args::Backend { traffic }) => backend::run(traffic, shipping).await,
+        Ok(Args::Timeline) => timeline::run(shipping).await,
+        Ok(Args::TimelineChild { also }) => timeline::run_as_child(also, shipping).await,
         Ok(Args::Healthy) => healthy::run().await,
         Ok(Args::Help) => {
             print!("{}", args::HELP);
@@ -115,11 +109,4 @@ async fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Warnings only: standard output is for the one link. What a request logs goes with the report of its failure.
-fn log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    let lines = tracing_subscriber::fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal());
-    tracing_subscriber::registry().with(lines.with_filter(filter)).with(Breadcrumbs::new()).init();
 }

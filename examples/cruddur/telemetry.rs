@@ -1,18 +1,17 @@
 use std::{env, time::Duration};
 
 use axum::BoxError;
-use belvedere::{
-    Belvedere, BelvedereLayer, Setup, cloudwatch::LogLane, console::Console, rollbar::Project,
-    xray::DaemonAddress,
-};
+use belvedere::{Belvedere, BelvedereLayer, Setup, console::Console, rollbar::Project, xray::DaemonAddress};
 
-use crate::{log, settings::Settings};
+use crate::{
+    log::{self, Shipping},
+    settings::Settings,
+};
 
 /// The layers, and the console if it runs in this process.
 pub(crate) struct Telemetry {
     pub(crate) belvedere: Belvedere,
     pub(crate) console: Option<Console>,
-    pub(crate) log: Option<LogLane>,
 }
 
 /// Where telemetry goes beside what the environment says: to the console of another process.
@@ -28,24 +27,27 @@ pub(crate) struct Also {
 
 impl Telemetry {
     /// Sends to where the environment says; to a console of its own if it says nothing, or if it is to get `both`.
-    pub(crate) fn start(service: &'static str, settings: &Settings) -> Result<Self, BoxError> {
+    pub(crate) fn start(
+        service: &'static str,
+        settings: &Settings,
+        shipping: &Shipping,
+    ) -> Result<Self, BoxError> {
         let setup = Setup::from_env().service_name(service);
         let wanted = settings.sends && (settings.both || !setup.names_endpoint());
         let console = wanted.then(console).flatten();
         let also = console.as_ref().map(Also::console).unwrap_or_default();
-        let logs = also.cloudwatch.clone();
         let belvedere = also.onto(setup).start()?;
-        let log = log::lane(belvedere.outbox(), logs.as_deref())?;
-        Ok(Self { belvedere, console, log })
+        shipping.begin(&belvedere);
+        Ok(Self { belvedere, console })
     }
 
     /// The layers of the backend, with what Rollbar is to know of the program.
     pub(crate) fn layer(&self) -> BelvedereLayer {
-        self.belvedere.layer().rollbar(|rollbar| {
-            let rollbar = rollbar.framework("axum").project(Project::new(env!("CARGO_MANIFEST_DIR")));
-            rollbar.reporter().install();
-            rollbar
-        })
+        let project = Project::new(env!("CARGO_MANIFEST_DIR"));
+        self.belvedere
+            .layer()
+            .rollbar(|layer| layer.framework("axum").project(project))
+            .cloudwatch(log::course)
     }
 
     /// The page of the console.
@@ -86,9 +88,10 @@ impl Also {
     }
 
     pub(crate) fn onto(self, setup: Setup) -> Setup {
-        let Self { otlp, xray_daemon, rollbar, cloudwatch: _ } = self;
+        let Self { otlp, xray_daemon, rollbar, cloudwatch } = self;
         let setup = otlp.into_iter().fold(setup, Setup::otlp);
         let setup = rollbar.into_iter().fold(setup, Setup::rollbar_endpoint);
+        let setup = cloudwatch.into_iter().fold(setup, Setup::cloudwatch_endpoint);
         let Some(daemon) = xray_daemon else { return setup };
         // A console takes more at once than a daemon that we do not know.
         let setup = if setup.names_daemon() { setup } else { setup.xray_pace(500, 2_000) };

@@ -16,7 +16,6 @@ use crate::{
     app::App,
     error::{Error, chain},
     extract::{Path, Query},
-    log,
     timeline::{Ask, Timeline},
     user::User,
     validate::{Codes, is_blank},
@@ -39,7 +38,7 @@ pub(crate) async fn home(
     Extension(user): Extension<User>,
     annotations: Annotations,
 ) -> Json<Vec<Activity>> {
-    log::info(app.log.as_ref(), "Hello Cloudwatch! from  /api/activities/home");
+    tracing::info!("Hello Cloudwatch! from  /api/activities/home");
     Json(xray::capture("activities_home", feed(&app, user, &annotations)).await)
 }
 

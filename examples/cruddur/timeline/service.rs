@@ -1,7 +1,7 @@
 use std::{env, future::pending, time::Duration};
 
 use axum::{BoxError, Json, Router, routing::post};
-use belvedere::{Belvedere, Setup, cloudwatch::LogLane};
+use belvedere::{Belvedere, Setup};
 use futures_util::FutureExt as _;
 use opentelemetry::{
     KeyValue, global,
@@ -18,46 +18,44 @@ use crate::{
     bind::Bind,
     error::Error,
     extract::{Path, Payload},
-    log,
+    log::{self, Shipping},
     serve::{self, Signals},
     telemetry::{self, Also},
 };
 
 /// Runs the service by itself until it is told to stop.
-pub(crate) async fn run() -> Result<(), BoxError> {
+pub(crate) async fn run(shipping: &Shipping) -> Result<(), BoxError> {
     let bind = Bind::read(|name| env::var(name).ok(), PORT)?;
     let signals = Signals::listen();
     let listener = serve::listen(&bind).await?;
-    let (belvedere, log) = start(Also::default())?;
+    let belvedere = start(Also::default(), shipping)?;
     println!("Listening on {}", serve::url(listener.local_addr()?));
-    let served = serve::serve_until(&signals, listener, router(&belvedere, log)).await;
+    let served = serve::serve_until(&signals, listener, router(&belvedere)).await;
     telemetry::shutdown(NAME, belvedere, LIMIT, signals.insisted()).await;
     served
 }
 
 /// Runs the service for the backend that started it, until standard input ends.
-pub(crate) async fn run_as_child(also: Also) -> Result<(), BoxError> {
-    let (belvedere, log) = start(also)?;
+pub(crate) async fn run_as_child(also: Also, shipping: &Shipping) -> Result<(), BoxError> {
+    let belvedere = start(also, shipping)?;
     let listener = serve::listen(&Bind { host: "127.0.0.1".to_owned(), port: 0 }).await?;
     println!("{}", listener.local_addr()?);
     let (told, stdin) = oneshot::channel();
     let stop = async move { drop(told.send(asked_to_stop().await)) };
-    let served = serve::serve(listener, router(&belvedere, log), stop.shared()).await;
+    let served = serve::serve(listener, router(&belvedere), stop.shared()).await;
     telemetry::shutdown(NAME, belvedere, LIMIT, insisted(stdin)).await;
     Ok(served?)
 }
 
-fn start(also: Also) -> Result<(Belvedere, Option<LogLane>), BoxError> {
-    let console = also.cloudwatch.clone();
+fn start(also: Also, shipping: &Shipping) -> Result<Belvedere, BoxError> {
     let belvedere = also.onto(Setup::from_env().service_name(NAME)).start()?;
-    let log = log::lane(belvedere.outbox(), console.as_deref())?;
-    Ok((belvedere, log))
+    shipping.begin(&belvedere);
+    Ok(belvedere)
 }
 
-fn router(belvedere: &Belvedere, log: Option<LogLane>) -> Router {
+fn router(belvedere: &Belvedere) -> Router {
     let router = Router::new().route("/timelines/{timeline}", post(rank));
-    let log = log.iter().map(log::layer);
-    log.fold(router, Router::layer).layer(belvedere.layer())
+    router.layer(belvedere.layer().cloudwatch(log::course))
 }
 
 /// Puts what there is into an order.
