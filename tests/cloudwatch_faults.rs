@@ -371,6 +371,43 @@ async fn a_group_that_vanishes_costs_nothing() {
     assert_eq!((end.count("CreateLogGroup"), end.count("CreateLogStream")), (1, 2));
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_books_balance_at_every_moment_also_for_another_thread() {
+    let mut house = House::of(CloudWatch::here(), |api| api.limits(many().records(300)));
+    house.cloudwatch.poison("poison");
+    house.cloudwatch.faults(by_chance(6, 0.3, |chance| match chance.u8(0..5) {
+        0 => Fault::throttling(),
+        1 => Fault::Reset,
+        2 => Fault::VanishedStream,
+        3 => Fault::VanishedGroup,
+        _ => Fault::Refuse(Refusal::new(400, "OperationAbortedException", "")),
+    }));
+    let (outbox, is_over) = (house.outbox.clone(), Arc::<AtomicBool>::default());
+    let stop = is_over.clone();
+    let watching = std::thread::spawn(move || {
+        while !stop.load(Ordering::Relaxed) {
+            let report = outbox.report().lanes.remove(0);
+            assert_eq!(report.accepted, report.delivered + report.lost() + report.waiting, "{report}");
+            std::thread::yield_now();
+        }
+    });
+    let lanes = ["web-1", "web-2", "{date}"].map(|name| house.lane.clone().stream(name.parse().unwrap()));
+    for number in 0..1_000_u16 {
+        let (at, said) = match number % 100 {
+            0 => (now(), "poison"),
+            1 => (now() - 15 * DAY, "of long ago"),
+            2..20 => (now() - i64::from(number) % 10 * DAY, "of some day"),
+            _ => (now(), "of now"),
+        };
+        let message = house.oracle.message(at, said);
+        lanes[usize::from(number) % lanes.len()].push(LogEvent { timestamp: at, message });
+    }
+    assert!(house.outbox.flush(LONG).await, "{:?}", house.outbox.report());
+    is_over.store(true, Ordering::Relaxed);
+    watching.join().unwrap();
+    house.close().await.assert_lost(&[("InvalidParameterException", 10), ("too old", 10)]);
+}
+
 // ===== keys and permissions =====
 
 #[tokio::test(start_paused = true)]

@@ -89,7 +89,8 @@ mod tests {
         // Time enough for one that does not wait.
         let _ = ended.recv_timeout(Duration::from_millis(200));
         go.send(()).unwrap();
-        (one.join().unwrap(), other.join().unwrap());
+        one.join().unwrap();
+        other.join().unwrap();
         let report = outbox.report();
         assert_eq!((report.lanes[0].delivered, report.lost()), (1, 0), "{report}");
     }
