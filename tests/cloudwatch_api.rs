@@ -163,6 +163,47 @@ async fn a_wrong_clock_is_put_right_by_the_first_answer() {
 }
 
 #[tokio::test]
+async fn only_a_permission_that_is_missing_is_asked_for() {
+    for (code, is_missing) in [
+        ("AccessDeniedException", true),
+        ("LimitExceededException", false),
+        ("InvalidParameterException", false),
+    ] {
+        let log = log::Log::default();
+        let _logged = tracing::subscriber::set_default(log.subscriber());
+        let endpoint = Endpoint::start(move |received: &Received| {
+            let is_group = received.header("x-amz-target").ends_with("CreateLogGroup");
+            refusal(400, if is_group { code } else { "ResourceNotFoundException" })
+        })
+        .await;
+        let (outbox, lane) = open(to(&endpoint, credentials()), "web-1");
+        push(&lane, "a");
+        assert!(!outbox.flush(Duration::from_millis(300)).await);
+        let said = log.lines().into_iter().find(|line| line.contains("refuses CreateLogGroup")).unwrap();
+        assert_eq!(said.contains("logs:CreateLogGroup"), is_missing, "{said}");
+        assert!(said.contains(code), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_retention_that_is_refused_is_said_to_be_none() {
+    let log = log::Log::default();
+    let _logged = tracing::subscriber::set_default(log.subscriber());
+    let endpoint = Endpoint::start(|received: &Received| match received.number {
+        0 | 1 => refusal(400, "ResourceNotFoundException"),
+        3 => refusal(400, "AccessDeniedException"),
+        _ => answer(200, ""),
+    })
+    .await;
+    let (outbox, lane) = open(to(&endpoint, credentials()).retention(Retention::days(7).unwrap()), "web-1");
+    push(&lane, "a");
+    assert_books(&outbox.shutdown(LONG).await, 1, &[]);
+    let said = log.lines().into_iter().find(|line| line.contains("refuses PutRetentionPolicy")).unwrap();
+    assert!(said.contains("logs:PutRetentionPolicy") && said.contains("for ever"), "{said}");
+    assert!(!said.contains("tried again"), "{said}");
+}
+
+#[tokio::test]
 async fn a_new_group_has_its_retention() {
     let endpoint = Endpoint::start(|received: &Received| match received.number {
         0 | 1 => refusal(400, "ResourceNotFoundException"),

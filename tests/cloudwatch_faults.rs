@@ -6,7 +6,10 @@ mod cloudwatch;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -15,10 +18,10 @@ use aws_credential_types::{
     provider::{ProvideCredentials, error::CredentialsError, future},
 };
 use belvedere::{
-    cloudwatch::{Api, CloudWatchLayer, Format, LogEvent, LogLane},
+    cloudwatch::{Api, CloudWatchLayer, Format, LogEvent, LogLane, Retention},
     outbox::{LaneReport, Limits, Outbox},
 };
-use cloudwatch::{Called, CloudWatch, Fault, Oracle, Stored, Verdict, by_chance};
+use cloudwatch::{Call, Called, CloudWatch, Fault, Oracle, Refusal, Stored, Verdict, by_chance};
 use http::{Request, Response};
 use http_body_util::Empty;
 use serde_json::{Value, json};
@@ -195,6 +198,67 @@ async fn a_slow_service_gets_everything_once() {
 // ===== a service that fails =====
 
 #[tokio::test(start_paused = true)]
+async fn where_what_is_compressed_is_not_understood_it_goes_as_it_is() {
+    for (status, code) in [
+        (400, "MalformedHttpRequestException"),
+        (400, "SerializationException"),
+        (415, "UnsupportedMediaTypeException"),
+    ] {
+        let mut house = House::furnished();
+        let refusal = Refusal::new(status, code, "the content encoding");
+        house.cloudwatch.faults(move |call| call.is_compressed.then(|| Fault::Refuse(refusal.clone())));
+        house.send(1_000).await;
+        house.send(1_000).await;
+        let end = house.close().await;
+        end.assert_exact();
+        // Of all that follow none is compressed.
+        assert_eq!(end.calls.iter().map(|call| call.is_fault).collect::<Vec<_>>(), [true, false, false]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_understood_in_any_encoding_turns_none_off() {
+    let mut house = House::furnished();
+    let refusal = Refusal::new(400, "SerializationException", "a line");
+    let is_bad = |call: &Call<'_>| call.events.iter().any(|event| event.message.contains("bad"));
+    house.cloudwatch.faults(move |call| is_bad(call).then(|| Fault::Refuse(refusal.clone())));
+    house.push_at(now(), "a bad line");
+    house.push(1_000);
+    assert!(house.outbox.flush(LONG).await);
+    house.cloudwatch.mend();
+    house.send(1_000).await;
+    let end = house.close().await;
+    end.assert_lost(&[("SerializationException", 1)]);
+    let last = end.calls.last().unwrap();
+    assert!(last.wire_bytes < last.bytes);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_aborted_on_its_way_is_sent_again() {
+    let mut house = House::furnished();
+    let refusal = Refusal::new(400, "RequestAbortedException", "");
+    house.cloudwatch.faults(move |call| (call.number < 3).then(|| Fault::Refuse(refusal.clone())));
+    house.push(1_000);
+    house.close().await.assert_exact();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_has_its_retention_also_if_nobody_said_that_it_was_made() {
+    for fault in [Fault::StoreAndReset, Fault::Reset] {
+        let (cloudwatch, days) = (CloudWatch::here(), Retention::days(30).unwrap());
+        let mut house = House::of(cloudwatch, |api| api.retention(days));
+        let is_first = AtomicBool::new(true);
+        house.cloudwatch.faults(move |call| {
+            let is_hit = call.target == "CreateLogGroup" && is_first.swap(false, Ordering::Relaxed);
+            is_hit.then(|| fault.clone())
+        });
+        house.send(10).await;
+        assert_eq!(house.cloudwatch.group(GROUP).unwrap().retention, Some(30));
+        house.close().await.assert_exact();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn five_minutes_of_throttling_lose_and_double_nothing() {
     let mut house = House::busy();
     let start = Instant::now();
@@ -305,6 +369,43 @@ async fn a_group_that_vanishes_costs_nothing() {
     let end = house.close().await;
     end.assert_exact();
     assert_eq!((end.count("CreateLogGroup"), end.count("CreateLogStream")), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_books_balance_at_every_moment_also_for_another_thread() {
+    let mut house = House::of(CloudWatch::here(), |api| api.limits(many().records(300)));
+    house.cloudwatch.poison("poison");
+    house.cloudwatch.faults(by_chance(6, 0.3, |chance| match chance.u8(0..5) {
+        0 => Fault::throttling(),
+        1 => Fault::Reset,
+        2 => Fault::VanishedStream,
+        3 => Fault::VanishedGroup,
+        _ => Fault::Refuse(Refusal::new(400, "OperationAbortedException", "")),
+    }));
+    let (outbox, is_over) = (house.outbox.clone(), Arc::<AtomicBool>::default());
+    let stop = is_over.clone();
+    let watching = std::thread::spawn(move || {
+        while !stop.load(Ordering::Relaxed) {
+            let report = outbox.report().lanes.remove(0);
+            assert_eq!(report.accepted, report.delivered + report.lost() + report.waiting, "{report}");
+            std::thread::yield_now();
+        }
+    });
+    let lanes = ["web-1", "web-2", "{date}"].map(|name| house.lane.clone().stream(name.parse().unwrap()));
+    for number in 0..1_000_u16 {
+        let (at, said) = match number % 100 {
+            0 => (now(), "poison"),
+            1 => (now() - 15 * DAY, "of long ago"),
+            2..20 => (now() - i64::from(number) % 10 * DAY, "of some day"),
+            _ => (now(), "of now"),
+        };
+        let message = house.oracle.message(at, said);
+        lanes[usize::from(number) % lanes.len()].push(LogEvent { timestamp: at, message });
+    }
+    assert!(house.outbox.flush(LONG).await, "{:?}", house.outbox.report());
+    is_over.store(true, Ordering::Relaxed);
+    watching.join().unwrap();
+    house.close().await.assert_lost(&[("InvalidParameterException", 10), ("too old", 10)]);
 }
 
 // ===== keys and permissions =====

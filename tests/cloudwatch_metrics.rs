@@ -312,6 +312,17 @@ async fn two_layers_share_what_clones_have() {
 }
 
 #[tokio::test]
+async fn what_is_left_is_told_when_the_last_handle_is_dropped() {
+    let Watch { cloudwatch, outbox, layer } = Watch::open(metrics()).await;
+    let server = Server::axum(router().layer(layer)).await;
+    drop(raw1(server.address, "GET", "/ok").await);
+    drop(server);
+    tokio::task::spawn_blocking(move || drop(outbox)).await.unwrap();
+    let lines: Vec<_> = cloudwatch.received().iter().flat_map(events).map(|(_, event)| event).collect();
+    assert_eq!(lines.iter().filter(|line| line.get("_aws").is_some()).count(), 1, "{lines:?}");
+}
+
+#[tokio::test]
 async fn without_metrics_there_are_none() {
     let watch = Watch::open(metrics()).await;
     let layer = CloudWatchLayer::on(watch.layer.lane().clone());

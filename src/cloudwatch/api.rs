@@ -14,7 +14,10 @@ mod rejected;
 mod window;
 mod write;
 
-use std::{env, panic, sync::Arc};
+use std::{
+    env, panic,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use http::uri::Authority;
 use opentelemetry::Context;
@@ -118,7 +121,8 @@ pub(super) struct ApiDestination<P = Client> {
     post: P,
     group: GroupName,
     create: bool,
-    gzip: bool,
+    /// Until it turns out that nothing compressed can be read there.
+    gzip: AtomicBool,
     event_bytes: usize,
     limits: Limits,
     place: Arc<Place>,
@@ -202,6 +206,7 @@ impl Api {
 
     /// Whether requests are compressed, where that makes them smaller. Default: they are, as those of AWS's own agent. It
     /// saves four fifths of the bytes of JSON, takes some 5 ms for 1 MB, and changes nothing about the limits or the price.
+    /// Where it turns out that what is compressed cannot be read, it goes as it is.
     #[must_use]
     pub fn gzip(mut self, gzip: bool) -> Self {
         self.gzip = gzip;
@@ -231,7 +236,7 @@ impl Api {
         ApiDestination {
             post: client,
             create,
-            gzip,
+            gzip: gzip.into(),
             event_bytes,
             limits,
             place: Arc::new(Place::new(sources.or_else(surroundings))),

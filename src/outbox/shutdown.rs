@@ -34,6 +34,8 @@ pub(super) struct Core {
     runtime: Handle,
     events: Option<Events>,
     lanes: Mutex<Lanes>,
+    /// Held while last words are said.
+    saying: Mutex<()>,
     id: Option<thread::ThreadId>,
     stop: Mutex<Option<oneshot::Sender<()>>>,
     last: OnceLock<Report>,
@@ -59,8 +61,9 @@ type Mark = (Arc<dyn AnyLane>, u64);
 impl Core {
     pub(super) fn new(runtime: Handle, thread: Option<Thread>, events: Option<Events>) -> Arc<Self> {
         let (id, stop) = thread.map(|Thread { id, stop }| (id, stop)).unzip();
-        let (lanes, stop, last) = (Mutex::default(), Mutex::new(stop), OnceLock::new());
-        Arc::new(Self { runtime, events, lanes, id, stop, last })
+        let (lanes, saying) = (Mutex::default(), Mutex::default());
+        let (stop, last) = (Mutex::new(stop), OnceLock::new());
+        Arc::new(Self { runtime, events, lanes, saying, id, stop, last })
     }
 
     pub(super) fn lane<D: Destination>(&self, name: Arc<str>, destination: D) -> Lane<D::Record> {
@@ -158,15 +161,21 @@ impl Core {
 
     /// Takes no more records on any lane.
     fn close(&self) -> Vec<Mark> {
-        // Without the lock: they push to lanes.
-        let last_words = mem::take(&mut self.lanes().last_words);
-        last_words.into_iter().for_each(|say| say());
+        self.say_last_words();
         let mut lanes = self.lanes();
         lanes.are_closed = true;
         lanes.open.iter().for_each(|lane| lane.close());
         lanes.beside.drain(..).for_each(|work| work.abort());
         drop(lanes);
         self.marks()
+    }
+
+    /// Whoever comes second waits until all is said, or it would close the lanes before that.
+    fn say_last_words(&self) {
+        let _saying = self.saying.lock().unwrap_or_else(PoisonError::into_inner);
+        // Without the lock of the lanes: they push to them.
+        let last_words = mem::take(&mut self.lanes().last_words);
+        last_words.into_iter().for_each(|say| say());
     }
 
     /// Ends what a shutdown has begun, whatever is left.

@@ -47,3 +47,51 @@ impl fmt::Debug for Sideline {
         f.debug_struct("Sideline").finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, feature = "cloudwatch"))]
+mod tests {
+    use std::{sync::mpsc, thread, time::Duration};
+
+    use crate::outbox::{Batch, Destination, Outbox, SendError};
+
+    struct Sink;
+
+    impl Destination for Sink {
+        type Record = u8;
+
+        fn size(&self, _: &u8) -> usize {
+            1
+        }
+
+        async fn send(&self, _: Batch<u8>) -> Result<(), SendError<u8>> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn of_two_shutdowns_at_once_none_closes_the_lanes_before_the_last_word_is_said() {
+        const LONG: Duration = Duration::from_secs(60);
+        let outbox = Outbox::builder().start().unwrap();
+        let lane = outbox.lane("last words", Sink);
+        let ((begin, begun), (go, gone), (end, ended)) = (mpsc::channel(), mpsc::channel(), mpsc::channel());
+        outbox.sideline("words").at_end(move || {
+            begin.send(()).unwrap();
+            gone.recv_timeout(LONG).unwrap();
+            lane.push(1);
+        });
+        let shut_down = || {
+            let (outbox, end) = (outbox.clone(), end.clone());
+            thread::spawn(move || end.send(outbox.shutdown_blocking(LONG)).unwrap())
+        };
+        let one = shut_down();
+        begun.recv_timeout(LONG).unwrap();
+        let other = shut_down();
+        // Time enough for one that does not wait.
+        let _ = ended.recv_timeout(Duration::from_millis(200));
+        go.send(()).unwrap();
+        one.join().unwrap();
+        other.join().unwrap();
+        let report = outbox.report();
+        assert_eq!((report.lanes[0].delivered, report.lost()), (1, 0), "{report}");
+    }
+}

@@ -293,7 +293,8 @@ impl State {
         let events: Vec<Event> = serde_json::from_value(call["logEvents"].clone()).unwrap_or_default();
         let name = |name: &str| call[name].as_str();
         let (group, stream) = (name("logGroupName"), name("logStreamName"));
-        let asked = Call { target: &target, number, at, group, stream, events: &events };
+        let is_compressed = head.headers.contains_key("content-encoding");
+        let asked = Call { target: &target, number, at, group, stream, is_compressed, events: &events };
         let fault = (self.faults)(&asked);
         match (&fault, group, stream) {
             (Some(Fault::VanishedStream), Some(group), Some(stream)) => {

@@ -36,12 +36,11 @@ impl Advice {
     /// An action is not allowed, or not as it was asked for.
     pub(super) fn denied(&self, action: Action, reason: &Reason) {
         let Self { group, denied, .. } = self;
-        let (name, also) = (action.name(), also(action));
+        let (name, remedy, effect) = (action.name(), remedy(action, reason), effect(action));
         denied[action as usize].call_once(|| {
             tracing::error!(
                 target: TARGET,
-                "CloudWatch Logs refuses {name} for the log group {group} ({reason}); the credentials need the permission \
-                 logs:{name}{also}; events are kept and tried again"
+                "CloudWatch Logs refuses {name} for the log group {group} ({reason}){remedy}; {effect}"
             );
         });
     }
@@ -58,14 +57,30 @@ impl Advice {
     }
 }
 
-fn also(action: Action) -> &'static str {
-    match action {
+/// Which permission is missing, if that is what it is.
+fn remedy(action: Action, reason: &Reason) -> String {
+    if !DENIED.iter().any(|denied| reason.phrase().contains(denied)) {
+        return String::new();
+    }
+    let name = action.name();
+    let also = match action {
         Action::CreateLogGroup => {
             ", and for tags logs:TagResource, or the group has to be made by somebody else"
         }
-        Action::PutRetentionPolicy => "; until then the group keeps its events for ever",
-        Action::PutLogEvents | Action::CreateLogStream => "",
+        Action::PutRetentionPolicy | Action::PutLogEvents | Action::CreateLogStream => "",
+    };
+    format!("; the credentials need the permission logs:{name}{also}")
+}
+
+fn effect(action: Action) -> &'static str {
+    match action {
+        Action::PutRetentionPolicy => {
+            "the group keeps its events for ever, unless somebody else says how long"
+        }
+        _ => "events are kept and tried again",
     }
 }
+
+const DENIED: [&str; 4] = ["AccessDenied", "NotAuthorized", "http 401", "http 403"];
 
 const TARGET: &str = "belvedere::cloudwatch";

@@ -29,7 +29,7 @@ pub(super) struct Creation {
     group: GroupName,
     wanted: Wanted,
     gate: Mutex<()>,
-    /// The group is new, and does not know yet how long it is to keep its events.
+    /// The group is new, or may be, and does not know yet how long it is to keep its events.
     is_retention_due: AtomicBool,
 }
 
@@ -99,11 +99,13 @@ impl Creation {
             log_group_class: class.map(Class::name),
             tags,
         };
-        let is_new = ask(post, advice, Action::CreateLogGroup, &document).await?;
-        if is_new && retention.is_some() {
+        let made = ask(post, advice, Action::CreateLogGroup, &document).await;
+        // Where the answer was lost there may be one now, and nothing would say later that it is new.
+        if retention.is_some() && matches!(made, Ok(true) | Err(Failure::Unanswered(_))) {
             self.is_retention_due.store(true, Ordering::Relaxed);
-            self.retention(post, advice).await;
         }
+        made?;
+        self.retention(post, advice).await;
         Ok(())
     }
 
@@ -118,12 +120,15 @@ impl Creation {
             retention_in_days: retention.as_days(),
         };
         let put = call(post, advice, Action::PutRetentionPolicy, &document).await;
-        let is_for_now = matches!(put, Err(Failure::Retry(..) | Failure::Exists));
+        let is_for_now = matches!(
+            put,
+            Err(Failure::Retry(..) | Failure::Unanswered(_) | Failure::Missing(_) | Failure::Exists)
+        );
         self.is_retention_due.store(is_for_now, Ordering::Relaxed);
         if let Err(
-            Failure::Missing(reason)
-            | Failure::Denied(reason)
+            Failure::Denied(reason)
             | Failure::Poison(reason)
+            | Failure::Unreadable(reason)
             | Failure::Reject(reason),
         ) = put
         {
@@ -142,7 +147,12 @@ async fn ask(
     match call(post, advice, action, document).await {
         Ok(()) => Ok(true),
         Err(Failure::Exists) => Ok(false),
-        Err(Failure::Denied(reason) | Failure::Poison(reason) | Failure::Reject(reason)) => {
+        Err(
+            Failure::Denied(reason)
+            | Failure::Poison(reason)
+            | Failure::Unreadable(reason)
+            | Failure::Reject(reason),
+        ) => {
             advice.denied(action, &reason);
             Err(Failure::Retry(None, at(action, &reason)))
         }

@@ -1,6 +1,6 @@
 //! A batch on its way.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use super::{
     ApiDestination, action::Action, body::Body, failure::Failure, fate::Fate, off_thread, piece::Piece,
@@ -65,14 +65,15 @@ impl<'a, P: Post> Delivery<'a, P> {
                 continue;
             }
             let ahead = self.destination.post.ahead();
-            let (piece, body) = self.body(piece).await?;
-            let put = self.destination.put(&piece.stream, body).await;
-            self.is_clock_known |= !matches!(put, Err(Failure::Retry(..)));
+            let (piece, put) = self.put(piece).await?;
+            self.is_clock_known |= !matches!(put, Err(Failure::Retry(..) | Failure::Unanswered(_)));
             match put {
                 Ok(rejected) => self.settle(piece, rejected, ahead),
-                Err(Failure::Poison(reason)) => self.halve(piece, reason),
+                Err(Failure::Poison(reason) | Failure::Unreadable(reason)) => self.halve(piece, reason),
                 Err(Failure::Reject(reason)) => self.fate.lose(piece.events.len(), reason),
-                Err(Failure::Missing(reason) | Failure::Denied(reason)) => self.keep(&piece, None, reason),
+                Err(Failure::Unanswered(reason) | Failure::Missing(reason) | Failure::Denied(reason)) => {
+                    self.keep(&piece, None, reason);
+                }
                 Err(Failure::Retry(after, reason)) => self.keep(&piece, after, reason),
                 Err(Failure::Exists) => self.keep(&piece, None, Reason::new("OperationAbortedException")),
             }
@@ -80,9 +81,25 @@ impl<'a, P: Post> Delivery<'a, P> {
         Some(())
     }
 
-    async fn body(&self, piece: Piece) -> Option<(Piece, Body)> {
-        let ApiDestination { group, gzip, .. } = self.destination;
-        let (group, gzip) = (group.clone(), *gzip);
+    /// Compressed, and where that cannot be read, as it is.
+    async fn put(&self, piece: Piece) -> Option<(Piece, Result<Rejected, Failure>)> {
+        let destination = self.destination;
+        let (piece, body) = self.body(piece, destination.gzip.load(Ordering::Relaxed)).await?;
+        let is_compressed = body.is_compressed;
+        let put = destination.put(&piece.stream, body).await;
+        if !is_compressed || !matches!(put, Err(Failure::Unreadable(_))) {
+            return Some((piece, put));
+        }
+        let (piece, body) = self.body(piece, false).await?;
+        let put = destination.put(&piece.stream, body).await;
+        if put.is_ok() {
+            destination.gzip.store(false, Ordering::Relaxed);
+        }
+        Some((piece, put))
+    }
+
+    async fn body(&self, piece: Piece, gzip: bool) -> Option<(Piece, Body)> {
+        let group = self.destination.group.clone();
         off_thread(move || {
             let body = piece.body(group.as_str());
             let body = if gzip { body.compressed() } else { body };

@@ -15,6 +15,8 @@ use crate::{
 pub(super) enum Failure {
     /// Try it again, after a while.
     Retry(Option<Duration>, Reason),
+    /// Nobody said what came of it. Try it again, too.
+    Unanswered(Reason),
     /// The stream or its group is not there.
     Missing(Reason),
     /// It is there already, or about to be.
@@ -23,6 +25,8 @@ pub(super) enum Failure {
     Denied(Reason),
     /// There is something in it that cannot be taken.
     Poison(Reason),
+    /// It cannot be read: for what is in it, or for how it is encoded.
+    Unreadable(Reason),
     /// It will never be taken.
     Reject(Reason),
 }
@@ -47,9 +51,11 @@ impl Failure {
             "LimitExceededException" => Self::Denied(reason),
             _ if code.contains("AccessDenied") => Self::Denied(reason),
             _ if POISON.contains(&code) => Self::Poison(reason),
+            _ if UNREADABLE.contains(&code) => Self::Unreadable(reason),
             _ => match status {
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Self::Denied(reason),
                 StatusCode::PAYLOAD_TOO_LARGE => Self::Poison(reason),
+                StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::Unreadable(reason),
                 _ => Self::Reject(reason),
             },
         })
@@ -57,7 +63,8 @@ impl Failure {
 
     /// That there was no answer.
     pub(super) fn no_answer(error: &ClientError) -> Self {
-        Self::Retry(None, Reason::new(error.reason()).detail(chain(error)))
+        let reason = Reason::new(error.reason()).detail(chain(error));
+        if error.is_http() { Self::Unanswered(reason) } else { Self::Retry(None, reason) }
     }
 }
 
@@ -67,12 +74,14 @@ pub(super) fn chain(error: &dyn error::Error) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// What AWS's SDKs try again, besides [throttling](ServiceError::is_throttling).
-const TRANSIENT: [&str; 9] = [
+/// What AWS's SDKs try again, besides [throttling](ServiceError::is_throttling), and what AWS
+/// [says](https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/CommonErrors.html) of a request that broke off.
+const TRANSIENT: [&str; 10] = [
     "EC2ThrottledException",
     "InternalError",
     "InternalFailure",
     "PriorRequestNotComplete",
+    "RequestAbortedException",
     "RequestThrottled",
     "RequestThrottledException",
     "RequestTimeout",
@@ -80,11 +89,9 @@ const TRANSIENT: [&str; 9] = [
     "ServiceUnavailableException",
 ];
 
-/// What is said of a request that has something in it; `http 400` says nothing.
-const POISON: [&str; 5] = [
-    "InvalidParameterException",
-    "InvalidRequestException",
-    "SerializationException",
-    "ValidationException",
-    "http 400",
-];
+/// What is said of a request that has something in it.
+const POISON: [&str; 4] =
+    ["InvalidParameterException", "InvalidRequestException", "ValidationError", "ValidationException"];
+
+/// What is said of one that cannot be read; `http 400` says nothing.
+const UNREADABLE: [&str; 3] = ["MalformedHttpRequestException", "SerializationException", "http 400"];

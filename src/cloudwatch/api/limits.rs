@@ -99,7 +99,7 @@ async fn send(seed: u64, batches: usize, make: impl Fn(&mut fastrand::Rng) -> Ve
     let mut destination = destination();
     for batch in 0..batches {
         let events: Vec<_> = make(&mut chance).into_iter().map(|event| (chance.usize(0..2), event)).collect();
-        destination.gzip = events.len() < 5_000 && chance.u8(0..4) == 0;
+        destination.gzip = AtomicBool::new(events.len() < 5_000 && chance.u8(0..4) == 0);
         let entry = |(stream, event): &(usize, LogEvent)| Entry {
             draft: Arc::new(event.clone()),
             stream: streams[*stream].clone(),
@@ -188,7 +188,7 @@ fn destination() -> ApiDestination<Rulebook> {
     ApiDestination {
         post: Rulebook::default(),
         create: true,
-        gzip: true,
+        gzip: AtomicBool::new(true),
         event_bytes: MOST_EVENT_BYTES,
         limits: limits(),
         place: Arc::new(Place::new(None)),

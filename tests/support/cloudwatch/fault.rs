@@ -20,6 +20,7 @@ pub(crate) struct Call<'a> {
     pub(crate) at: SystemTime,
     pub(crate) group: Option<&'a str>,
     pub(crate) stream: Option<&'a str>,
+    pub(crate) is_compressed: bool,
     /// Those that it puts.
     pub(crate) events: &'a [Event],
 }
