@@ -82,7 +82,11 @@ use crate::{
 /// | `AccessDeniedException`, or a group or stream that cannot be made | tried again; the log says once which permission is missing |
 /// | `InvalidParameterException`, 413, a request that is not understood | sent by halves, until what CloudWatch does not take is found: that event is lost under the code, those beside it are not |
 /// | events that it [did not take](https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_RejectedLogEventsInfo.html) | lost as `too old`, `too new` or `expired by retention` |
+/// | an answer without a code of AWS's, as a proxy gives | tried again |
 /// | anything else | lost under its code |
+///
+/// What is tried again is held with its flight, of which there are [`Limits::in_flight`]: a stream that is refused by itself
+/// holds the others of its lane up, too. Streams that may be refused apart are better lanes apart.
 ///
 /// Before anything is sent, an event without a text is lost as `empty`, and one whose format panics as `panic`. One that is
 /// more than 14 days old, less 5 minutes, is lost as `too old`, one from more than 2 hours ahead, less 1 minute, as `too new`:

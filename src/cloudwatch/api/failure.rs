@@ -56,6 +56,8 @@ impl Failure {
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Self::Denied(reason),
                 StatusCode::PAYLOAD_TOO_LARGE => Self::Poison(reason),
                 StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::Unreadable(reason),
+                // What AWS says has a code: this is somebody in between.
+                _ if code.starts_with("http ") => Self::Retry(retry_after(&answer.headers), reason),
                 _ => Self::Reject(reason),
             },
         })

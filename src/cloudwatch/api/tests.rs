@@ -406,6 +406,9 @@ async fn what_will_be_better_is_waited_for() {
         (500, "InternalFailure"),
         (503, "ServiceUnavailableException"),
         (502, "<html>"),
+        (404, "no such page"),
+        (307, "somewhere else"),
+        (407, "who are you?"),
         (408, "RequestTimeout"),
         (400, "OperationAbortedException"),
     ] {
