@@ -415,7 +415,11 @@ impl Seen {
         let custom = ["trace_id", "span_id", "xray_trace_id"].map(|name| said(&item["custom"][name]));
         assert_eq!(custom, [trace_id.clone(), span_id.clone(), amzn], "{who}");
         let uuid = OccurrenceId::of(trace_id.parse().unwrap(), span_id.parse().unwrap(), 0);
-        assert_eq!(item["uuid"], uuid.to_string(), "{who}");
+        assert_eq!(
+            (&item["uuid"], &line["rollbar_uuid"]),
+            (&uuid.to_string().into(), &item["uuid"]),
+            "{who}"
+        );
     }
 }
 

@@ -104,7 +104,9 @@ impl LoggedExchange {
                     Level::WARN
                 }
             }
-            (End::Canceled, None, _) => Level::WARN,
+            // What had failed by then has failed.
+            (End::Canceled, None, Some(status)) => (self.options.levels)(status).min(Level::WARN),
+            (End::Canceled, None, None) => Level::WARN,
             (_, None, Some(status)) => (self.options.levels)(status),
             (_, None, None) => Level::INFO,
         }
