@@ -158,8 +158,7 @@ impl Observation for LoggedExchange {
             return;
         }
         let error = self.said(end, level);
-        let lane = self.options.lane.clone();
-        lane.share(Arc::new(Noted {
+        let noted = Arc::new(Noted {
             asked,
             trace_id,
             span_id: self.identity.span_id(),
@@ -175,6 +174,7 @@ impl Observation for LoggedExchange {
             sample_rate: self.options.share.rate().filter(|_| is_good),
             annotations: self.annotations.pairs(),
             options: self.options,
-        }));
+        });
+        noted.options.lane.share(noted.clone());
     }
 }
