@@ -135,14 +135,8 @@ impl Pen {
         self.end()
     }
 
-    /// What `write` records, and of what was there before what it does not replace.
-    pub(super) fn more_fields(
-        &mut self,
-        most: usize,
-        earlier: &Fields,
-        write: impl FnOnce(&mut dyn Visit),
-    ) -> Fields {
-        self.begin(most, write);
+    /// What has been recorded since it [began](Self::begin), and of what was there before what that does not replace.
+    pub(super) fn end_after(&mut self, earlier: &Fields) -> Fields {
         let later = self.bytes.len();
         for (index, value, range) in earlier.parts() {
             if !self.has(index, later) && self.admits(value.weight()) {
@@ -152,7 +146,8 @@ impl Pen {
         self.end()
     }
 
-    fn begin(&mut self, most: usize, write: impl FnOnce(&mut dyn Visit)) {
+    /// Records what `write` does, of at most this weight.
+    pub(super) fn begin(&mut self, most: usize, write: impl FnOnce(&mut dyn Visit)) {
         self.bytes.clear();
         (self.weight, self.room) = (0, most);
         write(self);
