@@ -80,6 +80,9 @@ use crate::{
 /// On the thread that logs: the fields are written once, into a buffer that the thread keeps, and copied from there. That is
 /// two allocations, however many fields and spans there are; a span costs two when it begins, if it has fields. Names, escapes, secrets
 /// and JSON are left to the outbox's thread. An event that is not shipped costs a look at its level and its target.
+///
+/// Four fields in two spans are 5,700 instructions and 3 allocations, the third for the event that gives way where the queue is
+/// full; `tracing_subscriber`'s own JSON takes 37,300 and 16 for them (`cargo bench --bench events`).
 #[derive(Clone)]
 pub struct Subscriber {
     lane: LogLane,
