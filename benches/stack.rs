@@ -1,8 +1,8 @@
 //! What a request pays for being seen: the same service bare and layered, in process.
 //!
 //! `cargo bench --all-features --bench stack` times both, interleaved by criterion's groups, counts allocations, and
-//! prints the ratio. For instructions, run the binary under `valgrind --tool=callgrind` with the name of a case in `CASE`
-//! and two counts in `EXCHANGES`, and divide the difference.
+//! prints the ratio. For instructions, run the binary under `valgrind --tool=callgrind --separate-threads=yes` with the name
+//! of a case in `CASE` and two counts in `EXCHANGES`, and divide the difference of the first thread's.
 
 use std::{convert::Infallible, env, hint::black_box, sync::OnceLock, time::Duration};
 
