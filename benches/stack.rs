@@ -1,11 +1,15 @@
 //! What a request pays for being seen: the same service bare and layered, in process.
 //!
 //! `cargo bench --all-features --bench stack` times both, interleaved by criterion's groups, counts allocations, and
-//! prints the ratio.
+//! prints the ratio. For instructions, run the binary under `valgrind --tool=callgrind --separate-threads=yes` with the name
+//! of a case in `CASE` and two counts in `EXCHANGES`, and divide the difference of the first thread's.
 
-use std::{convert::Infallible, hint::black_box, sync::OnceLock, time::Duration};
+use std::{convert::Infallible, env, hint::black_box, sync::OnceLock, time::Duration};
 
+use aws_credential_types::Credentials;
 use belvedere::{
+    aws::{Client, Service as Of},
+    cloudwatch::{self, CloudWatchLayer, LogLane},
     exchange::HandlerError,
     observe::ObserveLayer,
     otel::{Ids, Metrics, OtelLayer, SpanLane},
@@ -14,7 +18,7 @@ use belvedere::{
     xray::{self, Daemon, Sampler, SegmentLane, XRayLayer},
 };
 use bytes::Bytes;
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use opentelemetry_sdk::{
@@ -165,6 +169,23 @@ fn items(limit: Option<u32>) -> RollbarLayer {
     RollbarLayer::on(ItemLane::limited(outbox, api, limit, limit).unwrap())
 }
 
+/// A layer whose records wait in a lane that is full, for a server that nobody reaches: what is measured is the request's
+/// own part, and the end of an earlier record.
+fn records() -> CloudWatchLayer {
+    static LANE: OnceLock<(Outbox, LogLane)> = OnceLock::new();
+    let make = || {
+        let outbox = Outbox::builder().start().unwrap();
+        let keys = Credentials::new("id", "secret", None, None, "bench");
+        let client = Client::builder(Of::LOGS, "eu-west-1".parse().unwrap(), keys);
+        let client = client.endpoint("http://192.0.2.1/".parse().unwrap()).build().unwrap();
+        let never = Limits::default().records(usize::MAX).bytes(usize::MAX).age(Duration::MAX);
+        let api = cloudwatch::Api::new(client, "/shop/bench".parse().unwrap());
+        let lane = LogLane::new(&outbox, api.limits(never.queue_records(1_000)));
+        (outbox, lane)
+    };
+    CloudWatchLayer::on(LANE.get_or_init(make).1.clone())
+}
+
 struct Nowhere;
 
 impl Destination for Nowhere {
@@ -243,6 +264,26 @@ impl Case {
                 sampled,
                 ObserveLayer::new((segments(), layer(), items(None))).layer(service_fn(fail)),
             ),
+            Self::new("records, skipped", traced, records().skip(|_| true).layer(bare)),
+            Self::new("records, none of the good", traced, records().sample(0.0).layer(bare)),
+            Self::new("records", traced, records().layer(bare)),
+            Self::new("records with three annotations", traced, records().layer(service_fn(annotate))),
+            Self::new(
+                "records and metrics",
+                traced,
+                records().metrics(cloudwatch::Metrics::new("Shop").unwrap()).layer(bare),
+            ),
+            Self::new("a record of a failure", traced, records().layer(service_fn(fail))),
+            Self::new(
+                "all four in one",
+                sampled,
+                ObserveLayer::new((segments(), layer(), items(None), records())).layer(bare),
+            ),
+            Self::new(
+                "all four in one, a failure",
+                sampled,
+                ObserveLayer::new((segments(), layer(), items(None), records())).layer(service_fn(fail)),
+            ),
             Self::new("a panic, caught", traced, service_fn(burn)),
             Self::new("an item of a panic, caught", traced, items(None).layer(service_fn(burn))),
             Self::new("an item of a status", traced, items(None).layer(service_fn(refuse))),
@@ -314,8 +355,25 @@ fn line(name: &str, Cost(nanos, allocations): Cost, bare: Cost) {
     println!("| {name} | {nanos} | {slower} | {ratio:.1} | {allocations} | {more} |");
 }
 
+/// One case alone, for callgrind.
+fn run(name: &str, exchanges: u32) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let case = Case::all().into_iter().find(|case| case.name == name);
+    let Case { request, mut serve, .. } = case.expect("a case of this name");
+    serve(&runtime, (0..exchanges).map(|_| request()).collect());
+}
+
+fn main() {
+    match (env::var("CASE"), env::var("EXCHANGES")) {
+        (Ok(case), Ok(count)) => run(&case, count.parse().expect("a number")),
+        _ => {
+            benches();
+            Criterion::default().configure_from_args().final_summary();
+        }
+    }
+}
+
 const ROUNDS: usize = 20;
 const EXCHANGES: u32 = 2_000;
 
 criterion_group!(benches, stack);
-criterion_main!(benches);

@@ -2,6 +2,10 @@
 //! that arrive. Over real sockets.
 #![cfg(feature = "full")]
 
+#[path = "support/aws.rs"]
+mod aws;
+#[path = "support/log_sink.rs"]
+mod log_sink;
 #[path = "support/rollbar.rs"]
 mod rollbar;
 mod support;
@@ -19,19 +23,23 @@ use axum::{
     routing::any,
 };
 use belvedere::{
+    cloudwatch::{CloudWatchLayer, LogLane, subscriber},
     exchange::{AddressPolicy, Annotations},
     outbox::Outbox,
     rollbar::{Api, Breadcrumbs, ItemLane, Level, Report, RequestBodyLayer, RollbarLayer, report_message},
 };
+use log_sink::LogSink;
 use rollbar::{Answer, Received, Rollbar, accepted, limited, refused};
 use serde_json::Value;
 use support::Server;
 use table::{Fate, ROWS, Row, Where};
 use tracing_subscriber::prelude::*;
 
-/// A service that reports to a sink, and a client of it.
+/// A service that reports to a sink and logs to another, and a client of it.
 struct Shop {
     sink: Rollbar,
+    log: LogSink,
+    lane: LogLane,
     outbox: Outbox,
     server: Server,
     client: reqwest::Client,
@@ -56,6 +64,8 @@ impl Shop {
         let api = Api::new(TOKEN.parse().unwrap()).endpoint(sink.url().parse().unwrap());
         let lane = ItemLane::limited(&outbox, api, None, of_a_kind).unwrap();
         let layer = RollbarLayer::on(lane).request_headers(LISTED).unwrap();
+        let log = LogSink::start();
+        let lane = LogLane::new(&outbox, log.api());
         let app = Router::new()
             .route("/rows/{row}", any(answer))
             .route("/rows/{row}/carts/{cart}", any(answer))
@@ -68,10 +78,11 @@ impl Shop {
             .route("/flood/{token}", any(flood))
             .layer(RequestBodyLayer::new())
             .layer(change(layer))
+            .layer(CloudWatchLayer::on(lane.clone()).query(true))
             .layer(axum::middleware::map_request(quiet));
         let server = Server::axum(app).await;
         let client = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
-        Self { sink, outbox, server, client }
+        Self { sink, log, lane, outbox, server, client }
     }
 
     fn url(&self, path: &str) -> String {
@@ -178,6 +189,28 @@ async fn quiet<B>(mut request: Request<B>) -> Request<B> {
     request
 }
 
+/// The lines of each row's request: its access record, and the events that have its trace.
+fn lines_by_row(log: &LogSink) -> HashMap<usize, String> {
+    let objects = log.objects();
+    let of = |trace: &Value| {
+        let lines = objects.iter().filter(|object| object["trace_id"] == *trace);
+        lines.map(Value::to_string).collect::<String>()
+    };
+    let records = objects.iter().filter_map(|object| Some((object["annotations"]["row"].as_u64()?, object)));
+    records.map(|(row, record)| (usize::try_from(row).unwrap(), of(&record["trace_id"]))).collect()
+}
+
+/// Whether the secret of a row is there, and a mark in its place, as it should be.
+fn is_as_expected(fate: Fate, number: usize, all: &[u8], own: &str) -> bool {
+    let is_there = contains(all, &canary(number));
+    match fate {
+        // Where something stood there is a mark, so the row did what it says.
+        Fate::Removed => !is_there && own.contains("REDACTED"),
+        Fate::LeftOut(_) => !is_there && !own.contains("REDACTED"),
+        Fate::Kept(_) => is_there && own.contains(&canary(number)),
+    }
+}
+
 /// The secret of a row, in the shape that keys of AWS want. It stands in no source, whose lines are sent.
 fn canary(number: usize) -> String {
     format!("CANARY{number:04}QX7ZW2")
@@ -198,26 +231,23 @@ fn items_by_row(sink: &Rollbar) -> HashMap<usize, String> {
 #[tokio::test]
 async fn what_is_a_secret_does_not_leave_and_what_is_none_does() {
     let shop = Shop::open().await;
+    let events = subscriber(&shop.lane);
+    let _heard = tracing_subscriber::registry().with(Breadcrumbs::new()).with(events).set_default();
     for (number, row) in ROWS.iter().enumerate() {
         shop.ask(number, row).await;
     }
+    let log = shop.log.clone();
     let sink = shop.close().await;
-    let (bytes, items) = (sink.bytes(), items_by_row(&sink));
+    let reported = (sink.bytes(), items_by_row(&sink));
+    let lines: String = log.objects().iter().map(Value::to_string).collect();
+    let logged = (lines.into_bytes(), lines_by_row(&log));
     let mut wrong = Vec::new();
     for (number, row) in ROWS.iter().enumerate() {
-        let Some(item) = items.get(&number) else {
-            wrong.push(format!("{}: no item", row.what));
-            continue;
-        };
-        let is_there = contains(&bytes, &canary(number));
-        let is_as_expected = match row.fate {
-            // Where something stood there is a mark, so the row did what it says.
-            Fate::Removed => !is_there && item.contains("REDACTED"),
-            Fate::LeftOut(_) => !is_there && !item.contains("REDACTED"),
-            Fate::Kept(_) => is_there && item.contains(&canary(number)),
-        };
-        if !is_as_expected {
-            wrong.push(format!("{}: {:?}, but {item}", row.what, row.fate));
+        for (fate, (all, by_row)) in [(row.fate, &reported), (row.logged, &logged)] {
+            let own = by_row.get(&number).map_or("nothing", String::as_str);
+            if own == "nothing" || !is_as_expected(fate, number, all, own) {
+                wrong.push(format!("{}: {fate:?}, but {own}", row.what));
+            }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));

@@ -17,14 +17,22 @@ use std::{
 };
 
 use belvedere::{
+    aws::{Client, Service},
     cloudwatch::{LogEvent, LogLane, Subscriber, subscriber},
+    observe::ObserveLayer,
+    otel::{OtelLayer, Otlp, SpanLane},
     outbox::{Limits, Outbox},
+    rollbar::{self, ItemLane, RollbarLayer},
+    xray::{self, Sampler, SegmentLane, XRayLayer},
 };
+use http::{Request, Response, StatusCode};
 use log_sink::LogSink;
 use opentelemetry::Context;
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use socket2::SockRef;
 use support::{Server, client::raw2, shop};
 use tokio::runtime::Runtime;
+use tower::{Layer as _, ServiceExt as _, service_fn};
 use tracing::{Event, Level};
 use tracing_subscriber::{
     layer::{self, Layer, SubscriberExt as _},
@@ -80,19 +88,52 @@ fn url(listener: &TcpListener) -> String {
     format!("http://localhost:{}", listener.local_addr().unwrap().port())
 }
 
+/// The layers of all the other backends, which are at this URL.
+fn others(outbox: &Outbox, url: &str) -> ObserveLayer<(OtelLayer, XRayLayer, RollbarLayer)> {
+    let limits = || Limits::default().records(1).age(Duration::ZERO).in_flight(2);
+    let otlp = Otlp::new(format!("{url}/v1/traces").parse().unwrap()).limits(limits());
+    let spans = SpanLane::otlp(outbox, otlp).unwrap();
+    let provider = SdkTracerProvider::builder().with_span_processor(spans).build();
+    let keys = aws_credential_types::Credentials::new("id", "secret", None, None, "test");
+    let client = Client::builder(Service::XRAY, "eu-west-1".parse().unwrap(), keys);
+    let client = client.endpoint(url.parse().unwrap()).build().unwrap();
+    let segments = SegmentLane::api(outbox, xray::Api::new(client).limits(limits()));
+    let api = rollbar::Api::new("a-token".parse().unwrap()).endpoint(url.parse().unwrap());
+    ObserveLayer::new((
+        OtelLayer::new().tracer_provider(&provider),
+        XRayLayer::on("shop", segments).sample(Sampler::all()),
+        RollbarLayer::on(ItemLane::limited(outbox, api, None, None).unwrap()),
+    ))
+}
+
+/// An exchange that fails.
+async fn fail(layer: &ObserveLayer<(OtelLayer, XRayLayer, RollbarLayer)>) {
+    let service = layer.layer(service_fn(|_: Request<()>| async {
+        let mut response = Response::new(String::new());
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        Ok::<_, std::convert::Infallible>(response)
+    }));
+    drop(service.oneshot(Request::new(())).await.unwrap());
+}
+
 #[test]
 fn nothing_of_the_shipping_is_shipped_and_all_of_the_applications_own_is() {
     const PUSHED: u64 = 30;
     let runtime = Runtime::new().unwrap();
     let (sink, judge) = (LogSink::start(), Outbox::builder().start().unwrap());
     let judged = LogLane::new(&judge, sink.api());
-    let (mut outboxes, mut lanes) = (Vec::new(), Vec::new());
+    let (mut outboxes, mut lanes, mut layers, mut other) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for url in [refusing(), hanging(), resetting()] {
         for builder in [Outbox::builder(), Outbox::builder().runtime(runtime.handle().clone())] {
             let outbox = builder.start().unwrap();
             let limits = Limits::default().records(5).age(Duration::from_millis(10)).in_flight(2);
             lanes.push(LogLane::new(&outbox, log_sink::api(&url).limits(limits)));
             outboxes.push(outbox);
+        }
+        for builder in [Outbox::builder(), Outbox::builder().runtime(runtime.handle().clone())] {
+            let outbox = builder.start().unwrap();
+            layers.push(others(&outbox, &url));
+            other.push(outbox);
         }
     }
     let heard = Heard::default();
@@ -104,13 +145,22 @@ fn nothing_of_the_shipping_is_shipped_and_all_of_the_applications_own_is() {
     for number in 0..PUSHED {
         let push = |lane: &LogLane| lane.push(LogEvent::new(SystemTime::now(), number.to_string()));
         lanes.iter().for_each(push);
-        runtime.block_on(async { tokio::time::sleep(Duration::from_millis(100)).await });
+        runtime.block_on(async {
+            for layer in &layers {
+                fail(layer).await;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        });
     }
     for outbox in &outboxes {
         let report = outbox.shutdown_blocking(Duration::from_millis(200));
         assert_eq!((report.lanes[0].accepted, report.lanes[0].delivered), (PUSHED, 0), "{report}");
     }
-    drop(outboxes);
+    for outbox in &other {
+        let report = outbox.shutdown_blocking(Duration::from_millis(200));
+        assert!(report.lanes.iter().all(|lane| (lane.accepted, lane.delivered) == (PUSHED, 0)), "{report}");
+    }
+    drop((outboxes, other));
     runtime.shutdown_timeout(Duration::from_secs(1));
     assert!(judge.flush_blocking(Duration::from_secs(5)));
     assert_eq!(sink.objects(), Vec::<serde_json::Value>::new(), "{:?}", heard.0);

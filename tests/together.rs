@@ -415,7 +415,11 @@ impl Seen {
         let custom = ["trace_id", "span_id", "xray_trace_id"].map(|name| said(&item["custom"][name]));
         assert_eq!(custom, [trace_id.clone(), span_id.clone(), amzn], "{who}");
         let uuid = OccurrenceId::of(trace_id.parse().unwrap(), span_id.parse().unwrap(), 0);
-        assert_eq!(item["uuid"], uuid.to_string(), "{who}");
+        assert_eq!(
+            (&item["uuid"], &line["rollbar_uuid"]),
+            (&uuid.to_string().into(), &item["uuid"]),
+            "{who}"
+        );
     }
 }
 
@@ -471,12 +475,16 @@ fn check(seen: &Seen, kind: Kind) {
 }
 
 /// The six orders with this layer outermost.
-async fn outermost(first: Backend) {
+fn orders(first: Backend) -> [[Backend; 4]; 6] {
     let order = |rest: [usize; 3]| {
         let inner: Vec<_> = Backend::ALL.into_iter().filter(|backend| *backend != first).collect();
         [first, inner[rest[0]], inner[rest[1]], inner[rest[2]]]
     };
-    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]].map(order) {
+    [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]].map(order)
+}
+
+async fn outermost(first: Backend) {
+    for order in orders(first) {
         let (doubles, outbox) = (Doubles::start().await, Outbox::builder().start().unwrap());
         let propagation = Propagation::new([Propagator::TraceContext, Propagator::XRay]);
         let form = Form::Stacked(Arc::new(doubles.layers(&outbox, Some(propagation))), order);
@@ -548,6 +556,33 @@ async fn whatever_each_reads_by_itself_the_outermost_decides_for_all() {
         for incoming in INCOMING {
             seen.check(&Kind::Hyper.who(Case::Left, incoming), true, None);
         }
+    }
+}
+
+/// Neither a span nor a segment: what is left has the ids that they would have had.
+#[tokio::test]
+async fn an_item_and_a_line_have_one_trace_where_the_others_left_it_out() {
+    for order in Backend::ALL.into_iter().flat_map(orders) {
+        let (doubles, outbox) = (Doubles::start().await, Outbox::builder().start().unwrap());
+        let mut layers = doubles.layers(&outbox, None);
+        let off = SdkTracerProvider::builder().with_id_generator(Ids);
+        let off = off.with_sampler(opentelemetry_sdk::trace::Sampler::AlwaysOff).build();
+        layers.otel = layers.otel.tracer_provider(&off);
+        layers.xray = layers.xray.sample(Sampler::none());
+        layers.cloudwatch = layers.cloudwatch.sample(0.0);
+        let server = Kind::Hyper.open(&Form::Stacked(Arc::new(layers), order)).await;
+        for case in [Case::Good, Case::Left] {
+            Kind::Hyper.ask(server.address, case, INCOMING[0]).await;
+        }
+        assert_eq!(outbox.shutdown(PATIENCE).await.lost(), 0);
+        let (items, lines) = (doubles.rollbar.items(), doubles.lines.json());
+        assert_eq!((items.len(), lines.len()), (1, 1), "{order:?}");
+        for name in ["trace_id", "span_id", "xray_trace_id"] {
+            assert_eq!(items[0]["custom"][name], lines[0][name], "{order:?} {name}");
+            assert!(lines[0][name].is_string());
+        }
+        assert_eq!(items[0]["uuid"], lines[0]["rollbar_uuid"], "{order:?}");
+        assert!(doubles.daemon.documents().is_empty() && doubles.sink.spans().is_empty(), "{order:?}");
     }
 }
 

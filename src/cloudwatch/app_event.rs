@@ -136,11 +136,10 @@ impl Draft for AppEvent {
     }
 
     fn write(&self, message: &mut String) {
-        if self.style.text {
-            Line(message).push(&self.to_string());
-        } else {
-            message.push_str(&serde_json::to_string(self).unwrap_or_default());
-        }
+        let style = &self.style;
+        let written =
+            if style.text { self.to_string() } else { serde_json::to_string(self).unwrap_or_default() };
+        Line(message).push(&written);
     }
 }
 

@@ -135,14 +135,8 @@ impl Pen {
         self.end()
     }
 
-    /// What `write` records, and of what was there before what it does not replace.
-    pub(super) fn more_fields(
-        &mut self,
-        most: usize,
-        earlier: &Fields,
-        write: impl FnOnce(&mut dyn Visit),
-    ) -> Fields {
-        self.begin(most, write);
+    /// What has been recorded since it [began](Self::begin), and of what was there before what that does not replace.
+    pub(super) fn end_after(&mut self, earlier: &Fields) -> Fields {
         let later = self.bytes.len();
         for (index, value, range) in earlier.parts() {
             if !self.has(index, later) && self.admits(value.weight()) {
@@ -152,7 +146,8 @@ impl Pen {
         self.end()
     }
 
-    fn begin(&mut self, most: usize, write: impl FnOnce(&mut dyn Visit)) {
+    /// Records what `write` does, of at most this weight.
+    pub(super) fn begin(&mut self, most: usize, write: impl FnOnce(&mut dyn Visit)) {
         self.bytes.clear();
         (self.weight, self.room) = (0, most);
         write(self);
@@ -305,11 +300,20 @@ impl fmt::Write for Bounded<'_> {
 /// At least how many bytes a text is between the quotes of JSON.
 pub(super) fn weight(text: &str) -> usize {
     let more = |byte: u8| {
-        let (is_control, is_escaped) = (byte < b' ', byte == b'"' || byte == b'\\');
-        5 * usize::from(is_control) + usize::from(is_escaped)
+        let (is_control, is_escaped) = (byte < b' ' || byte == DELETE, byte == b'"' || byte == b'\\');
+        5 * usize::from(is_control)
+            + usize::from(is_escaped)
+            + 4 * usize::from(byte == C1)
+            + 3 * usize::from(byte == SEPARATORS)
     };
     text.len() + text.bytes().map(more).sum::<usize>()
 }
+
+const DELETE: u8 = 0x7f;
+/// What UTF-8 begins the further control characters with, and some letters.
+const C1: u8 = 0xc2;
+/// What it begins U+2028 and U+2029 with, and much else.
+const SEPARATORS: u8 = 0xe2;
 
 const TEXT: u8 = 0;
 /// A text that is not all that was said.

@@ -43,7 +43,7 @@ impl Format {
 
     pub(super) fn write(&self, record: &AccessRecord<'_>, message: &mut String) {
         match &self.0 {
-            Kind::Json => message.push_str(&serde_json::to_string(record).unwrap_or_default()),
+            Kind::Json => Line(message).push(&serde_json::to_string(record).unwrap_or_default()),
             Kind::Text => Line(message).push(&record.to_string()),
             Kind::Of(write) => Line(message).push(&write(record)),
         }

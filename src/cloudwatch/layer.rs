@@ -81,7 +81,8 @@ impl CloudWatchLayer {
     /// How bad a status is. Default: `ERROR` from 500 on, `WARN` from 400 on, else `INFO`.
     ///
     /// Of gRPC the code says it: `ERROR` where a server counts it as its own failure, `WARN` for all others but `OK`. An error
-    /// of the service or of the body, and a panic, are an `ERROR`; a client that left is a `WARN`.
+    /// of the service or of the body, and a panic, are an `ERROR`; a client that left is a `WARN`, unless its response was
+    /// worse.
     #[must_use]
     pub fn levels(mut self, levels: impl Fn(StatusCode) -> Level + Send + Sync + 'static) -> Self {
         self.options_mut().levels = Arc::new(levels);

@@ -1,10 +1,13 @@
+use std::fmt::Write as _;
+
 /// A text that is one line, whatever is put into it.
 pub(super) struct Line<'a>(pub(super) &'a mut String);
 
 // ===== impl Line =====
 
 impl Line<'_> {
-    /// Adds a text; control characters but the tabulator, and what Unicode ends lines with, are escaped as Rust does.
+    /// Adds a text; control characters but the tabulator, and what Unicode ends lines with, are escaped as JSON does, so that
+    /// JSON stays JSON.
     pub(super) fn push(&mut self, text: &str) {
         let breaks = |letter: char| {
             (letter.is_control() && letter != '\t') || matches!(letter, '\u{2028}' | '\u{2029}')
@@ -14,10 +17,19 @@ impl Line<'_> {
             let (before, after) = rest.split_at(at);
             let letter = after.chars().next().expect("it was found");
             self.0.push_str(before);
-            self.0.extend(letter.escape_default());
+            self.escape(letter);
             rest = &after[letter.len_utf8()..];
         }
         self.0.push_str(rest);
+    }
+
+    fn escape(&mut self, letter: char) {
+        match letter {
+            '\n' => self.0.push_str("\\n"),
+            '\r' => self.0.push_str("\\r"),
+            // All of them have four digits.
+            _ => _ = write!(self.0, "\\u{:04x}", u32::from(letter)),
+        }
     }
 }
 
@@ -29,6 +41,15 @@ mod tests {
     fn nothing_breaks_a_line() {
         let mut line = String::new();
         Line(&mut line).push("a\tb\r\nGET /forged 200\u{1b}[31m\u{85}\u{2028}\u{e4}");
-        assert_eq!(line, "a\tb\\r\\nGET /forged 200\\u{1b}[31m\\u{85}\\u{2028}\u{e4}");
+        assert_eq!(line, "a\tb\\r\\nGET /forged 200\\u001b[31m\\u0085\\u2028\u{e4}");
+    }
+
+    #[test]
+    fn json_stays_what_it_is() {
+        let text = "\0\r\n\t\u{1b}[31m\u{7f}\u{85}\u{9b}31m\u{2028}\u{2029}\"\\\u{e4}";
+        let (json, mut line) = (serde_json::to_string(text).unwrap(), String::new());
+        Line(&mut line).push(&json);
+        assert_eq!(serde_json::from_str::<String>(&line).unwrap(), text);
+        assert!(!line.contains(['\u{7f}', '\u{85}', '\u{9b}', '\u{2028}', '\u{2029}']), "{line}");
     }
 }

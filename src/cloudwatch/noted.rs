@@ -110,11 +110,11 @@ impl Asked {
         Host::read(self.forwarded_host.as_deref().or_else(authority).or_else(header)?)
     }
 
-    fn user_agent(&self) -> Option<Cow<'_, str>> {
+    fn user_agent(&self, scrubber: &Scrubber) -> Option<Cow<'_, str>> {
         let agent = self.user_agent.as_ref().filter(|agent| !agent.is_sensitive())?;
         Some(match String::from_utf8_lossy(agent.as_bytes()) {
-            Cow::Borrowed(agent) => Cow::Borrowed(cut(agent, LONGEST)),
-            Cow::Owned(agent) => Cow::Owned(cut(&agent, LONGEST).to_owned()),
+            Cow::Borrowed(agent) => scrubber.text(beginning(agent, LONGEST)),
+            Cow::Owned(agent) => Cow::Owned(scrubber.text(beginning(&agent, LONGEST)).into_owned()),
         })
     }
 
@@ -175,7 +175,7 @@ impl Noted {
             grpc_status: self.code,
             duration: self.duration,
             bytes: self.bytes,
-            user_agent: asked.user_agent(),
+            user_agent: asked.user_agent(scrubber),
             error: self.error.as_ref().map(|error| Cow::Owned(error.show(scrubber))),
             rollbar_uuid: self.report,
             sample_rate: self.sample_rate,

@@ -104,7 +104,9 @@ impl LoggedExchange {
                     Level::WARN
                 }
             }
-            (End::Canceled, None, _) => Level::WARN,
+            // What had failed by then has failed.
+            (End::Canceled, None, Some(status)) => (self.options.levels)(status).min(Level::WARN),
+            (End::Canceled, None, None) => Level::WARN,
             (_, None, Some(status)) => (self.options.levels)(status),
             (_, None, None) => Level::INFO,
         }
@@ -156,8 +158,7 @@ impl Observation for LoggedExchange {
             return;
         }
         let error = self.said(end, level);
-        let lane = self.options.lane.clone();
-        lane.share(Arc::new(Noted {
+        let noted = Arc::new(Noted {
             asked,
             trace_id,
             span_id: self.identity.span_id(),
@@ -173,6 +174,7 @@ impl Observation for LoggedExchange {
             sample_rate: self.options.share.rate().filter(|_| is_good),
             annotations: self.annotations.pairs(),
             options: self.options,
-        }));
+        });
+        noted.options.lane.share(noted.clone());
     }
 }

@@ -1,4 +1,7 @@
-use crate::trace::TraceId;
+use crate::trace::{
+    TraceId,
+    share::{self, RANGE},
+};
 
 /// A share of all traces, by their ids: whoever keeps a share by the same rule has the same traces, as
 /// [OpenTelemetry's probability sampling](https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/).
@@ -17,14 +20,12 @@ impl Share {
     /// From 0 to 1; what lies beyond is taken for the nearer end, what is no number for 0.
     pub(super) fn new(share: f64) -> Self {
         let share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is from 0 to 2^56")]
-        let threshold = ((1.0 - share) * RANDOM as f64) as u64;
-        Self { share, threshold }
+        Self { share, threshold: share::threshold(share) }
     }
 
     pub(super) fn keeps(self, trace_id: TraceId) -> bool {
         #[allow(clippy::cast_possible_truncation, reason = "these are the random bits")]
-        let random = trace_id.to_u128() as u64 % RANDOM;
+        let random = trace_id.to_u128() as u64 % RANGE;
         random >= self.threshold
     }
 
@@ -33,9 +34,6 @@ impl Share {
         (self != Self::ALL).then(|| 1.0 / self.share)
     }
 }
-
-/// One more than 56 bits hold.
-const RANDOM: u64 = 1 << 56;
 
 #[cfg(test)]
 mod tests {
@@ -48,16 +46,36 @@ mod tests {
     #[test]
     fn a_half_is_the_upper_half() {
         let half = Share::new(0.5);
-        assert!(!half.keeps(id(RANDOM / 2 - 1)) && half.keeps(id(RANDOM / 2)) && half.keeps(id(RANDOM - 1)));
+        assert!(!half.keeps(id(RANGE / 2 - 1)) && half.keeps(id(RANGE / 2)) && half.keeps(id(RANGE - 1)));
         assert_eq!(half.rate(), Some(2.0));
     }
 
     #[test]
     fn all_is_all_and_nothing_is_nothing() {
-        for random in [0, 1, RANDOM / 2, RANDOM - 1] {
+        for random in [0, 1, RANGE / 2, RANGE - 1] {
             assert!(Share::ALL.keeps(id(random)) && Share::new(7.0).keeps(id(random)));
             assert!(!Share::new(0.0).keeps(id(random)) && !Share::new(f64::NAN).keeps(id(random)));
         }
         assert_eq!(Share::new(1.0).rate(), None);
+    }
+
+    #[cfg(feature = "otel")]
+    mod beside_the_sampler {
+        use opentelemetry::trace::SpanKind;
+        use opentelemetry_sdk::trace::{SamplingDecision, ShouldSample as _};
+        use proptest::prelude::*;
+
+        use super::*;
+        use crate::otel::Ratio;
+
+        proptest! {
+            #[test]
+            fn of_a_trace_all_is_kept_or_nothing(share in 0.0..=1.0_f64, id in 1..u128::MAX) {
+                let id = TraceId::new(id).unwrap();
+                let sampled = Ratio::new(share).should_sample(None, opentelemetry::trace::TraceId::from(id.to_u128()), "", &SpanKind::Server, &[], &[]);
+                let is_sampled = sampled.decision == SamplingDecision::RecordAndSample;
+                prop_assert_eq!(Share::new(share).keeps(id), is_sampled);
+            }
+        }
     }
 }

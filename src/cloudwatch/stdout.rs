@@ -124,7 +124,7 @@ mod tests {
         let out = Kept::default();
         let report =
             print(out.clone(), vec![event(r#"{"a":"b"}"#), event("a\r\n2026 forged \u{1b}[31m\u{2028}")]);
-        assert_eq!(*out.0.lock().unwrap(), ["{\"a\":\"b\"}\n", "a\\r\\n2026 forged \\u{1b}[31m\\u{2028}\n"]);
+        assert_eq!(*out.0.lock().unwrap(), ["{\"a\":\"b\"}\n", "a\\r\\n2026 forged \\u001b[31m\\u2028\n"]);
         assert_eq!(report.lanes[0].delivered, 2);
     }
 

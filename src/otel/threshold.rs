@@ -1,5 +1,7 @@
 use opentelemetry::trace::{TraceId, TraceState};
 
+use crate::trace::share::{self, RANGE};
+
 /// From which value of a trace's randomness on the trace is kept, out of 2⁵⁶: `th` in the member `ot` of `tracestate`,
 /// <https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/>.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -13,9 +15,7 @@ impl Threshold {
 
     /// What keeps this share, from 0 to 1, to four hexadecimal digits.
     pub(super) fn of_share(share: f64) -> Self {
-        let kept = (share.clamp(0.0, 1.0) * RANGE as f64).round() as u64;
-        // What is no number keeps nothing.
-        Self(rounded(RANGE - kept))
+        Self(share::threshold(share))
     }
 
     /// What the caller, or a sampler, has written.
@@ -56,17 +56,6 @@ fn low(trace_id: TraceId) -> [u8; 8] {
     *trace_id.to_bytes().last_chunk().expect("a trace id has 16 bytes")
 }
 
-/// Four digits tell 1 in N apart; those that all thresholds of rare or of frequent traces begin with do not count.
-fn rounded(threshold: u64) -> u64 {
-    let top = threshold << 8;
-    let same = top.leading_ones().max(top.leading_zeros()) / 4;
-    let Some(dropped) = (DIGITS as u32).checked_sub(PRECISION + same).filter(|digits| *digits > 0) else {
-        return threshold;
-    };
-    let unit = 1 << (4 * dropped);
-    (threshold + unit / 2) / unit * unit
-}
-
 /// The value of a subkey of `ot`.
 fn subkey<'a>(state: &'a TraceState, key: &str) -> Option<&'a str> {
     state.get(MEMBER)?.split(';').find_map(|pair| pair.strip_prefix(key))
@@ -91,9 +80,7 @@ fn replace(state: &TraceState, threshold: Option<&str>) -> TraceState {
 }
 
 const MEMBER: &str = "ot";
-const RANGE: u64 = 1 << 56;
 const DIGITS: usize = 14;
-const PRECISION: u32 = 4;
 
 #[cfg(test)]
 mod tests {

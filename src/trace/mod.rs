@@ -47,6 +47,8 @@ mod in_scope;
 mod occurrence;
 mod propagation;
 mod scope;
+#[cfg(any(feature = "cloudwatch", feature = "otel"))]
+pub(crate) mod share;
 pub mod w3c;
 
 pub(crate) use self::in_scope::attach;

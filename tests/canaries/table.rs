@@ -17,7 +17,10 @@ use serde_json::json;
 pub(crate) struct Row {
     pub(crate) what: &'static str,
     pub(crate) at: Where,
+    /// In what Rollbar gets.
     pub(crate) fate: Fate,
+    /// In the lines that CloudWatch Logs gets: the access record and the events of the request.
+    pub(crate) logged: Fate,
 }
 
 /// Where it is. `CANARY` stands for the secret.
@@ -89,8 +92,8 @@ fn broken(message: String) -> Response {
     Body::from_stream(futures_util::stream::iter(frames)).into_response()
 }
 
-const fn row(what: &'static str, at: Where, fate: Fate) -> Row {
-    Row { what, at, fate }
+const fn row(what: &'static str, at: Where, fate: Fate, logged: Fate) -> Row {
+    Row { what, at, fate, logged }
 }
 
 use Fate::{Kept, LeftOut, Removed};
@@ -101,98 +104,169 @@ const FORM: &str = "application/x-www-form-urlencoded";
 
 const PLAIN: Fate = Kept("it has neither the name nor the looks of a secret");
 const PROSE: Fate = Kept("in prose nothing says where a secret begins");
+const NOT_LOGGED: Fate = LeftOut("no header but the user agent, no body and nothing of the answer is logged");
+const OF_ROLLBAR: Fate = LeftOut("it is said to Rollbar alone");
 const ASKED: Fate = Kept("it is said by hand, to be seen there");
 
 pub(crate) static ROWS: &[Row] = &[
     // Headers. All of these names are on the layer's list, unless it is said.
-    row("authorization, bearer", Header("authorization", "Bearer CANARY"), Removed),
-    row("authorization, basic", Header("authorization", "Basic CANARY"), Removed),
-    row("authorization, of no scheme", Header("authorization", "CANARY"), Removed),
-    row("proxy-authorization", Header("proxy-authorization", "Basic CANARY"), Removed),
-    row("x-api-key", Header("x-api-key", "CANARY"), Removed),
-    row("x-access-token", Header("x-access-token", "CANARY"), Removed),
-    row("x-auth-token", Header("x-auth-token", "CANARY"), Removed),
-    row("x-csrf-token", Header("x-csrf-token", "CANARY"), Removed),
-    row("x-amz-security-token", Header("x-amz-security-token", "CANARY"), Removed),
-    row("a header that ends in a secret's name", Header("x-shop-secret", "CANARY"), Removed),
-    row("a header that is marked as sensitive", Header("x-quiet", "CANARY"), Removed),
-    row("a bearer in a plain header", Header("x-plain", "Bearer CANARY"), Removed),
-    row("a key of AWS in a plain header", Header("x-plain", "AKIACANARY"), Removed),
-    row("a field in a plain header", Header("x-plain", "a=b; password=CANARY"), Removed),
-    row("credentials of a URL in a header", Header("x-url", "https://me:CANARY@shop.example/"), Removed),
-    row("a token in the referer", Header("referer", "https://shop.example/?token=CANARY"), Removed),
-    row("a plain header that is on the list", Header("x-plain", "CANARY"), PLAIN),
-    row("user-agent", Header("user-agent", "shop/CANARY"), Kept("it is on the list by default")),
-    row("a header that is not on the list", Header("x-unlisted", "CANARY"), LeftOut("not on the list")),
-    row("baggage", Header("baggage", "user=CANARY"), LeftOut("not on the list")),
+    row("authorization, bearer", Header("authorization", "Bearer CANARY"), Removed, NOT_LOGGED),
+    row("authorization, basic", Header("authorization", "Basic CANARY"), Removed, NOT_LOGGED),
+    row("authorization, of no scheme", Header("authorization", "CANARY"), Removed, NOT_LOGGED),
+    row("proxy-authorization", Header("proxy-authorization", "Basic CANARY"), Removed, NOT_LOGGED),
+    row("x-api-key", Header("x-api-key", "CANARY"), Removed, NOT_LOGGED),
+    row("x-access-token", Header("x-access-token", "CANARY"), Removed, NOT_LOGGED),
+    row("x-auth-token", Header("x-auth-token", "CANARY"), Removed, NOT_LOGGED),
+    row("x-csrf-token", Header("x-csrf-token", "CANARY"), Removed, NOT_LOGGED),
+    row("x-amz-security-token", Header("x-amz-security-token", "CANARY"), Removed, NOT_LOGGED),
+    row("a header that ends in a secret's name", Header("x-shop-secret", "CANARY"), Removed, NOT_LOGGED),
+    row("a header that is marked as sensitive", Header("x-quiet", "CANARY"), Removed, NOT_LOGGED),
+    row("a bearer in a plain header", Header("x-plain", "Bearer CANARY"), Removed, NOT_LOGGED),
+    row("a key of AWS in a plain header", Header("x-plain", "AKIACANARY"), Removed, NOT_LOGGED),
+    row("a field in a plain header", Header("x-plain", "a=b; password=CANARY"), Removed, NOT_LOGGED),
+    row(
+        "credentials of a URL in a header",
+        Header("x-url", "https://me:CANARY@shop.example/"),
+        Removed,
+        NOT_LOGGED,
+    ),
+    row(
+        "a token in the referer",
+        Header("referer", "https://shop.example/?token=CANARY"),
+        Removed,
+        NOT_LOGGED,
+    ),
+    row("a plain header that is on the list", Header("x-plain", "CANARY"), PLAIN, NOT_LOGGED),
+    row("user-agent", Header("user-agent", "shop/CANARY"), Kept("it is on the list by default"), PLAIN),
+    row("a bearer in the user agent", Header("user-agent", "shop Bearer CANARY"), Removed, Removed),
+    row("a key of AWS in the user agent", Header("user-agent", "shop/AKIACANARY"), Removed, Removed),
+    row("a field in the user agent", Header("user-agent", "shop (password=CANARY)"), Removed, Removed),
+    row(
+        "a user in the host",
+        Header("host", "me:CANARY@shop.example"),
+        Kept("it is on the list, and no client says that"),
+        NOT_LOGGED,
+    ),
+    row(
+        "a header that is not on the list",
+        Header("x-unlisted", "CANARY"),
+        LeftOut("not on the list"),
+        NOT_LOGGED,
+    ),
+    row("baggage", Header("baggage", "user=CANARY"), LeftOut("not on the list"), NOT_LOGGED),
     // Cookies.
-    row("a session's cookie", Header("cookie", "session=CANARY"), Removed),
-    row("a cookie of any name", Header("cookie", "theme=CANARY"), Removed),
-    row("the second cookie", Header("cookie", "a=b; theme=CANARY"), Removed),
-    row("a cookie without a name", Header("cookie", "CANARY"), Removed),
+    row("a session's cookie", Header("cookie", "session=CANARY"), Removed, NOT_LOGGED),
+    row("a cookie of any name", Header("cookie", "theme=CANARY"), Removed, NOT_LOGGED),
+    row("the second cookie", Header("cookie", "a=b; theme=CANARY"), Removed, NOT_LOGGED),
+    row("a cookie without a name", Header("cookie", "CANARY"), Removed, NOT_LOGGED),
     // Queries and paths.
-    row("a token in the query", Query("page=2&token=CANARY"), Removed),
-    row("a code of OAuth in the query", Query("code=CANARY&state=x"), Removed),
-    row("a signature in the query", Query("X-Amz-Signature=CANARY"), Removed),
-    row("a secret's name with escapes", Query("p%61ssword=CANARY"), Removed),
-    row("a secret's name in brackets", Query("user%5Bpassword%5D=CANARY"), Removed),
-    row("the second value of a secret", Query("token=a&token=CANARY"), Removed),
-    row("a URL with a token in the query", Query("next=%2Flogin%3Ftoken%3DCANARY"), Removed),
-    row("JSON in the query", Query("filter=%7B%22password%22%3A%22CANARY%22%7D"), Removed),
-    row("a bearer in the query", Query("q=Bearer%20CANARY"), Removed),
-    row("a plain value in the query", Query("page=CANARY"), PLAIN),
-    row("a route parameter with a secret's name", Path("tokens/CANARY"), Removed),
-    row("the rest of a path with a secret's name", Path("secrets/a/CANARY/b"), Removed),
-    row("a key of AWS in a route parameter", Path("carts/AKIACANARY"), Removed),
-    row("a plain route parameter", Path("carts/CANARY"), PLAIN),
+    row("a token in the query", Query("page=2&token=CANARY"), Removed, Removed),
+    row("a code of OAuth in the query", Query("code=CANARY&state=x"), Removed, Removed),
+    row("a signature in the query", Query("X-Amz-Signature=CANARY"), Removed, Removed),
+    row("a secret's name with escapes", Query("p%61ssword=CANARY"), Removed, Removed),
+    row("a secret's name in brackets", Query("user%5Bpassword%5D=CANARY"), Removed, Removed),
+    row("the second value of a secret", Query("token=a&token=CANARY"), Removed, Removed),
+    row("a URL with a token in the query", Query("next=%2Flogin%3Ftoken%3DCANARY"), Removed, Removed),
+    row("JSON in the query", Query("filter=%7B%22password%22%3A%22CANARY%22%7D"), Removed, Removed),
+    row("a bearer in the query", Query("q=Bearer%20CANARY"), Removed, Removed),
+    row("a plain value in the query", Query("page=CANARY"), PLAIN, PLAIN),
+    row("a route parameter with a secret's name", Path("tokens/CANARY"), Removed, Removed),
+    row("the rest of a path with a secret's name", Path("secrets/a/CANARY/b"), Removed, Removed),
+    row("a key of AWS in a route parameter", Path("carts/AKIACANARY"), Removed, Removed),
+    row("a plain route parameter", Path("carts/CANARY"), PLAIN, PLAIN),
     // Bodies.
-    row("a form's password", InBody(FORM, "user=worf&password=CANARY"), Removed),
-    row("a form's field in brackets", InBody(FORM, "user%5Bpin%5D=CANARY"), Removed),
-    row("a form's plain field", InBody(FORM, "cart=CANARY"), PLAIN),
-    row("a field of JSON", InBody(JSON, r#"{"password": "CANARY"}"#), Removed),
-    row("a field deep in JSON", InBody(JSON, r#"{"a": [{"b": {"api_key": "CANARY"}}]}"#), Removed),
-    row("what is below a secret's name in JSON", InBody(JSON, r#"{"secrets": {"a": ["CANARY"]}}"#), Removed),
-    row("JSON in a string of JSON", InBody(JSON, r#"{"raw": "{\"token\": \"CANARY\"}"}"#), Removed),
-    row("a name with escapes in JSON", InBody(JSON, r#"{"p\u0061ssword": "CANARY"}"#), Removed),
-    row("the first of two members in JSON", InBody(JSON, r#"{"a": "CANARY", "a": "Bearer 17abc"}"#), Removed),
-    row("a bearer in a text of JSON", InBody(JSON, r#"{"note": "Bearer CANARY"}"#), Removed),
-    row("a plain field of JSON", InBody(JSON, r#"{"cart": "CANARY"}"#), PLAIN),
-    row("JSON that is none", InBody(JSON, r#"{"cart": "CANARY"#), LeftOut("it cannot be read for its names")),
-    row("a body of plain text", InBody("text/plain", "CANARY"), LeftOut("of no kind that can be read")),
+    row("a form's password", InBody(FORM, "user=worf&password=CANARY"), Removed, NOT_LOGGED),
+    row("a form's field in brackets", InBody(FORM, "user%5Bpin%5D=CANARY"), Removed, NOT_LOGGED),
+    row("a form's plain field", InBody(FORM, "cart=CANARY"), PLAIN, NOT_LOGGED),
+    row("a field of JSON", InBody(JSON, r#"{"password": "CANARY"}"#), Removed, NOT_LOGGED),
+    row(
+        "a field deep in JSON",
+        InBody(JSON, r#"{"a": [{"b": {"api_key": "CANARY"}}]}"#),
+        Removed,
+        NOT_LOGGED,
+    ),
+    row(
+        "what is below a secret's name in JSON",
+        InBody(JSON, r#"{"secrets": {"a": ["CANARY"]}}"#),
+        Removed,
+        NOT_LOGGED,
+    ),
+    row(
+        "JSON in a string of JSON",
+        InBody(JSON, r#"{"raw": "{\"token\": \"CANARY\"}"}"#),
+        Removed,
+        NOT_LOGGED,
+    ),
+    row("a name with escapes in JSON", InBody(JSON, r#"{"p\u0061ssword": "CANARY"}"#), Removed, NOT_LOGGED),
+    row(
+        "the first of two members in JSON",
+        InBody(JSON, r#"{"a": "CANARY", "a": "Bearer 17abc"}"#),
+        Removed,
+        NOT_LOGGED,
+    ),
+    row("a bearer in a text of JSON", InBody(JSON, r#"{"note": "Bearer CANARY"}"#), Removed, NOT_LOGGED),
+    row("a plain field of JSON", InBody(JSON, r#"{"cart": "CANARY"}"#), PLAIN, NOT_LOGGED),
+    row(
+        "JSON that is none",
+        InBody(JSON, r#"{"cart": "CANARY"#),
+        LeftOut("it cannot be read for its names"),
+        NOT_LOGGED,
+    ),
+    row(
+        "a body of plain text",
+        InBody("text/plain", "CANARY"),
+        LeftOut("of no kind that can be read"),
+        NOT_LOGGED,
+    ),
     // What failed.
-    row("a password in an error", Handler(|it| said(format!("refused: password={it}"))), Removed),
-    row("JSON in an error", Handler(|it| said(format!("sent {{\"token\": \"{it}\"}}"))), Removed),
-    row("a bearer in an error", Handler(|it| said(format!("sent Bearer {it}"))), Removed),
-    row("a JWT in an error", Handler(|it| said(format!("bad eyJhbGciOiJIUzI1NiJ9.{it}.{it}"))), Removed),
-    row("a key of AWS in an error", Handler(|it| said(format!("no access for AKIA{it}"))), Removed),
+    row("a password in an error", Handler(|it| said(format!("refused: password={it}"))), Removed, Removed),
+    row("JSON in an error", Handler(|it| said(format!("sent {{\"token\": \"{it}\"}}"))), Removed, Removed),
+    row("a bearer in an error", Handler(|it| said(format!("sent Bearer {it}"))), Removed, Removed),
+    row(
+        "a JWT in an error",
+        Handler(|it| said(format!("bad eyJhbGciOiJIUzI1NiJ9.{it}.{it}"))),
+        Removed,
+        Removed,
+    ),
+    row("a key of AWS in an error", Handler(|it| said(format!("no access for AKIA{it}"))), Removed, Removed),
     row(
         "a key of GitHub in an error",
         Handler(|it| said(format!("no access for ghp_{it}{it}abcd"))),
+        Removed,
         Removed,
     ),
     row(
         "a URL's password in an error",
         Handler(|it| said(format!("no postgres://me:{it}@db/shop"))),
         Removed,
+        Removed,
     ),
-    row("a URL's user in an error", Handler(|it| said(format!("no https://{it}@shop.example/"))), Removed),
+    row(
+        "a URL's user in an error",
+        Handler(|it| said(format!("no https://{it}@shop.example/"))),
+        Removed,
+        Removed,
+    ),
     row(
         "a private key in an error",
         Handler(|it| said(format!("bad -----BEGIN PRIVATE KEY-----\n{it}\n-----END PRIVATE KEY-----"))),
+        Removed,
         Removed,
     ),
     row(
         "what is derived by Debug in an error",
         Handler(|it| said(format!("Login {{ pin: {it:?} }}"))),
         Removed,
+        Removed,
     ),
     row(
         "a private key with a name in an error",
         Handler(|it| said(format!("private_key=-----BEGIN PRIVATE KEY-----\n{it}"))),
         Removed,
+        Removed,
     ),
-    row("a plain word in an error", Handler(|it| said(format!("no cart {it}"))), PLAIN),
-    row("a password in prose", Handler(|it| said(format!("the password of worf is {it}"))), PROSE),
+    row("a plain word in an error", Handler(|it| said(format!("no cart {it}"))), PLAIN, PLAIN),
+    row("a password in prose", Handler(|it| said(format!("the password of worf is {it}"))), PROSE, PROSE),
     row(
         "a cause of an error",
         Handler(|it| {
@@ -202,6 +276,7 @@ pub(crate) static ROWS: &[Row] = &[
             response
         }),
         Removed,
+        Removed,
     ),
     row(
         "a context of anyhow",
@@ -210,10 +285,11 @@ pub(crate) static ROWS: &[Row] = &[
             failed()
         }),
         Removed,
+        OF_ROLLBAR,
     ),
-    row("an error of a body", Handler(|it| broken(format!("refused: password={it}"))), Removed),
-    row("a panic", Handler(|it| panic!("refused: password={it}")), Removed),
-    row("a panic, plain", Handler(|it| panic!("no cart {it}")), PLAIN),
+    row("an error of a body", Handler(|it| broken(format!("refused: password={it}"))), Removed, Removed),
+    row("a panic", Handler(|it| panic!("refused: password={it}")), Removed, Removed),
+    row("a panic, plain", Handler(|it| panic!("no cart {it}")), PLAIN, PLAIN),
     row(
         "a panic that is caught",
         Handler(|it| {
@@ -222,24 +298,42 @@ pub(crate) static ROWS: &[Row] = &[
             failed()
         }),
         Removed,
+        NOT_LOGGED,
     ),
     // What is said by hand.
-    row("an annotation with a secret's name", Handler(|it| annotated("api_key", it.to_owned())), Removed),
+    row(
+        "an annotation with a secret's name",
+        Handler(|it| annotated("api_key", it.to_owned())),
+        Removed,
+        Removed,
+    ),
     row(
         "an annotation with a name of parts",
         Handler(|it| annotated("user.password", it.to_owned())),
         Removed,
+        Removed,
     ),
-    row("a bearer in an annotation", Handler(|it| annotated("note", format!("Bearer {it}"))), Removed),
-    row("a plain annotation", Handler(|it| annotated("cart", it.to_owned())), ASKED),
-    row("a person's id", Handler(|it| annotated("user_id", it.to_owned())), ASKED),
-    row("a bearer as a person's id", Handler(|it| annotated("user_id", format!("Bearer {it}"))), Removed),
+    row(
+        "a bearer in an annotation",
+        Handler(|it| annotated("note", format!("Bearer {it}"))),
+        Removed,
+        Removed,
+    ),
+    row("a plain annotation", Handler(|it| annotated("cart", it.to_owned())), ASKED, ASKED),
+    row("a person's id", Handler(|it| annotated("user_id", it.to_owned())), ASKED, ASKED),
+    row(
+        "a bearer as a person's id",
+        Handler(|it| annotated("user_id", format!("Bearer {it}"))),
+        Removed,
+        Removed,
+    ),
     row(
         "a token in a person's name",
         Handler(|it| {
             Annotations::current().insert("user_id", "worf");
             annotated("user_name", format!("token={it}"))
         }),
+        Removed,
         Removed,
     ),
     row(
@@ -249,27 +343,41 @@ pub(crate) static ROWS: &[Row] = &[
             annotated("user_email", format!("{it}@shop.example"))
         }),
         ASKED,
+        ASKED,
     ),
-    row("a custom fact with a secret's name", Handler(|it| by_hand(|one| one.custom("token", it))), Removed),
+    row(
+        "a custom fact with a secret's name",
+        Handler(|it| by_hand(|one| one.custom("token", it))),
+        Removed,
+        OF_ROLLBAR,
+    ),
     row(
         "a fact deep in a custom one",
         Handler(|it| by_hand(|one| one.custom("cart", json!({"a": [{"password": it}]})))),
         Removed,
+        OF_ROLLBAR,
     ),
     row(
         "a bearer in a custom fact",
         Handler(|it| by_hand(|one| one.custom("a", format!("Bearer {it}")))),
         Removed,
+        OF_ROLLBAR,
     ),
-    row("a plain custom fact", Handler(|it| by_hand(|one| one.custom("cart", it))), ASKED),
-    row("a token in a title", Handler(|it| by_hand(|one| one.title(format!("token={it}")))), Removed),
-    row("a plain title", Handler(|it| by_hand(|one| one.title(format!("no {it}")))), ASKED),
+    row("a plain custom fact", Handler(|it| by_hand(|one| one.custom("cart", it))), ASKED, OF_ROLLBAR),
+    row(
+        "a token in a title",
+        Handler(|it| by_hand(|one| one.title(format!("token={it}")))),
+        Removed,
+        OF_ROLLBAR,
+    ),
+    row("a plain title", Handler(|it| by_hand(|one| one.title(format!("no {it}")))), ASKED, OF_ROLLBAR),
     row(
         "a token in a fingerprint",
         Handler(|it| by_hand(|one| one.fingerprint(format!("token={it}")))),
         Removed,
+        OF_ROLLBAR,
     ),
-    row("a plain fingerprint", Handler(|it| by_hand(|one| one.fingerprint(it))), ASKED),
+    row("a plain fingerprint", Handler(|it| by_hand(|one| one.fingerprint(it))), ASKED, OF_ROLLBAR),
     row(
         "a message",
         Handler(|it| {
@@ -278,6 +386,7 @@ pub(crate) static ROWS: &[Row] = &[
             failed()
         }),
         Removed,
+        OF_ROLLBAR,
     ),
     // Breadcrumbs.
     row(
@@ -287,6 +396,7 @@ pub(crate) static ROWS: &[Row] = &[
             failed()
         }),
         Removed,
+        Removed,
     ),
     row(
         "a breadcrumb's field",
@@ -294,6 +404,7 @@ pub(crate) static ROWS: &[Row] = &[
             tracing::info!(token = it, "refused");
             failed()
         }),
+        Removed,
         Removed,
     ),
     row(
@@ -303,6 +414,7 @@ pub(crate) static ROWS: &[Row] = &[
             failed()
         }),
         Removed,
+        Removed,
     ),
     row(
         "a breadcrumb's plain field",
@@ -310,6 +422,7 @@ pub(crate) static ROWS: &[Row] = &[
             tracing::info!(cart = it, "refused");
             failed()
         }),
+        PLAIN,
         PLAIN,
     ),
     row(
@@ -319,6 +432,27 @@ pub(crate) static ROWS: &[Row] = &[
             failed()
         }),
         LeftOut("the level is INFO"),
+        LeftOut("the level is INFO"),
+    ),
+    row(
+        "a field of a breadcrumb's span",
+        Handler(|it| {
+            tracing::info_span!("login", password = it).in_scope(|| tracing::info!("refused"));
+            failed()
+        }),
+        LeftOut("no spans are sent"),
+        Removed,
+    ),
+    row(
+        "a bearer that a span is told later",
+        Handler(|it| {
+            let span = tracing::info_span!("login", sent = tracing::field::Empty);
+            span.record("sent", format!("Bearer {it}"));
+            span.in_scope(|| tracing::info!("refused"));
+            failed()
+        }),
+        LeftOut("no spans are sent"),
+        Removed,
     ),
     // What is answered.
     row(
@@ -327,10 +461,12 @@ pub(crate) static ROWS: &[Row] = &[
             (StatusCode::INTERNAL_SERVER_ERROR, [("set-cookie", format!("sid={it}"))]).into_response()
         }),
         LeftOut("of answers the status alone is sent"),
+        NOT_LOGGED,
     ),
     row(
         "the body of the answer",
         Handler(|it| (StatusCode::INTERNAL_SERVER_ERROR, it.to_owned()).into_response()),
         LeftOut("of answers the status alone is sent"),
+        NOT_LOGGED,
     ),
 ];
