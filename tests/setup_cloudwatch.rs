@@ -112,6 +112,19 @@ async fn one_line_says_where_they_go() {
     assert!(said[0].contains(&to), "{said:?}");
 }
 
+#[test]
+fn what_is_printed_alone_has_no_stream_and_no_retention() {
+    let about_a_group = ["CLOUDWATCH_LOG_STREAM", "BELVEDERE_CLOUDWATCH_RETENTION_DAYS"];
+    let variables = about_a_group.map(|name| (name, "printed-alone"));
+    let printed = [("BELVEDERE_CLOUDWATCH_STDOUT", "true"), ("BELVEDERE_CLOUDWATCH_FORMAT", "text")];
+    let belvedere = setup(&[&variables[..], &printed].concat()).start().unwrap();
+    let unused =
+        about_a_group.map(|name| format!("{name} is not used, because there is no CLOUDWATCH_LOG_GROUP"));
+    assert_eq!(belvedere.warnings(), unused);
+    let said: Vec<_> = log().lines().into_iter().filter(|line| line.contains("lines: on")).collect();
+    assert!(said.iter().any(|line| line.trim_end().ends_with("lines: on to=stdout")), "{said:?}");
+}
+
 #[tokio::test]
 async fn without_a_group_there_is_no_layer_and_nothing_of_aws_is_asked_for() {
     let belvedere = setup(&[("AWS_ENDPOINT_URL", "nowhere")]).start().unwrap();

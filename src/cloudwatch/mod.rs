@@ -40,7 +40,7 @@
 //! Paths, where the route calls a part a secret, and what looks like one in them; the user agent; what an error says;
 //! annotations; an event's message and fields: by a [`Scrubber`](crate::scrub::Scrubber). Queries are not logged unless somebody
 //! [says so](CloudWatchLayer::query), headers other than the host and the user agent never. Whatever a client sends, an event
-//! stays a line.
+//! stays a line. A [`LogEvent`] of one's own goes to CloudWatch as it is.
 //!
 //! # What it costs
 //!

@@ -68,7 +68,8 @@
 //! Log lines stand with the trace that they name, the oldest first: in the members `trace_id` or `xray_trace_id` of a JSON object,
 //! or anywhere in the text, as 32 hex digits or `1-8-24`. Digits that nothing calls a trace are one only if that trace is known.
 //! Lines of no trace are in a list of their own, at `logs`. Of an access record the page shows the request, of other objects the
-//! message; control characters, and those that turn the direction of writing, are written out. With `.cloudwatch.json` at the end
+//! message; colours of terminals are left out, other control characters, and those that turn the direction of writing, are
+//! written out. With `.cloudwatch.json` at the end
 //! it is the list of events. A line of level `error` makes a request that went well one in which something failed.
 //!
 //! A request is `failed` where it ended with 5xx or its span says error, `client error` with 4xx, `canceled` where the

@@ -38,6 +38,20 @@
 //!
 //! A header value that is [sensitive](http::HeaderValue::is_sensitive) reads `REDACTED` even if its name is listed.
 //!
+//! # What CloudWatch Logs gets
+//!
+//! An access record has method, scheme, host, route, path, status, sizes, times, the user agent, the client's address, the
+//! annotations, and what an error said. An event that the application logs has its message, its fields and those of its spans.
+//!
+//! | of a request | by default | to change it |
+//! |---|---|---|
+//! | query | no | `query`: yes, without secrets |
+//! | path, annotations, messages of errors, events and their fields | yes, without secrets | `scrubber` |
+//! | client's address | all of it | `addresses`: the network alone, or none |
+//! | other headers, bodies | no, never | |
+//!
+//! Lines that are printed are the same.
+//!
 //! # Who decides about a trace
 //!
 //! By default a caller decides the trace id and whether the trace is recorded, as in every tracing library. Where

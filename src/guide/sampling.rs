@@ -20,6 +20,12 @@
 //! the other. Where the same traces are to be in both backends, `XRayLayer::one_decision` makes the outer layer decide for
 //! both, and `xray::sampler::SpanSampler` lets X-Ray's rules decide about spans.
 //!
+//! # Log lines
+//!
+//! CloudWatch Logs gets a line of every exchange, whether its trace is recorded or not. `CloudWatchLayer::sample` keeps a share
+//! of those that went well, by the trace's id: of one trace all services that keep the same share log, or none. `sample_rate` of a
+//! line is how many it stands for. Metrics count all, and what the application logs is not sampled.
+//!
 //! # A decision that nobody has made
 //!
 //! `X-Amzn-Trace-Id` may name a trace and leave it open whether it is recorded; load balancers do. Then the sampler

@@ -31,6 +31,9 @@
 //! Segments leave for a daemon at its pace, 36 a second unless `Setup::xray_pace` or `Daemon::pace` says more: what five
 //! seconds are too short for is lost, and in the report. Where nobody listens there, a shutdown tries until its limit.
 //!
+//! Log lines leave at once, and with them what metrics have counted until then; while there are no credentials, or nobody
+//! listens, a shutdown tries until its limit.
+//!
 //! Items leave for Rollbar one at a time. What is reported after the shutdown goes nowhere. A panic that unwinds `main` drops
 //! the guard, and so is sent; `std::process::exit` drops nothing, and loses what is queued.
 //!

@@ -138,8 +138,9 @@
 //! | `AWS_REGION`, `AWS_DEFAULT_REGION` | none | error, also where neither is set |
 //! | `AWS_ENDPOINT_URL_CLOUDWATCH_LOGS`, `AWS_ENDPOINT_URL` | CloudWatch Logs in the region | error |
 //!
-//! Each exchange is logged with feature `cloudwatch`, and where there is a group; without one there is no CloudWatch layer in
-//! [`Belvedere::layer`], and one line in the log says so. Credentials are those of `aws::CredentialsChain`. Missing ones are no
+//! Each exchange is logged with feature `cloudwatch`, and where there is a group or lines are printed; otherwise there is no
+//! CloudWatch layer in [`Belvedere::layer`], and one line in the log says so. What is printed alone has no stream and no
+//! retention. Credentials are those of `aws::CredentialsChain`. Missing ones are no
 //! error: one line says that they are, as many lines as the lane holds are kept, and sent when there are some. Segments name
 //! the group, so that X-Ray's console finds the lines of a trace.
 
@@ -190,8 +191,8 @@ use crate::Error;
 ///
 /// # Errors
 ///
-/// When an endpoint is no URL, a protocol is not spoken, a file cannot be used, or what is said about X-Ray, Rollbar or CloudWatch Logs is wrong;
-/// the message names the variable.
+/// When an endpoint is no URL, a protocol is not spoken, a file cannot be used, or what is said about X-Ray, Rollbar or
+/// CloudWatch Logs is wrong; the message names the variable.
 #[track_caller]
 pub fn from_env() -> Result<Belvedere, Error> {
     Setup::from_env().start()

@@ -1,3 +1,5 @@
+use tracing::field::display;
+
 use super::{
     endpoint,
     env::Env,
@@ -30,10 +32,10 @@ impl Plan {
     pub(super) fn new(given: Given, env: &Env, service: &str) -> Result<Self, Error> {
         let Given { group: by_code, client, api: set, also } = given;
         let (group, is_printed) = (group(env, by_code)?, env.switch(STDOUT)?.unwrap_or(false));
-        if group.is_none() && also.is_empty() && !is_printed {
-            warn_of_what_is_not_read(env);
-            let (apis, stream, format) = (Vec::new(), StreamName::default(), Format::default());
-            return Ok(Self { group, apis, is_printed, stream, format });
+        if group.is_none() && also.is_empty() {
+            warn_of_what_is_not_read(env, is_printed);
+            let format = if is_printed { format(env)? } else { Format::default() };
+            return Ok(Self { group, apis: Vec::new(), is_printed, stream: StreamName::default(), format });
         }
         let mut apis = Vec::new();
         if let Some(group) = &group {
@@ -56,6 +58,7 @@ impl Plan {
     /// Opens the lanes, and makes the layer.
     pub(in crate::setup) fn start(self, start: &Start<'_>) -> Result<Running, Error> {
         let Self { group: _, apis, is_printed, stream, format } = self;
+        let into = (!apis.is_empty()).then(|| display(&stream));
         let mut lanes: Vec<_> = apis.into_iter().map(|api| LogLane::new(start.outbox, api)).collect();
         if is_printed {
             lanes.push(LogLane::stdout(start.outbox));
@@ -64,7 +67,7 @@ impl Plan {
             tracing::info!(target: TARGET, "lines: off; {GROUP} turns them on");
             return Ok(Running::new(None));
         };
-        tracing::info!(target: TARGET, to = %lane, %stream, "lines: on");
+        tracing::info!(target: TARGET, to = %lane, stream = into, "lines: on");
         let layer = CloudWatchLayer::on(lane.stream(stream)).format(format);
         Ok(Running::new(Some(layer.propagation(start.propagation.clone()))))
     }
@@ -87,8 +90,10 @@ fn retention(env: &Env) -> Result<Option<Retention>, Error> {
     text.parse().map(Some).map_err(|error: Error| error.named(RETENTION))
 }
 
-fn warn_of_what_is_not_read(env: &Env) {
-    for name in [STREAM, FORMAT, RETENTION].into_iter().filter(|name| env.text(name).is_some()) {
+/// What is printed has a format all the same.
+fn warn_of_what_is_not_read(env: &Env, is_printed: bool) {
+    let names = [STREAM, RETENTION].into_iter().chain((!is_printed).then_some(FORMAT));
+    for name in names.filter(|name| env.text(name).is_some()) {
         env.note(format!("{name} is not used, because there is no {GROUP}"));
     }
 }

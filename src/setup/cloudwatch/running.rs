@@ -29,7 +29,8 @@ impl Belvedere {
         self.cloudwatch.server()
     }
 
-    /// The way of lines, for the application's own events; `None` where nothing is logged.
+    /// The way of lines, for the application's own events; `None` where nothing is logged. Those of `tracing` go by a
+    /// [`subscriber`](crate::cloudwatch::subscriber) on it, which as an `Option` is a layer as well.
     ///
     /// ```no_run
     /// use belvedere::cloudwatch::LogEvent;
