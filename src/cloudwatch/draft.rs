@@ -7,7 +7,7 @@ pub(super) trait Draft: Send + Sync + 'static {
     /// When it happened.
     fn at(&self) -> SystemTime;
 
-    /// About how many bytes it takes in memory, and at least as many as its message has. Cheap, and always the same.
+    /// About how many bytes it takes in memory, and about as many as its message has. Cheap, and always the same.
     fn size(&self) -> usize;
 
     /// Adds what there is to read, without secrets. It says the same each time. It runs code of the user's, which may panic.

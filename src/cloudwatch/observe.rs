@@ -112,6 +112,13 @@ impl LoggedExchange {
         }
     }
 
+    /// Whether it is a failure, however bad somebody calls it.
+    fn has_failed(&self, end: End<'_>, code: Option<Code>) -> bool {
+        let status = || self.status.is_some_and(|status| status.is_server_error());
+        matches!(end, End::Failed { .. } | End::Panicked { .. })
+            || code.map_or_else(status, Code::is_server_error)
+    }
+
     fn measure(&self, asked: &Asked, end: End<'_>, code: Option<Code>, tally: &Tally) {
         if let Some(metrics) = &self.options.metrics {
             let Self { status, .. } = *self;
@@ -170,7 +177,7 @@ impl Observation for LoggedExchange {
             status: self.status,
             code,
             error,
-            report: self.annotations.report_id().filter(|_| level == Level::ERROR),
+            report: self.annotations.report_id().filter(|_| self.has_failed(end, code)),
             sample_rate: self.options.share.rate().filter(|_| is_good),
             annotations: self.annotations.pairs(),
             options: self.options,

@@ -160,6 +160,7 @@ impl Snapshot {
         for (name, value) in &self.headers {
             let value = scrubber.header(name, value);
             let Some(value) = self.addresses.header(name, cut(&value)) else { continue };
+            let Some(value) = without_user(name, value) else { continue };
             let entry = headers.entry(canonical(name)).or_insert_with(|| Value::from(""));
             *entry = match entry.as_str() {
                 Some("") | None => Value::from(value),
@@ -168,6 +169,14 @@ impl Snapshot {
         }
         headers
     }
+}
+
+/// A host is shown without the user that a client may have written before it.
+fn without_user<'a>(name: &HeaderName, value: Cow<'a, str>) -> Option<Cow<'a, str>> {
+    if *name != header::HOST || !value.contains('@') {
+        return Some(value);
+    }
+    Host::read(&value).map(|host| Cow::Owned(host.to_string()))
 }
 
 /// `/package.Service/Method`: names of protobuf, which hold nothing that has to be scrubbed.

@@ -144,7 +144,7 @@ pub(crate) static ROWS: &[Row] = &[
     row(
         "a user in the host",
         Header("host", "me:CANARY@shop.example"),
-        Kept("it is on the list, and no client says that"),
+        LeftOut("a host is shown without its user"),
         NOT_LOGGED,
     ),
     row(

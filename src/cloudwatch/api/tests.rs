@@ -333,8 +333,11 @@ async fn a_group_that_may_not_be_made_keeps_the_events_and_says_so_once() {
         assert!(start.elapsed() < HALF_AN_HOUR + MINUTE, "{:?}", start.elapsed());
         assert_eq!(logs.texts(), ["a"]);
         assert_books(&outbox.shutdown(LONG).await, 1, &[]);
-        let said =
-            log.lines().into_iter().filter(|line| line.contains("refuses CreateLogGroup")).collect::<Vec<_>>();
+        let said = log
+            .lines()
+            .into_iter()
+            .filter(|line| line.contains("refuses CreateLogGroup"))
+            .collect::<Vec<_>>();
         assert!(said.len() == 1 && said[0].contains(code) && said[0].contains("/shop/checkout"), "{said:?}");
     }
 }
