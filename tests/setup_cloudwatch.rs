@@ -222,7 +222,7 @@ async fn missing_credentials_are_waited_for_which_is_said_once() {
     while container.received().len() < 2 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let said: Vec<_> = log().lines().into_iter().filter(|line| line.contains("no AWS credentials")).collect();
+    let said: Vec<_> = log().lines().into_iter().filter(|line| line.contains("credentials")).collect();
     assert_eq!(said.len(), 1, "{said:?}");
     assert_eq!(lines.all().len(), 0);
 

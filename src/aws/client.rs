@@ -73,11 +73,9 @@ impl Client {
     pub fn lookup(service: Service, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let region = Region::lookup(&lookup)?;
         let region = region.ok_or_else(|| {
-            Error::invalid(
-                "AWS_REGION",
-                "",
-                "set it or AWS_DEFAULT_REGION, as in eu-central-1, to reach AWS itself",
-            )
+            let service = service.name();
+            let advice = format!("set it or AWS_DEFAULT_REGION, as in eu-central-1, for AWS's {service}");
+            Error::invalid("AWS_REGION", "", advice)
         })?;
         let credentials = CredentialsChain::lookup(&lookup)?;
         Self::builder(service, region, credentials).lookup(lookup)?.build()

@@ -95,6 +95,7 @@ pub enum SendError<R> {
 pub struct Reason {
     phrase: Cow<'static, str>,
     detail: Option<Box<str>>,
+    is_told: bool,
 }
 
 // ===== impl Reason =====
@@ -102,7 +103,7 @@ pub struct Reason {
 impl Reason {
     /// A reason without detail.
     pub fn new(phrase: impl Into<Cow<'static, str>>) -> Self {
-        Self { phrase: phrase.into(), detail: None }
+        Self { phrase: phrase.into(), detail: None, is_told: false }
     }
 
     /// What the backend said about it. It must hold no secrets: it is logged, in one line, whatever is in it.
@@ -115,6 +116,17 @@ impl Reason {
         }
         self.detail = (!detail.is_empty()).then(|| detail.into_boxed_str());
         self
+    }
+
+    /// The log has it already, in a line that says what to do about it: that a batch waits because of it is a `debug`.
+    #[must_use]
+    pub fn told(mut self) -> Self {
+        self.is_told = true;
+        self
+    }
+
+    pub(super) fn is_told(&self) -> bool {
+        self.is_told
     }
 
     /// The phrase that losses are counted under.
@@ -140,7 +152,7 @@ impl<P: Into<Cow<'static, str>>> From<P> for Reason {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { phrase, detail } = self;
+        let Self { phrase, detail, is_told: _ } = self;
         f.write_str(phrase)?;
         detail.iter().try_for_each(|detail| write!(f, ": {detail}"))
     }

@@ -132,6 +132,17 @@ impl OutboxEvent {
     }
 }
 
+impl OutboxEvent {
+    /// Whether it is no news for who reads the log.
+    fn is_quiet(&self) -> bool {
+        match self {
+            Self::Sent { .. } => true,
+            Self::Retrying { reason, .. } => reason.is_told(),
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for OutboxEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -176,7 +187,7 @@ impl Reporter {
 
     fn log(&self, event: &OutboxEvent) {
         let lane = &*self.lane;
-        if let OutboxEvent::Sent { .. } = event {
+        if event.is_quiet() {
             tracing::debug!(target: TARGET, lane, "{event}");
         } else if let Some(folded) = self.break_silence(event) {
             tracing::warn!(target: TARGET, lane, folded, "{event}");

@@ -76,8 +76,8 @@
 //! # What is told
 //!
 //! Every event goes to the closure given to [`Builder::events`], and to `tracing` under the target
-//! `belvedere::outbox`: what was sent as `debug`, everything else as `warn`, at most one in ten seconds and lane, with
-//! the number of those that were folded into it. Pushing tells nothing by itself; the worker does, soon after, and of
+//! `belvedere::outbox`: what was sent as `debug`, and what is tried again for a [reason](Reason::told) that the log has
+//! already; everything else as `warn`, at most one in ten seconds and lane, with the number of those that were folded into it. Pushing tells nothing by itself; the worker does, soon after, and of
 //! overflow once a second.
 //!
 //! # Shutdown

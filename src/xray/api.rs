@@ -187,7 +187,9 @@ impl<D> ApiDestination<D> {
                 );
             });
         }
-        Failure::Retry(None, Reason::new(error.reason()).detail(causes))
+        let is_told = error.is_credentials();
+        let reason = Reason::new(error.reason()).detail(causes);
+        Failure::Retry(None, if is_told { reason.told() } else { reason })
     }
 }
 

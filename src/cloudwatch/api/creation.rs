@@ -154,7 +154,7 @@ async fn ask(
             | Failure::Reject(reason),
         ) => {
             advice.denied(action, &reason);
-            Err(Failure::Retry(None, at(action, &reason)))
+            Err(Failure::Retry(None, at(action, &reason).told()))
         }
         Err(failure) => Err(failure),
     }

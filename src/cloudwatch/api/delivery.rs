@@ -71,9 +71,10 @@ impl<'a, P: Post> Delivery<'a, P> {
                 Ok(rejected) => self.settle(piece, rejected, ahead),
                 Err(Failure::Poison(reason) | Failure::Unreadable(reason)) => self.halve(piece, reason),
                 Err(Failure::Reject(reason)) => self.fate.lose(piece.events.len(), reason),
-                Err(Failure::Unanswered(reason) | Failure::Missing(reason) | Failure::Denied(reason)) => {
-                    self.keep(&piece, None, reason);
+                Err(Failure::Unanswered(reason) | Failure::Missing(reason)) => {
+                    self.keep(&piece, None, reason)
                 }
+                Err(Failure::Denied(reason)) => self.keep(&piece, None, reason.told()),
                 Err(Failure::Retry(after, reason)) => self.keep(&piece, after, reason),
                 Err(Failure::Exists) => self.keep(&piece, None, Reason::new("OperationAbortedException")),
             }
@@ -172,7 +173,7 @@ impl<P: Post> ApiDestination<P> {
             }
             Err(Failure::Missing(reason)) => {
                 advice.missing(stream);
-                Err(Failure::Missing(reason))
+                Err(Failure::Missing(reason.told()))
             }
             put => put,
         }

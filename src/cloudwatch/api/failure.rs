@@ -66,7 +66,10 @@ impl Failure {
     /// That there was no answer.
     pub(super) fn no_answer(error: &ClientError) -> Self {
         let reason = Reason::new(error.reason()).detail(chain(error));
-        if error.is_http() { Self::Unanswered(reason) } else { Self::Retry(None, reason) }
+        if error.is_http() {
+            return Self::Unanswered(reason);
+        }
+        Self::Retry(None, if error.is_credentials() { reason.told() } else { reason })
     }
 }
 
