@@ -86,7 +86,7 @@ pub mod otel;
 pub mod outbox;
 #[cfg(feature = "rollbar")]
 pub mod rollbar;
-#[cfg(any(feature = "cloudwatch", feature = "rollbar"))]
+#[cfg(any(feature = "cloudwatch", feature = "otel", feature = "rollbar", feature = "xray"))]
 pub mod scrub;
 #[cfg(any(feature = "cloudwatch", feature = "otel", feature = "rollbar", feature = "xray"))]
 pub mod setup;

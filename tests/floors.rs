@@ -20,8 +20,8 @@ const FLOORS: [(&str, &[&str]); 17] = [
     ("transport", &["error", "exchange", "outbox"]),
     // Regions, credentials, signatures: a transport that AWS understands.
     ("aws", &["error", "transport"]),
-    ("otel", &["error", "exchange", "trace", "observe", "outbox", "transport"]),
-    ("xray", &["error", "exchange", "trace", "observe", "outbox", "transport", "aws"]),
+    ("otel", &["error", "scrub", "exchange", "trace", "observe", "outbox", "transport"]),
+    ("xray", &["error", "scrub", "exchange", "trace", "observe", "outbox", "transport", "aws"]),
     ("rollbar", &["error", "scrub", "exchange", "trace", "observe", "outbox", "transport"]),
     ("cloudwatch", &["error", "scrub", "exchange", "trace", "observe", "outbox", "transport", "aws"]),
     (

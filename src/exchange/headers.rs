@@ -37,8 +37,18 @@ impl HeaderNames {
         &'a self,
         headers: &'a HeaderMap,
     ) -> impl Iterator<Item = (&'a HeaderName, Vec<String>)> {
-        self.0.iter().filter_map(|name| {
-            let values: Vec<_> = headers.get_all(name).iter().map(text).collect();
+        self.shown(headers, |_, value| Some(text(value)))
+    }
+
+    /// The listed headers that are there, each with those of its values that are shown, in order.
+    pub(crate) fn shown<'a>(
+        &'a self,
+        headers: &'a HeaderMap,
+        show: impl Fn(&HeaderName, &http::HeaderValue) -> Option<String>,
+    ) -> impl Iterator<Item = (&'a HeaderName, Vec<String>)> {
+        self.0.iter().filter_map(move |name| {
+            let values = headers.get_all(name).iter().filter_map(|value| show(name, value));
+            let values: Vec<_> = values.collect();
             (!values.is_empty()).then_some((name, values))
         })
     }

@@ -25,7 +25,7 @@ mod network;
 mod query;
 mod request;
 mod resends;
-#[cfg(any(feature = "cloudwatch", feature = "rollbar"))]
+#[cfg(any(feature = "cloudwatch", feature = "otel", feature = "rollbar", feature = "xray"))]
 mod route;
 mod status;
 mod tally;
@@ -56,8 +56,10 @@ pub(crate) use request::default_port;
 pub(crate) use request::target;
 pub use request::{Host, Peer, host, is_grpc, may_be_grpc, peer, scheme, version};
 pub use resends::Resends;
-#[cfg(any(feature = "cloudwatch", feature = "rollbar"))]
+#[cfg(any(feature = "cloudwatch", feature = "rollbar", feature = "xray"))]
 pub(crate) use route::Route;
+#[cfg(feature = "otel")]
+pub(crate) use route::redact;
 pub use status::Code;
 pub use tally::Tally;
 pub use timeout::grpc_timeout;

@@ -2,10 +2,14 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use http::{HeaderMap, Uri, header, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request};
 use opentelemetry::{Array, KeyValue, StringValue, Value};
 
-use crate::exchange::{self, HeaderNames, Hops, Host, Methods, Query};
+use super::{options::Options, secrets};
+use crate::{
+    exchange::{self, AddressPolicy, HeaderNames, Host, Methods},
+    scrub::{Scrubber, beginning},
+};
 
 pub(super) const ERROR_TYPE: &str = "error.type";
 pub(super) const EXCEPTION_MESSAGE: &str = "exception.message";
@@ -85,41 +89,63 @@ impl Attributes {
         self.maybe(SERVER_PORT, port.map(i64::from));
     }
 
-    /// The socket's other end.
-    pub(super) fn peer(&mut self, peer: Option<std::net::SocketAddr>) {
+    /// The socket's other end, as far as it may be shown.
+    pub(super) fn peer(&mut self, peer: Option<std::net::SocketAddr>, policy: AddressPolicy) {
         let Some(peer) = peer else { return };
-        self.push("network.peer.address", peer.ip().to_canonical().to_string());
-        self.push("network.peer.port", i64::from(peer.port()));
+        self.maybe("network.peer.address", policy.apply(peer.ip()).map(|address| address.to_string()));
+        if policy == AddressPolicy::Full {
+            self.push("network.peer.port", i64::from(peer.port()));
+        }
     }
 
     /// Who the client is: as a trusted proxy says, else the socket's other end.
-    pub(super) fn client(&mut self, headers: &HeaderMap, hops: Hops, peer: Option<std::net::SocketAddr>) {
-        let forwarded = hops.client(headers).map(|(address, _)| address);
+    pub(super) fn client(
+        &mut self,
+        options: &Options,
+        headers: &HeaderMap,
+        peer: Option<std::net::SocketAddr>,
+    ) {
+        let forwarded = options.hops.client(headers).map(|(address, _)| address);
         let address = forwarded.or_else(|| peer.map(|peer| peer.ip()));
-        self.maybe("client.address", address.map(|address| address.to_canonical().to_string()));
+        let address = address.and_then(|address| options.addresses.apply(address));
+        self.maybe("client.address", address.map(|address| address.to_string()));
     }
 
-    pub(super) fn user_agent(&mut self, headers: &HeaderMap) {
+    pub(super) fn user_agent(&mut self, headers: &HeaderMap, scrubber: &Scrubber) {
         let value = headers.get(header::USER_AGENT).filter(|value| !value.is_sensitive());
         let text = value.and_then(|value| value.to_str().ok());
-        self.maybe("user_agent.original", text.map(|text| cut(text, USER_AGENT).to_owned()));
+        let shown = text.map(|text| scrubber.text(beginning(text, USER_AGENT)));
+        self.maybe("user_agent.original", shown.map(|text| cut(&text, USER_AGENT).to_owned()));
     }
 
     /// The target of a request that arrived.
-    pub(super) fn target(&mut self, request: &request::Parts, hops: Hops, query: &Query) {
-        self.push(SCHEME, exchange::scheme(request, hops));
-        self.push("url.path", cut(request.uri.path(), TEXT).to_owned());
-        self.maybe("url.query", request.uri.query().map(|text| cut(&query.redact(text), TEXT).to_owned()));
+    pub(super) fn target(&mut self, request: &request::Parts, options: &Options, route: Option<&str>) {
+        let Options { scrubber, query, hops, .. } = options;
+        self.push(SCHEME, exchange::scheme(request, *hops));
+        self.push("url.path", cut(&secrets::path(scrubber, request.uri.path(), route), TEXT).to_owned());
+        let shown = request.uri.query().map(|text| secrets::query(scrubber, query, text));
+        self.maybe("url.query", shown.map(|query| cut(&query, TEXT).to_owned()));
     }
 
     /// The target of a request that leaves.
-    pub(super) fn full(&mut self, uri: &Uri, scheme: &str, host: Option<Host<'_>>, query: &Query) {
-        self.push("url.full", cut(&full(uri, scheme, host, query), TEXT).to_owned());
+    pub(super) fn full(&mut self, uri: &Uri, scheme: &str, host: Option<Host<'_>>, options: &Options) {
+        self.push("url.full", cut(&full(uri, scheme, host, options), TEXT).to_owned());
     }
 
-    /// The headers of an allow-list, as arrays of strings.
-    pub(super) fn headers(&mut self, prefix: &str, names: &HeaderNames, headers: &HeaderMap) {
-        self.0.extend(names.capture(headers).map(|(name, values)| {
+    /// The headers of an allow-list, as arrays of strings, as far as they may be shown.
+    pub(super) fn headers(
+        &mut self,
+        prefix: &str,
+        names: &HeaderNames,
+        headers: &HeaderMap,
+        options: &Options,
+    ) {
+        let Options { scrubber, addresses, .. } = options;
+        let show = |name: &HeaderName, value: &HeaderValue| {
+            let value = scrubber.header(name, value);
+            Some(cut(&addresses.header(name, &value)?, TEXT).to_owned())
+        };
+        self.0.extend(names.shown(headers, show).map(|(name, values)| {
             let values = values.into_iter().map(StringValue::from).collect();
             KeyValue::new(format!("{prefix}{name}"), Value::Array(Array::String(values)))
         }));
@@ -127,7 +153,7 @@ impl Attributes {
 }
 
 /// Scheme, host, path and query, never a user and a password.
-fn full(uri: &Uri, scheme: &str, host: Option<Host<'_>>, query: &Query) -> String {
+fn full(uri: &Uri, scheme: &str, host: Option<Host<'_>>, options: &Options) -> String {
     let mut full = String::with_capacity(64);
     let credentials = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
     full.push_str(scheme);
@@ -141,10 +167,10 @@ fn full(uri: &Uri, scheme: &str, host: Option<Host<'_>>, query: &Query) -> Strin
         });
         full.push_str(&port.map(|port| format!(":{port}")).unwrap_or_default());
     }
-    full.push_str(uri.path());
+    full.push_str(&secrets::path(&options.scrubber, uri.path(), None));
     if let Some(text) = uri.query() {
         full.push('?');
-        full.push_str(&query.redact(text));
+        full.push_str(&secrets::query(&options.scrubber, &options.query, text));
     }
     full
 }
@@ -175,8 +201,8 @@ mod tests {
     fn shown(uri: &'static str) -> String {
         let uri = Uri::from_static(uri);
         let headers = HeaderMap::new();
-        let host = exchange::host(&uri, &headers, Hops::NONE);
-        full(&uri, uri.scheme_str().unwrap(), host, &Query::default())
+        let host = exchange::host(&uri, &headers, exchange::Hops::NONE);
+        full(&uri, uri.scheme_str().unwrap(), host, &Options::default())
     }
 
     #[test]

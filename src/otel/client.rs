@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     Error,
-    exchange::{self, Code, End, Host, Hosts, Resends, Tally, default_port, is_grpc},
+    exchange::{self, AddressPolicy, Code, End, Host, Hosts, Resends, Tally, default_port, is_grpc},
     observe::{Observation, Observe, Observer},
     trace::{Identity, Propagation, Scope},
 };
@@ -251,7 +251,7 @@ impl Observation for ClientSpan {
         if let Some(measure) = &mut self.measure {
             measure.version(response.version);
         }
-        attributes.peer(response.extensions.get().map(HttpInfo::remote_addr));
+        attributes.peer(response.extensions.get().map(HttpInfo::remote_addr), AddressPolicy::Full);
         if !self.grpc {
             attributes.extend(self.options.old_names(Side::Client, attributes.as_slice()));
         }
@@ -264,9 +264,9 @@ impl Observation for ClientSpan {
         let end = if self.grpc { end.of_call(self.status, self.code) } else { end };
         let code = if self.grpc { self.record_call(end) } else { None };
         let outcome = if self.grpc {
-            Outcome::grpc(Side::Client, code, end)
+            Outcome::grpc(Side::Client, code, end, &self.options.scrubber)
         } else {
-            Outcome::http(Side::Client, self.status, end)
+            Outcome::http(Side::Client, self.status, end, &self.options.scrubber)
         };
         let ended = Ended { end, tally, error: measure.as_ref().and_then(|_| outcome.error_type()) };
         let span = self.context.span();
@@ -297,12 +297,12 @@ fn http_facts(options: &Options, request: &request::Parts, resends: u32) -> (Cow
     let (scheme, host) = target(options, request);
     let mut attributes = Attributes::new();
     attributes.method(&request.method, &options.methods);
-    attributes.full(&request.uri, scheme, host, &options.query);
+    attributes.full(&request.uri, scheme, host, options);
     attributes.server(host.map(|host| with_port(host, scheme)));
     attributes.maybe(RESEND_COUNT, (resends > 0).then(|| i64::from(resends)));
     if options.old_http_names {
         // The conventions leave it to a wish today, and did not then.
-        attributes.user_agent(&request.headers);
+        attributes.user_agent(&request.headers, &options.scrubber);
     }
     attributes.extend(options.old_names(Side::Client, attributes.as_slice()));
     attributes.extend(options.request_attributes(request));
@@ -319,7 +319,8 @@ fn grpc_facts(
     let mut attributes = Attributes::new();
     attributes.push(attributes::RPC_SYSTEM, GRPC);
     if method.is_none() {
-        attributes.push(attributes::RPC_METHOD_ORIGINAL, rpc_method(request).to_owned());
+        let method = options.scrubber.text(rpc_method(request)).into_owned();
+        attributes.push(attributes::RPC_METHOD_ORIGINAL, method);
     }
     attributes.push(attributes::RPC_METHOD, known_or_other(method));
     attributes.server(host.map(|host| with_port(host, scheme)));

@@ -6,7 +6,7 @@ use tower_layer::Layer;
 use super::options::Options;
 use crate::{
     Error,
-    exchange::{HeaderNames, Hops},
+    exchange::{AddressPolicy, HeaderNames, Hops},
     observe::Observe,
     trace::TrustIncoming,
 };
@@ -44,6 +44,14 @@ impl OtelLayer {
     #[must_use]
     pub fn trusted_hops(mut self, hops: impl Into<Hops>) -> Self {
         self.options_mut().hops = hops.into();
+        self
+    }
+
+    /// How much of a client's address is on spans: in `client.address`, `network.peer.address` and headers that are captured.
+    /// Default: all of it. Where it is less, `network.peer.port` is left out.
+    #[must_use]
+    pub fn addresses(mut self, policy: AddressPolicy) -> Self {
+        self.options_mut().addresses = policy;
         self
     }
 

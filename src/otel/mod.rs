@@ -88,6 +88,7 @@ mod resend;
 mod resource;
 mod rooms;
 mod sampler;
+mod secrets;
 mod setters;
 mod size;
 mod span;

@@ -23,6 +23,7 @@ use super::{
     measure::{Ended, InnerRoute, Measure, Route},
     options::Options,
     outcome::{Outcome, Side},
+    secrets,
     span::builder,
 };
 use crate::{
@@ -95,7 +96,7 @@ fn contribute(served: &Served, options: &Options, request: &request::Parts, scop
     served.answer.add(&options.answer);
     let span = scope.context().span();
     let mut attributes = Attributes::new();
-    attributes.headers("http.request.header.", &options.request_headers, &request.headers);
+    attributes.headers("http.request.header.", &options.request_headers, &request.headers, options);
     attributes.extend(options.request_attributes(request));
     span.set_attributes(attributes.finish());
     if options.instruments.is_some() && !served.measured {
@@ -179,9 +180,9 @@ impl ServerSpan {
 
     fn outcome(&self, end: End<'_>, code: Option<Code>) -> Outcome {
         if self.grpc.is_some() {
-            return Outcome::grpc(Side::Server, code, end);
+            return Outcome::grpc(Side::Server, code, end, &self.options.scrubber);
         }
-        Outcome::http(Side::Server, self.status, end)
+        Outcome::http(Side::Server, self.status, end, &self.options.scrubber)
     }
 
     /// The code of a gRPC call, if it came to one.
@@ -209,7 +210,8 @@ impl ServerSpan {
         let known = self.options.rpc_method(&call.method, code);
         if known.is_none() {
             self.rename(GRPC);
-            span.set_attribute(KeyValue::new(attributes::RPC_METHOD_ORIGINAL, call.method.clone()));
+            let method = self.options.scrubber.text(&call.method).into_owned();
+            span.set_attribute(KeyValue::new(attributes::RPC_METHOD_ORIGINAL, method));
         }
         let method = attributes::known_or_other(known);
         span.set_attribute(KeyValue::new(attributes::RPC_METHOD, method.clone()));
@@ -244,7 +246,7 @@ impl Observation for ServerSpan {
             self.context.span().set_attribute(status);
         }
         let prefix = if grpc { "rpc.response.metadata." } else { "http.response.header." };
-        attributes.headers(prefix, &self.options.response_headers, &response.headers);
+        attributes.headers(prefix, &self.options.response_headers, &response.headers, &self.options);
         attributes.extend(self.options.response_attributes(response));
         let attributes = attributes.finish();
         if !attributes.is_empty() {
@@ -259,13 +261,17 @@ impl Observation for ServerSpan {
         let call = self.grpc.as_ref().and_then(|call| Some((call, self.code(call, end, tally)?)));
         let call = call.map(|(call, code)| (self.record_call(call, code), code));
         let outcome = self.outcome(end, call.as_ref().map(|(_, code)| *code));
-        let outcome = outcome.because(self.error.take());
+        let outcome = outcome.because(self.error.take(), &self.options.scrubber);
         let ended = Ended { end, tally, error: measure.as_ref().and_then(|_| outcome.error_type()) };
         // Before the annotations, since the SDK keeps a limited number of attributes.
         let kind = Kind { side: Side::Server, grpc: self.grpc.is_some() };
         let report = self.annotations.report_id().filter(|_| outcome.error_type().is_some());
         outcome.record(&span, tally.ended(), &self.options.exceptions, kind);
-        self.annotations.visit(|key, value| span.set_attribute(KeyValue::new(key.clone(), told(value))));
+        self.annotations.visit(|key, value| {
+            let mut value = told(value);
+            secrets::hide(&self.options.scrubber, key, &mut value);
+            span.set_attribute(KeyValue::new(key.clone(), value));
+        });
         if let Some(id) = report {
             span.set_attribute(KeyValue::new(OCCURRENCE, id.to_string()));
         }
@@ -306,14 +312,14 @@ fn http_facts(
     let peer = options.peer(request);
     let mut attributes = Attributes::new();
     attributes.method(&request.method, &options.methods);
-    attributes.target(request, hops, &options.query);
+    attributes.target(request, options, route.as_deref());
     attributes.server(exchange::host(&request.uri, &request.headers, hops));
-    attributes.client(&request.headers, hops, peer);
-    attributes.peer(peer);
+    attributes.client(options, &request.headers, peer);
+    attributes.peer(peer, options.addresses);
     attributes.version(request.version);
-    attributes.user_agent(&request.headers);
+    attributes.user_agent(&request.headers, &options.scrubber);
     attributes.extend(options.old_names(Side::Server, attributes.as_slice()));
-    attributes.headers("http.request.header.", &options.request_headers, &request.headers);
+    attributes.headers("http.request.header.", &options.request_headers, &request.headers, options);
     let name = http_name(options, &request.method, route.as_deref());
     attributes.maybe(attributes::HTTP_ROUTE, route);
     (name, attributes)
@@ -332,8 +338,8 @@ fn grpc_facts(options: &Options, request: &request::Parts, call: &Call) -> (Cow<
     let mut attributes = Attributes::new();
     attributes.push(attributes::RPC_SYSTEM, GRPC);
     attributes.server(exchange::host(&request.uri, &request.headers, options.hops));
-    attributes.peer(options.peer(request));
-    attributes.headers("rpc.request.metadata.", &options.request_headers, &request.headers);
+    attributes.peer(options.peer(request), options.addresses);
+    attributes.headers("rpc.request.metadata.", &options.request_headers, &request.headers, options);
     let unknown = options.lacks(&call.method);
     (if unknown { Cow::Borrowed(GRPC) } else { Cow::Owned(call.method.clone()) }, attributes)
 }

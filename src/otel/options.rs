@@ -5,12 +5,13 @@ use opentelemetry::KeyValue;
 
 use super::{
     answer::Answer, exception::Exceptions, metrics::Instruments, old, outcome::Side, rooms::Rooms,
-    span::Spans,
+    secrets, span::Spans,
 };
 #[cfg(feature = "axum")]
 use super::{attributes::cut, rooms::ROUTE};
 use crate::{
-    exchange::{Code, HeaderNames, Hops, Hosts, Methods, Query},
+    exchange::{AddressPolicy, Code, HeaderNames, Hops, Hosts, Methods, Query},
+    scrub::Scrubber,
     trace::{Propagation, TrustIncoming},
 };
 
@@ -30,6 +31,8 @@ pub(super) struct Options {
     pub(super) request_headers: HeaderNames,
     pub(super) response_headers: HeaderNames,
     pub(super) query: Query,
+    pub(super) scrubber: Scrubber,
+    pub(super) addresses: AddressPolicy,
     pub(super) hops: Hops,
     pub(super) methods: Methods,
     pub(super) instruments: Option<Arc<Instruments>>,
@@ -87,7 +90,8 @@ impl Options {
     }
 
     pub(super) fn request_attributes(&self, request: &request::Parts) -> Vec<KeyValue> {
-        self.request_attributes.as_ref().map(|attributes| attributes(request)).unwrap_or_default()
+        let attributes = self.request_attributes.as_ref().map(|attributes| attributes(request));
+        self.given(attributes.unwrap_or_default())
     }
 
     /// These attributes of HTTP under their old names, if that is asked for.
@@ -96,19 +100,29 @@ impl Options {
     }
 
     pub(super) fn response_attributes(&self, response: &response::Parts) -> Vec<KeyValue> {
-        self.response_attributes.as_ref().map(|attributes| attributes(response)).unwrap_or_default()
+        let attributes = self.response_attributes.as_ref().map(|attributes| attributes(response));
+        self.given(attributes.unwrap_or_default())
+    }
+
+    /// Attributes that somebody's code has made, of whatever a client said.
+    fn given(&self, mut attributes: Vec<KeyValue>) -> Vec<KeyValue> {
+        for KeyValue { key, value, .. } in &mut attributes {
+            secrets::hide(&self.scrubber, key.as_str(), value);
+        }
+        attributes
     }
 }
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { spans, propagation, request_headers, response_headers, query, hops, origin, .. } = self;
+        let Self { spans, propagation, request_headers, response_headers, query, addresses, hops, origin, .. } = self;
         f.debug_struct("Options")
             .field("spans", spans)
             .field("propagation", propagation)
             .field("request_headers", request_headers)
             .field("response_headers", response_headers)
             .field("query", query)
+            .field("addresses", addresses)
             .field("hops", hops)
             .field("origin", &origin.as_ref().and_then(Uri::host))
             .finish_non_exhaustive()

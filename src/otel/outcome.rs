@@ -7,10 +7,14 @@ use opentelemetry::{
 };
 
 use super::{
-    attributes::{ERROR_TYPE, TEXT, cut},
+    attributes::ERROR_TYPE,
     exception::{Exception, Exceptions, Kind},
+    secrets,
 };
-use crate::exchange::{Code, End, Failure, Fault, HandlerError, messages};
+use crate::{
+    exchange::{Code, End, Failure, Fault, HandlerError, messages},
+    scrub::Scrubber,
+};
 
 /// What an end means for a span: its status, its `error.type`, and the exception that caused it.
 pub(super) struct Outcome {
@@ -29,20 +33,20 @@ pub(super) enum Side {
 
 impl Outcome {
     /// By the HTTP conventions.
-    pub(super) fn http(side: Side, status: Option<StatusCode>, end: End<'_>) -> Self {
+    pub(super) fn http(side: Side, status: Option<StatusCode>, end: End<'_>, scrubber: &Scrubber) -> Self {
         match end {
-            End::Failed { error } => Self::failed(side, error),
-            End::Panicked { message } => Self::panicked(message),
+            End::Failed { error } => Self::failed(side, error, scrubber),
+            End::Panicked { message } => Self::panicked(message, scrubber),
             End::Canceled => Self::canceled(side, status),
             End::Complete { .. } => status.map_or_else(Self::good, |status| Self::status(side, status)),
         }
     }
 
     /// By the RPC conventions; `code` is the call's, if it came to one.
-    pub(super) fn grpc(side: Side, code: Option<Code>, end: End<'_>) -> Self {
+    pub(super) fn grpc(side: Side, code: Option<Code>, end: End<'_>, scrubber: &Scrubber) -> Self {
         match (end, code) {
-            (End::Failed { error }, _) => Self::failed(side, error),
-            (End::Panicked { message }, _) => Self::panicked(message),
+            (End::Failed { error }, _) => Self::failed(side, error, scrubber),
+            (End::Panicked { message }, _) => Self::panicked(message, scrubber),
             (End::Canceled, _) if side == Side::Client => Self::good(),
             (_, Some(code)) if side.counts(code) => Self::error(code.name(), ""),
             _ => Self::good(),
@@ -50,11 +54,11 @@ impl Outcome {
     }
 
     /// Adds the error that a handler left, where it was one and nothing else says why.
-    pub(super) fn because(self, error: Option<HandlerError>) -> Self {
+    pub(super) fn because(self, error: Option<HandlerError>, scrubber: &Scrubber) -> Self {
         let Some(error) = error.filter(|_| self.error.is_some() && self.exception.is_none()) else {
             return self;
         };
-        let message = cut(&messages(error.error()), TEXT).to_owned();
+        let message = secrets::message(scrubber, &messages(error.error()));
         Self { exception: Some(Exception { kind: error.type_name(), message }), ..self }
     }
 
@@ -91,19 +95,17 @@ impl Outcome {
         Self::good()
     }
 
-    fn failed(side: Side, error: Failure<'_>) -> Self {
-        let message = cut(&error.messages(), TEXT).to_owned();
+    fn failed(side: Side, error: Failure<'_>, scrubber: &Scrubber) -> Self {
+        let message = secrets::message(scrubber, &error.messages());
         let exception = Some(Exception { kind: error.type_name(), message });
         let kind = side.fault(error).map_or_else(|| error.type_name(), Fault::name);
-        Self { exception, ..Self::error(kind, cut(&error.message(), TEXT).to_owned()) }
+        Self { exception, ..Self::error(kind, secrets::message(scrubber, &error.message())) }
     }
 
-    fn panicked(message: &str) -> Self {
-        let message = cut(message, TEXT);
-        Self {
-            exception: Some(Exception { kind: PANIC, message: message.to_owned() }),
-            ..Self::error(PANIC, format!("panicked: {message}"))
-        }
+    fn panicked(message: &str, scrubber: &Scrubber) -> Self {
+        let message = secrets::message(scrubber, message);
+        let description = format!("panicked: {message}");
+        Self { exception: Some(Exception { kind: PANIC, message }), ..Self::error(PANIC, description) }
     }
 
     /// On a server the client left, which is an error of the exchange; on a client it was our own wish. A status that is

@@ -73,6 +73,17 @@ macro_rules! shared_setters {
             self
         }
 
+        /// What keeps secrets in. Default: [`Scrubber::default`](crate::scrub::Scrubber), whose lists are wide.
+        ///
+        /// It reads the path, the user agent, the headers and the values of the query that are kept, the messages of errors
+        /// and panics, and further attributes, those of annotations among them. What a
+        /// [sampler](https://opentelemetry.io/docs/specs/otel/trace/sdk/#sampler) sees is scrubbed already.
+        #[must_use]
+        pub fn scrubber(mut self, scrubber: crate::scrub::Scrubber) -> Self {
+            self.options_mut().scrubber = scrubber;
+            self
+        }
+
         /// Records metrics. Default: none. See [the table](crate::otel#the-metrics).
         ///
         /// Of two layers the outer one records: of a client's around a retry the call, not each attempt; of a service's
