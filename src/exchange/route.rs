@@ -3,7 +3,10 @@ use std::ops::Range;
 use http::request;
 
 /// What a router matched a request by, in axum's spelling.
-#[cfg_attr(not(any(feature = "cloudwatch", feature = "rollbar", feature = "xray")), allow(dead_code, reason = "spans have it as a text"))]
+#[cfg_attr(
+    not(any(feature = "cloudwatch", feature = "rollbar", feature = "xray")),
+    allow(dead_code, reason = "spans have it as a text")
+)]
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
     #[cfg(feature = "axum")]
@@ -14,7 +17,10 @@ pub(crate) struct Route {
 
 // ===== impl Route =====
 
-#[cfg_attr(not(any(feature = "cloudwatch", feature = "rollbar", feature = "xray")), allow(dead_code, reason = "spans have it as a text"))]
+#[cfg_attr(
+    not(any(feature = "cloudwatch", feature = "rollbar", feature = "xray")),
+    allow(dead_code, reason = "spans have it as a text")
+)]
 impl Route {
     #[cfg(feature = "axum")]
     pub(crate) fn of(request: &request::Parts) -> Option<Self> {

@@ -7,7 +7,7 @@ use opentelemetry::{Array, KeyValue, StringValue, Value};
 
 use super::{options::Options, secrets};
 use crate::{
-    exchange::{self, AddressPolicy, HeaderNames, Host, Methods},
+    exchange::{self, AddressPolicy, HeaderNames, Host},
     scrub::{Scrubber, beginning},
 };
 
@@ -71,12 +71,13 @@ impl Attributes {
     }
 
     /// The method, or `_OTHER` beside what was written.
-    pub(super) fn method(&mut self, method: &http::Method, known: &Methods) {
-        if let Some(name) = known.name(method) {
+    pub(super) fn method(&mut self, method: &http::Method, options: &Options) {
+        if let Some(name) = options.methods.name(method) {
             return self.push(HTTP_METHOD, name);
         }
         self.push(HTTP_METHOD, OTHER);
-        self.push("http.request.method_original", cut(method.as_str(), METHOD).to_owned());
+        let method = options.scrubber.text(cut(method.as_str(), METHOD)).into_owned();
+        self.push("http.request.method_original", method);
     }
 
     pub(super) fn version(&mut self, version: http::Version) {

@@ -14,7 +14,10 @@ use opentelemetry_sdk::{
 };
 use percent_encoding::percent_decode_str;
 
-use crate::trace::{Propagation, Propagator};
+use crate::{
+    scrub::Scrubber,
+    trace::{Propagation, Propagator},
+};
 
 /// The SDK's span processor that puts entries of the baggage onto every span that is started: a layer's and those made by
 /// hand alike. The attribute has the entry's key, and its value as text, at most 1,024 characters of it.
@@ -35,6 +38,7 @@ use crate::trace::{Propagation, Propagator};
 #[derive(Clone, Debug)]
 pub struct BaggageAttributes {
     keys: Vec<Key>,
+    scrubber: Scrubber,
 }
 
 /// The baggage that a request brings, in `context`, if it is to be read and may be passed on.
@@ -82,7 +86,14 @@ impl BaggageAttributes {
                 distinct.push(key);
             }
         }
-        Self { keys: distinct }
+        Self { keys: distinct, scrubber: Scrubber::default() }
+    }
+
+    /// What keeps secrets in. Default: [`Scrubber::default`], whose lists are wide.
+    #[must_use]
+    pub fn scrubber(mut self, scrubber: Scrubber) -> Self {
+        self.scrubber = scrubber;
+        self
     }
 }
 
@@ -94,7 +105,8 @@ impl SpanProcessor for BaggageAttributes {
         }
         for key in &self.keys {
             if let Some(value) = baggage.get(key) {
-                span.set_attribute(KeyValue::new(key.clone(), cut(value.as_str()).to_owned()));
+                let shown = self.scrubber.value(key.as_str(), value.as_str());
+                span.set_attribute(KeyValue::new(key.clone(), cut(&shown).to_owned()));
             }
         }
     }

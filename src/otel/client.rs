@@ -296,7 +296,7 @@ fn measure(options: &Options, request: &request::Parts, context: &Context) -> Op
 fn http_facts(options: &Options, request: &request::Parts, resends: u32) -> (Cow<'static, str>, Attributes) {
     let (scheme, host) = target(options, request);
     let mut attributes = Attributes::new();
-    attributes.method(&request.method, &options.methods);
+    attributes.method(&request.method, options);
     attributes.full(&request.uri, scheme, host, options);
     attributes.server(host.map(|host| with_port(host, scheme)));
     attributes.maybe(RESEND_COUNT, (resends > 0).then(|| i64::from(resends)));

@@ -311,7 +311,7 @@ fn http_facts(
     let hops = options.hops;
     let peer = options.peer(request);
     let mut attributes = Attributes::new();
-    attributes.method(&request.method, &options.methods);
+    attributes.method(&request.method, options);
     attributes.target(request, options, route.as_deref());
     attributes.server(exchange::host(&request.uri, &request.headers, hops));
     attributes.client(options, &request.headers, peer);

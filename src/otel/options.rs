@@ -4,8 +4,8 @@ use http::{Uri, request, response};
 use opentelemetry::KeyValue;
 
 use super::{
-    answer::Answer, exception::Exceptions, metrics::Instruments, old, outcome::Side, rooms::Rooms,
-    secrets, span::Spans,
+    answer::Answer, exception::Exceptions, metrics::Instruments, old, outcome::Side, rooms::Rooms, secrets,
+    span::Spans,
 };
 #[cfg(feature = "axum")]
 use super::{attributes::cut, rooms::ROUTE};
@@ -115,7 +115,17 @@ impl Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { spans, propagation, request_headers, response_headers, query, addresses, hops, origin, .. } = self;
+        let Self {
+            spans,
+            propagation,
+            request_headers,
+            response_headers,
+            query,
+            addresses,
+            hops,
+            origin,
+            ..
+        } = self;
         f.debug_struct("Options")
             .field("spans", spans)
             .field("propagation", propagation)

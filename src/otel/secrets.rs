@@ -99,7 +99,8 @@ mod tests {
         assert_eq!(shown("pin", true.into()), true.into());
         assert_eq!(shown("cart", 17.into()), 17.into());
         assert_eq!(shown("note", "Bearer canary".into()), "Bearer REDACTED".into());
-        let list = |texts: [&'static str; 2]| Value::Array(Array::String(texts.map(StringValue::from).into()));
+        let list =
+            |texts: [&'static str; 2]| Value::Array(Array::String(texts.map(StringValue::from).into()));
         assert_eq!(shown("notes", list(["a", "token=canary"])), list(["a", "token=REDACTED"]));
     }
 }

@@ -41,18 +41,23 @@ fn json(rules: &Rules, text: &str, nested: usize) -> Option<String> {
 /// One reading, from the front to the back. What is in the query of a URL is decoded so often at most, all URLs in it
 /// included: each layer may be another URL with a query.
 pub(super) fn scan<'a>(rules: &Rules, text: &'a str, layers: usize) -> Cow<'a, str> {
-    read(text, |at| secret(rules, text, at, layers))
+    read(rules, text, |at| secret(rules, text, at, layers))
 }
 
 /// The same for the path of a URL, in which a colon is nothing special unless it begins another URL.
 pub(super) fn scan_path<'a>(rules: &Rules, path: &'a str, layers: usize) -> Cow<'a, str> {
     let is_plain = |at: usize| path.as_bytes()[at] == b':' && !path[at + 1..].starts_with("//");
-    read(path, |at| if is_plain(at) { None } else { secret(rules, path, at, layers) })
+    read(rules, path, |at| if is_plain(at) { None } else { secret(rules, path, at, layers) })
 }
 
-fn read<'a>(text: &'a str, secret: impl Fn(usize) -> Option<(Range<usize>, Cow<'a, str>)>) -> Cow<'a, str> {
+fn read<'a>(
+    rules: &Rules,
+    text: &'a str,
+    secret: impl Fn(usize) -> Option<(Range<usize>, Cow<'a, str>)>,
+) -> Cow<'a, str> {
     let (mut copy, mut at) = (Copy::of(text), 0);
-    while at < text.len() {
+    while let Some(next) = text.as_bytes()[at..].iter().position(|byte| may_tell(rules, *byte)) {
+        at += next;
         let Some((range, with)) = secret(at) else {
             at += 1;
             continue;
@@ -61,6 +66,22 @@ fn read<'a>(text: &'a str, secret: impl Fn(usize) -> Option<(Range<usize>, Cow<'
         copy.replace(range, &with);
     }
     copy.finish()
+}
+
+/// Whether a byte can be the one that gives a secret away: a look at a table, since most texts have few of them.
+fn may_tell(rules: &Rules, byte: u8) -> bool {
+    match TELLING[usize::from(byte)] {
+        Telling::Never => false,
+        Telling::Always => true,
+        Telling::OfCards => rules.cards,
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Telling {
+    Never,
+    Always,
+    OfCards,
 }
 
 /// The secret that a byte gives away, and what stands for it. It ends behind that byte, and begins before it only where
@@ -79,7 +100,9 @@ fn secret<'a>(
             token::pem(text, at).or_else(|| pair::flag(rules, text, at)).map(hidden)
         }
         b'0'..=b'9' if rules.cards => card::number(text, at).map(hidden),
-        b'A'..=b'Z' | b'a'..=b'z' if begins_word(text, at) => token::token(text, at).map(hidden),
+        b'A'..=b'Z' | b'a'..=b'z' if token::may_begin(&text.as_bytes()[at..]) && begins_word(text, at) => {
+            token::token(text, at).map(hidden)
+        }
         _ => None,
     }
 }
@@ -116,6 +139,21 @@ fn begins_word(text: &str, at: usize) -> bool {
         _ => true,
     }
 }
+
+const TELLING: [Telling; 256] = {
+    let mut table = [Telling::Never; 256];
+    let mut byte: u8 = 0;
+    while byte < 128 {
+        table[byte as usize] = match byte {
+            b'=' | b':' | b'%' | b'-' => Telling::Always,
+            b'0'..=b'9' => Telling::OfCards,
+            _ if token::is_first(byte) => Telling::Always,
+            _ => Telling::Never,
+        };
+        byte += 1;
+    }
+    table
+};
 
 /// How deep JSON is read that stands in strings of JSON.
 pub(super) const NESTED: usize = 4;

@@ -4,6 +4,32 @@ use std::ops::Range;
 
 use super::{REDACTED, pair::is_scrubbed};
 
+/// Whether one of them can begin with this byte.
+pub(super) const fn is_first(byte: u8) -> bool {
+    matches!(
+        byte,
+        b'A' | b'B' | b'F' | b'I' | b'b' | b'e' | b'g' | b'h' | b'n' | b'r' | b's' | b'w' | b'x' | b'y'
+    )
+}
+
+/// Whether one of them can begin so: most words are known to be none by two letters.
+pub(super) fn may_begin(bytes: &[u8]) -> bool {
+    matches!(
+        bytes,
+        [b'B' | b'b', b'E' | b'e' | b'A' | b'a', ..]
+            | [b'A', b'B' | b'C' | b'I' | b'K' | b'Q' | b'S', ..]
+            | [b'F', b'Q' | b'w', ..]
+            | [b'I', b'Q', ..]
+            | [b'e' | b'y', b'a' | b'y', ..]
+            | [b'g', b'h' | b'i' | b'l', ..]
+            | [b'h', b'c', ..]
+            | [b'n', b'p', ..]
+            | [b'r' | b's', b'k', ..]
+            | [b'w', b'h', ..]
+            | [b'x', b'o', ..]
+    )
+}
+
 /// The secret that begins with this word, or follows it.
 pub(super) fn token(text: &str, at: usize) -> Option<Range<usize>> {
     let rest = &text[at..];
@@ -168,3 +194,17 @@ const PROSE: [&str; 14] = [
     "token",
     "tokens",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_is_passed_over_for_its_first_letters() {
+        let schemes = ["Bearer", "bearer", "BEARER", "bEaReR", "Basic", "basic", "BASIC", "bAsIc"];
+        let marks = MARKS.iter().map(|(mark, _)| *mark);
+        for mark in marks.chain(AWS_KEYS).chain(schemes).chain(["eyJ"]) {
+            assert!(is_first(mark.as_bytes()[0]) && may_begin(mark.as_bytes()), "{mark}");
+        }
+    }
+}

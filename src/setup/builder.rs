@@ -2,7 +2,7 @@ use super::{
     Belvedere, cloudwatch, env::Env, otel, propagation::propagators, rollbar, service::service, start::Start,
     xray,
 };
-use crate::{Error, outbox::Outbox, trace::Propagation};
+use crate::{Error, exchange::AddressPolicy, outbox::Outbox, scrub::Scrubber, trace::Propagation};
 
 /// What [`from_env`](crate::from_env) does, with a place to look variables up in and further endpoints.
 #[derive(Debug)]
@@ -11,6 +11,8 @@ pub struct Setup {
     pub(super) env: Env,
     name: Option<String>,
     global: bool,
+    scrubber: Scrubber,
+    addresses: AddressPolicy,
     pub(super) otel: otel::Given,
     pub(super) xray: xray::Given,
     pub(super) rollbar: rollbar::Given,
@@ -31,6 +33,8 @@ impl Setup {
             env: Env::new(lookup),
             name: None,
             global: true,
+            scrubber: Scrubber::default(),
+            addresses: AddressPolicy::default(),
             otel: otel::Given::default(),
             xray: xray::Given::default(),
             rollbar: rollbar::Given::default(),
@@ -52,6 +56,21 @@ impl Setup {
         self
     }
 
+    /// What keeps secrets out of all that the layers send, whatever backend it is for. Default: [`Scrubber::default`], whose
+    /// lists are wide. A layer's own `scrubber` replaces it for that layer; a
+    /// [subscriber](crate::guide::privacy#one-for-all) of events has one of its own.
+    pub fn scrubber(mut self, scrubber: Scrubber) -> Self {
+        self.scrubber = scrubber;
+        self
+    }
+
+    /// How much of a client's address is sent, whatever backend it is for. Default: all of it. A layer's own `addresses`
+    /// replaces it for that layer.
+    pub fn addresses(mut self, policy: AddressPolicy) -> Self {
+        self.addresses = policy;
+        self
+    }
+
     /// Builds the layers and starts their way out.
     ///
     /// # Errors
@@ -61,7 +80,7 @@ impl Setup {
     /// called so, Honeycomb refuses a key that is to be checked, or the system gives no thread. Nothing was started then.
     #[track_caller]
     pub fn start(self) -> Result<Belvedere, Error> {
-        let Self { env, name, global, otel, xray, rollbar, cloudwatch } = self;
+        let Self { env, name, global, scrubber, addresses, otel, xray, rollbar, cloudwatch } = self;
         let service = service(&env, name);
         // Everything that may be refused, before anything is started. What asks the network comes last.
         let cloudwatch = cloudwatch.plan(&env, &service)?;
@@ -73,7 +92,15 @@ impl Setup {
 
         let outbox = Outbox::builder().start()?;
         let log_group = cloudwatch.group();
-        let start = Start { env: &env, outbox: &outbox, propagation: &propagation, global, log_group };
+        let start = Start {
+            env: &env,
+            outbox: &outbox,
+            propagation: &propagation,
+            scrubber: &scrubber,
+            addresses,
+            global,
+            log_group,
+        };
         let xray = xray.start(&start)?;
         #[cfg(feature = "otel")]
         let otel = otel.rules(xray.rules());

@@ -1,5 +1,5 @@
 use super::env::Env;
-use crate::{outbox::Outbox, trace::Propagation};
+use crate::{exchange::AddressPolicy, outbox::Outbox, scrub::Scrubber, trace::Propagation};
 
 /// What every backend is started with.
 #[derive(Debug)]
@@ -8,6 +8,8 @@ pub(super) struct Start<'a> {
     pub(super) env: &'a Env,
     pub(super) outbox: &'a Outbox,
     pub(super) propagation: &'a Propagation,
+    pub(super) scrubber: &'a Scrubber,
+    pub(super) addresses: AddressPolicy,
     /// Whether what there is once in a process is set.
     #[cfg_attr(
         not(any(feature = "otel", feature = "rollbar", feature = "xray")),

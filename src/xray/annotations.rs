@@ -5,9 +5,10 @@ use serde_json::Value as Any;
 
 use super::{
     losses::Losses,
+    outgoing::shown,
     text::{json_len, shorten},
 };
-use crate::exchange::Value;
+use crate::{exchange::Value, scrub::Scrubber};
 
 /// Facts that X-Ray indexes, so that traces are found by them: texts, numbers and flags by key.
 ///
@@ -90,6 +91,22 @@ impl Annotations {
     /// About how many bytes they take when they are written.
     pub(super) fn size(&self) -> usize {
         self.iter().map(|(key, value)| json_len(key) + 2 + value_len(value)).sum()
+    }
+
+    /// Adds a fact that is scrubbed when it is written. Where its name is to be another one, or it is to be cut, it is
+    /// scrubbed before that.
+    pub(super) fn insert_whole(&mut self, key: Cow<'static, str>, value: Value, scrubber: &Scrubber) {
+        let is_long = matches!(&value, Value::Text(text) if text.len() > Self::LONGEST);
+        let value = if is_long || !key.chars().all(is_good) { shown(&key, value, scrubber) } else { value };
+        self.insert(key, value);
+    }
+
+    /// Changes the values, each by its key.
+    pub(super) fn edit(&mut self, edit: impl Fn(&str, Value) -> Value) {
+        for (key, value) in &mut self.pairs {
+            let old = std::mem::replace(value, Value::Bool(false));
+            *value = good_value(edit(key, old)).0;
+        }
     }
 
     /// Takes what there is from the `index`-th on.

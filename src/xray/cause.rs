@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     exchange::{Blamed, Failure, known_name, said},
+    scrub::{Scrubber, beginning},
     trace::SpanId,
 };
 
@@ -95,6 +96,12 @@ pub struct StackFrame {
     pub label: Option<Text>,
 }
 
+/// What of an error is said.
+#[derive(Clone, Copy)]
+pub(super) struct Said<'a> {
+    scrubber: Option<&'a Scrubber>,
+}
+
 /// Keeps the letters and digits that a text begins with.
 struct Word(String);
 
@@ -106,30 +113,22 @@ impl Cause {
     /// The outermost 31 and the innermost are told, if there are more. Types are known by what the errors show for
     /// debugging.
     pub fn error(error: &(dyn Error + 'static)) -> Self {
-        Self::Exceptions(Box::new(Exceptions { exceptions: chain(error), ..Exceptions::default() }))
+        Said::WHOLE.error(error)
     }
 
     /// Whatever is to blame.
     pub fn of(blamed: Blamed<'_>) -> Self {
-        match blamed {
-            Blamed::Error { error, .. } => Self::error(error),
-            Blamed::Text(text) => Exception::new(UNKNOWN, text.to_owned()).into(),
-        }
+        Said::WHOLE.of(blamed)
     }
 
     /// What ended an exchange: the whole chain where the error's type is known, else what it says.
     pub fn failure(failure: Failure<'_>) -> Self {
-        let mut exceptions = failure.as_error().map_or_else(Vec::new, chain);
-        if exceptions.is_empty() {
-            exceptions.push(Exception::new(failure.type_name(), failure.message()));
-        }
-        Self::Exceptions(Box::new(Exceptions { exceptions, ..Exceptions::default() }))
+        Said::WHOLE.failure(failure)
     }
 
     /// A panic with this message, as an exception of type `panic`.
     pub fn panic(message: &str) -> Self {
-        let message = if message.is_empty() { PANIC } else { message };
-        Exception::new(PANIC, message.to_owned()).into()
+        Said::WHOLE.panic(message)
     }
 
     /// The id of its outermost exception, by which an outer segment or subsegment may refer to it.
@@ -197,12 +196,73 @@ impl Exception {
         self.truncated += self.stack.len().saturating_sub(frames) as u64;
         self.stack.truncate(frames);
     }
+}
 
-    fn of(error: &(dyn Error + 'static)) -> Self {
-        match known_name(error) {
-            Some(name) => Self::new(name, said(error)),
-            None => Self::new(shown_name(error), said(error)),
+// ===== impl Said =====
+
+impl<'a> Said<'a> {
+    /// All of it.
+    const WHOLE: Said<'static> = Said { scrubber: None };
+
+    /// All of it but its secrets.
+    pub(super) fn scrubbed(scrubber: &'a Scrubber) -> Self {
+        Self { scrubber: Some(scrubber) }
+    }
+
+    pub(super) fn error(self, error: &(dyn Error + 'static)) -> Cause {
+        Cause::Exceptions(Box::new(Exceptions { exceptions: self.chain(error), ..Exceptions::default() }))
+    }
+
+    pub(super) fn of(self, blamed: Blamed<'_>) -> Cause {
+        match blamed {
+            Blamed::Error { error, .. } => self.error(error),
+            Blamed::Text(text) => Exception::new(UNKNOWN, self.message(text)).into(),
         }
+    }
+
+    pub(super) fn failure(self, failure: Failure<'_>) -> Cause {
+        let mut exceptions = failure.as_error().map_or_else(Vec::new, |error| self.chain(error));
+        if exceptions.is_empty() {
+            exceptions.push(Exception::new(failure.type_name(), self.message(&failure.message())));
+        }
+        Cause::Exceptions(Box::new(Exceptions { exceptions, ..Exceptions::default() }))
+    }
+
+    pub(super) fn panic(self, message: &str) -> Cause {
+        let message = if message.is_empty() { PANIC } else { message };
+        Exception::new(PANIC, self.message(message)).into()
+    }
+
+    fn exception(self, error: &(dyn Error + 'static)) -> Exception {
+        let message = self.message(&said(error));
+        match known_name(error) {
+            Some(name) => Exception::new(name, message),
+            None => Exception::new(shown_name(error), message),
+        }
+    }
+
+    /// Whoever passes an exception on says the same, so that it is scrubbed here and not when it is written.
+    fn message(self, message: &str) -> Text {
+        match self.scrubber {
+            Some(scrubber) => Text::from(scrubber.text(beginning(message, LONGEST_MESSAGE)).into_owned()),
+            None => Text::from(message.to_owned()),
+        }
+    }
+
+    /// The error and its causes, each with the id of the next.
+    fn chain(self, error: &(dyn Error + 'static)) -> Vec<Exception> {
+        let mut errors: Vec<_> =
+            std::iter::successors(Some(error), |&error| error.source()).take(FURTHEST).collect();
+        let skipped = errors.len().saturating_sub(MOST);
+        if skipped > 0 {
+            errors.drain(MOST - 1..MOST - 1 + skipped);
+        }
+        let mut exceptions: Vec<_> = errors.into_iter().map(|error| self.exception(error)).collect();
+        link(&mut exceptions);
+        if let Some(last) = exceptions.last_mut() {
+            last.skipped = skipped as u64;
+        }
+        exceptions
     }
 }
 
@@ -234,22 +294,6 @@ texts! {
     Exceptions: working_directory, paths, exceptions;
     Exception: message, type_name, stack;
     StackFrame: path, label;
-}
-
-/// The error and its causes, each with the id of the next.
-fn chain(error: &(dyn Error + 'static)) -> Vec<Exception> {
-    let mut errors: Vec<_> =
-        std::iter::successors(Some(error), |&error| error.source()).take(FURTHEST).collect();
-    let skipped = errors.len().saturating_sub(MOST);
-    if skipped > 0 {
-        errors.drain(MOST - 1..MOST - 1 + skipped);
-    }
-    let mut exceptions: Vec<_> = errors.into_iter().map(Exception::of).collect();
-    link(&mut exceptions);
-    if let Some(last) = exceptions.last_mut() {
-        last.skipped = skipped as u64;
-    }
-    exceptions
 }
 
 /// Keeps so many exceptions, the innermost among them, and tells how many it dropped.
@@ -297,6 +341,9 @@ const LONGEST: usize = 100;
 const UNKNOWN: &str = "Error";
 
 const PANIC: &str = "panic";
+
+/// How much of a message is read.
+const LONGEST_MESSAGE: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -365,7 +412,8 @@ mod tests {
 
     #[test]
     fn types_are_known_by_name_and_never_by_what_they_hold() {
-        let name = |error: &(dyn Error + 'static)| Exception::of(error).type_name.unwrap().to_string();
+        let name =
+            |error: &(dyn Error + 'static)| Said::WHOLE.exception(error).type_name.unwrap().to_string();
         assert_eq!(name(&io::Error::other("x")), "std::io::error::Error");
         assert_eq!(name(&"x".parse::<u8>().unwrap_err()), "ParseIntError");
         assert_eq!(name(&*Box::<dyn Error>::from("4111 1111")), "Error");

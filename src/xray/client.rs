@@ -4,7 +4,9 @@ use http::{Method, StatusCode, Uri, header, request, response};
 use tower_layer::Layer;
 
 use super::{
-    Cause, Http, Live, Name, Namespace, Request, Response, Status, missing,
+    Http, Live, Name, Namespace, Request, Response, Status,
+    cause::Said,
+    missing,
     options::OfRequest,
     stem::{Part, Stem},
 };
@@ -12,6 +14,7 @@ use crate::{
     Error,
     exchange::{self, Code, End, Hosts, Tally, is_grpc},
     observe::{Observation, Observe, Observer, quietly},
+    scrub::Scrubber,
     trace::{Identity, Propagation, Propagator, Scope},
 };
 
@@ -62,11 +65,13 @@ struct ClientOptions {
     origin: Option<Uri>,
     excluded: Hosts,
     traced: bool,
+    scrubber: Scrubber,
 }
 
 /// A call on its way to becoming a subsegment.
 #[derive(Debug)]
 pub struct CalledSubsegment {
+    options: Arc<ClientOptions>,
     stem: Arc<Stem>,
     grpc: bool,
     status: Option<StatusCode>,
@@ -142,6 +147,14 @@ impl XRayClientLayer {
         self
     }
 
+    /// What keeps secrets out of what it notes: out of URLs and the messages of errors. Default: [`Scrubber::default`], whose
+    /// lists are wide. That of the [server's layer](super::XRayLayer::scrubber) counts for it as well.
+    #[must_use]
+    pub fn scrubber(mut self, scrubber: Scrubber) -> Self {
+        self.options_mut().scrubber = scrubber;
+        self
+    }
+
     fn options_mut(&mut self) -> &mut ClientOptions {
         Arc::make_mut(&mut self.options)
     }
@@ -183,7 +196,14 @@ impl Observer for XRayClientLayer {
         stem.edit(|part| options.describe(request, part));
         scope.activate(Live::of(stem.clone()).context(scope.context()));
         let grpc = request.method == Method::POST && is_grpc(&request.headers);
-        Some(CalledSubsegment { stem, grpc, status: None, code: None, response: None })
+        Some(CalledSubsegment {
+            options: self.options.clone(),
+            stem,
+            grpc,
+            status: None,
+            code: None,
+            response: None,
+        })
     }
 }
 
@@ -251,8 +271,9 @@ impl ClientOptions {
     fn describe(&self, request: &request::Parts, part: &mut Part) {
         let Part::Subsegment(subsegment) = part else { return };
         let (scheme, host) = exchange::target(request, self.origin.as_ref());
-        let url = host.map(|host| format!("{scheme}://{host}{}", request.uri.path()));
-        let asked = Request::new(&request.method, url.unwrap_or_else(|| request.uri.path().to_owned()));
+        let path = self.scrubber.url(request.uri.path());
+        let url = host.map(|host| format!("{scheme}://{host}{path}"));
+        let asked = Request::new(&request.method, url.unwrap_or_else(|| path.into_owned()));
         subsegment.entity.http = Some(Http { request: Some(asked), ..Http::default() });
         subsegment.namespace = Some(Namespace::Remote);
         subsegment.traced = self.traced;
@@ -268,6 +289,7 @@ impl Default for ClientOptions {
             origin: None,
             excluded: Hosts::default(),
             traced: false,
+            scrubber: Scrubber::default(),
         }
     }
 }
@@ -287,6 +309,10 @@ impl fmt::Debug for ClientOptions {
 // ===== impl CalledSubsegment =====
 
 impl CalledSubsegment {
+    fn said(&self) -> Said<'_> {
+        Said::scrubbed(&self.options.scrubber)
+    }
+
     fn status(&self, end: End<'_>) -> Status {
         let code = match (self.grpc, end) {
             (true, End::Complete { trailers }) => {
@@ -319,8 +345,8 @@ impl Observation for CalledSubsegment {
         let (status, response) = (self.status(end), self.response.take());
         match end {
             // What an error says is the user's code; should it panic, the subsegment is sent without it.
-            End::Failed { error } => drop(quietly(|| self.stem.fault(Cause::failure(error)))),
-            End::Panicked { message } => self.stem.fault(Cause::panic(message)),
+            End::Failed { error } => drop(quietly(|| self.stem.fault(self.said().failure(error)))),
+            End::Panicked { message } => self.stem.fault(self.said().panic(message)),
             _ => {}
         }
         // The exchange may have begun in a layer further out, long before this call.

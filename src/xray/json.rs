@@ -57,6 +57,12 @@ impl Json {
         nodes(&self.value) * size_of::<Value>()
     }
 
+    /// Changes the value.
+    pub(super) fn edit(&mut self, edit: impl FnOnce(&mut Value)) {
+        edit(&mut self.value);
+        self.len = len(&self.value);
+    }
+
     /// Makes it a text of at most so many bytes, if it takes more and they are enough for two quotes.
     pub(super) fn shorten(&mut self, most: usize) {
         if self.len <= most {

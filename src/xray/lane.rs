@@ -2,8 +2,11 @@ use std::{fmt, sync::Arc};
 
 use http::uri::Authority;
 
-use super::{Api, Daemon, Document};
-use crate::outbox::{Lane, Outbox};
+use super::{Api, Daemon, Document, outgoing::Outgoing};
+use crate::{
+    outbox::{Lane, Outbox},
+    scrub::Scrubber,
+};
 
 /// A lane of segments: their way to a daemon, or to X-Ray itself. Clones share it.
 ///
@@ -19,7 +22,7 @@ use crate::outbox::{Lane, Outbox};
 /// ```
 #[derive(Clone, Debug)]
 pub struct SegmentLane {
-    lanes: Arc<[Lane<Document>]>,
+    lanes: Arc<[Lane<Outgoing>]>,
 }
 
 // ===== impl SegmentLane =====
@@ -59,11 +62,10 @@ impl SegmentLane {
         Self { lanes: self.lanes.iter().chain(&*other.lanes).cloned().collect() }
     }
 
-    pub(super) fn push(&self, document: impl Into<Document>) {
+    pub(super) fn push(&self, document: Document, scrubber: &Scrubber) {
         let Some((last, others)) = self.lanes.split_last() else { return };
-        let document = document.into();
-        others.iter().for_each(|lane| lane.push(document.clone()));
-        last.push(document);
+        others.iter().for_each(|lane| lane.push(Outgoing::new(document.clone(), scrubber.clone())));
+        last.push(Outgoing::new(document, scrubber.clone()));
     }
 }
 

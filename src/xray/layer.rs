@@ -8,9 +8,10 @@ use super::{
     pattern::Pattern, plugins::Plugins,
 };
 use crate::{
-    exchange::Hops,
+    exchange::{AddressPolicy, Hops},
     observe::Observe,
     outbox::Outbox,
+    scrub::Scrubber,
     trace::{Propagation, TrustIncoming},
 };
 
@@ -140,6 +141,24 @@ impl XRayLayer {
     #[must_use]
     pub fn trusted_hops(mut self, hops: impl Into<Hops>) -> Self {
         self.options_mut().hops = hops.into();
+        self
+    }
+
+    /// What keeps secrets in. Default: [`Scrubber::default`], whose lists are wide.
+    ///
+    /// It reads what a client, an error or a handler has said: the path, the user agent, messages of errors and panics,
+    /// annotations, metadata, the user, and queries to databases; of the segment and of all subsegments in it. Names are the
+    /// program's own.
+    #[must_use]
+    pub fn scrubber(mut self, scrubber: Scrubber) -> Self {
+        self.options_mut().scrubber = scrubber;
+        self
+    }
+
+    /// How much of a client's address is in the segment. Default: all of it.
+    #[must_use]
+    pub fn addresses(mut self, policy: AddressPolicy) -> Self {
+        self.options_mut().addresses = policy;
         self
     }
 

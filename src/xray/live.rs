@@ -5,7 +5,9 @@ use opentelemetry::Context;
 use serde::Serialize;
 
 use super::{
-    Cause, Json, Name, OpenSubsegment, Status, Subsegment, SubsegmentGuard, Text, missing,
+    Json, Name, OpenSubsegment, Status, Subsegment, SubsegmentGuard, Text,
+    cause::Said,
+    missing,
     stem::{Part, Stem},
 };
 use crate::{
@@ -80,7 +82,7 @@ impl Live {
     pub fn annotate(&self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
         let Some(stem) = &self.0 else { return };
         let (key, value) = (key.into(), value.into());
-        stem.edit(|part| part.entity_mut().annotations.insert(key, value));
+        stem.edit(|part| part.entity_mut().annotations.insert_whole(key, value, stem.scrubber()));
     }
 
     /// Adds metadata under a namespace, which X-Ray shows, or replaces it. See [`Metadata`](super::Metadata) for bounds.
@@ -112,7 +114,7 @@ impl Live {
     /// inferred.
     pub fn record_error<M>(&self, error: &(impl Blame<M> + ?Sized)) {
         if let Some(stem) = &self.0 {
-            stem.record(Cause::of(error.blamed()));
+            stem.record(Said::scrubbed(stem.scrubber()).of(error.blamed()));
         }
     }
 
@@ -130,7 +132,7 @@ impl Live {
     pub fn blame<M>(&self, error: &(impl Blame<M> + ?Sized), status: Status) {
         if let Some(stem) = &self.0 {
             stem.edit(|part| part.entity_mut().status |= status);
-            stem.blame(Cause::of(error.blamed()));
+            stem.blame(Said::scrubbed(stem.scrubber()).of(error.blamed()));
         }
     }
 

@@ -115,6 +115,17 @@ impl Metadata {
         self.namespaces.entry(namespace).or_default().insert(key, value);
     }
 
+    /// Changes the values, each by its namespace and key.
+    pub(super) fn edit(&mut self, edit: impl Fn(&str, &str, &mut serde_json::Value)) {
+        for (namespace, items) in &mut self.namespaces {
+            for (key, value) in items {
+                self.len -= value.len();
+                value.edit(|value| edit(namespace, key, value));
+                self.len += value.len();
+            }
+        }
+    }
+
     fn remove(&mut self, namespace: &str, key: &str) -> Option<Json> {
         let items = self.namespaces.get_mut(namespace)?;
         let value = items.remove(key)?;

@@ -83,6 +83,7 @@ mod observe;
 mod open;
 mod options;
 mod origin;
+mod outgoing;
 mod pace;
 mod pattern;
 pub mod plugins;

@@ -3,14 +3,15 @@ use std::{borrow::Cow, sync::Arc};
 use http::{StatusCode, header, request, response};
 
 use super::{
-    Cause, Exception, Http, Link, Live, Losses, Name, Request, Response, Segment, Status, XRayLayer,
+    Exception, Http, Link, Live, Losses, Name, Request, Response, Segment, Status, Text, Url, XRayLayer,
     aws::Xray,
+    cause::Said,
     options::Options,
     sampler::{self, Sampling},
     stem::{Part, Stem},
 };
 use crate::{
-    exchange::{self, Annotations, Code, End, HandlerError, Tally, is_grpc, may_be_grpc},
+    exchange::{self, Annotations, Code, End, HandlerError, Route, Tally, is_grpc, may_be_grpc},
     observe::{Observation, Observer, quietly},
     trace::{AmznAnswer, Identity, Other, Scope},
 };
@@ -54,6 +55,7 @@ impl Observer for XRayLayer {
         }
         scope.serve();
         if is_served(scope) {
+            contribute(options, request, scope);
             return None;
         }
         scope.insert(Served);
@@ -121,19 +123,21 @@ impl Recorded {
             segment.parent_id = within.and_then(|live| live.id()).or(segment.parent_id);
         }
         let header = identity.amzn().cloned().unwrap_or_default();
-        let stem = Stem::segment(segment, header, options.lane.clone(), (scope.started(), scope.began()));
+        let way = (options.lane.clone(), options.scrubber.clone());
+        let stem = Stem::segment(segment, header, way, (scope.started(), scope.began()));
         Self { stem, annotations: scope.annotations().clone(), response: None, error: None }
     }
 
     fn end(self, end: End<'_>, status: Status, tally: &Tally) {
         let Self { stem, annotations, response, error } = self;
+        let said = Said::scrubbed(stem.scrubber());
         // What an error says is the user's code; should it panic, the segment is sent without it.
         if let Some(error) = error.filter(|_| status.error || status.fault) {
-            quietly(|| stem.blame(Cause::error(error.error())));
+            quietly(|| stem.blame(said.error(error.error())));
         }
         match end {
-            End::Failed { error } => drop(quietly(|| stem.fault(Cause::failure(error)))),
-            End::Panicked { message } => stem.fault(Cause::panic(message)),
+            End::Failed { error } => drop(quietly(|| stem.fault(said.failure(error)))),
+            End::Panicked { message } => stem.fault(said.panic(message)),
             End::Canceled => {
                 stem.edit(|part| part.entity_mut().add_cause(Exception::new(CANCELED, LEFT).into()));
             }
@@ -148,9 +152,9 @@ impl Recorded {
             }
             annotations.visit(|key, value| {
                 if key == USER {
-                    segment.user = Some(value.to_string().into());
+                    segment.user = Some(Text::whole(value.to_string(), |user| stem.scrubber().text(user)));
                 }
-                segment.entity.annotations.insert(key.clone(), value.clone());
+                segment.entity.annotations.insert_whole(key.clone(), value.clone(), stem.scrubber());
             });
         });
     }
@@ -194,15 +198,40 @@ fn asked(options: &Options, request: &request::Parts) -> Request {
     let (headers, hops) = (&request.headers, options.hops);
     let scheme = exchange::scheme(request, hops);
     let host = exchange::host(&request.uri, headers, hops);
-    let url = host.map(|host| format!("{scheme}://{host}{}", request.uri.path()));
-    let mut asked = Request::new(&request.method, url.unwrap_or_else(|| request.uri.path().to_owned()));
+    let hidden = hidden(options, request);
+    let path = hidden.as_deref().unwrap_or_else(|| request.uri.path());
+    let url = host.map(|host| format!("{scheme}://{host}{path}"));
+    let url = Url::whole(url.unwrap_or_else(|| path.to_owned()), &options.scrubber);
+    let mut asked = Request::new(&request.method, url);
     let forwarded = hops.client(headers).map(|(address, _)| address);
     let address = forwarded.or_else(|| options.peer(request).map(|peer| peer.ip()));
-    asked.client_ip = address.map(|address| address.to_canonical().to_string().into());
-    asked.x_forwarded_for = forwarded.is_some();
+    let shown = address.and_then(|address| options.addresses.apply(address));
+    asked.client_ip = shown.map(|address| address.to_string().into());
+    asked.x_forwarded_for = forwarded.is_some() && shown.is_some();
     let agent = headers.get(header::USER_AGENT).filter(|value| !value.is_sensitive());
-    asked.user_agent = agent.and_then(|value| Some(value.to_str().ok()?.to_owned().into()));
+    let agent = agent.and_then(|value| value.to_str().ok());
+    asked.user_agent = agent.map(|agent| Text::whole(agent.to_owned(), |agent| options.scrubber.text(agent)));
     asked
+}
+
+/// The path, if there is a value in it that the route calls a secret.
+fn hidden(options: &Options, request: &request::Parts) -> Option<String> {
+    Route::of(request)?.redact(request.uri.path(), |name| options.scrubber.is_secret(name))
+}
+
+/// The outer layer may stand before the router; only here it is known what the route calls a secret.
+fn contribute(options: &Options, request: &request::Parts, scope: &Scope) {
+    let Some(hidden) = hidden(options, request) else { return };
+    let live = Live::within(scope.context());
+    let Some(stem) = live.as_ref().and_then(Live::stem) else { return };
+    stem.edit(|part| {
+        let Part::Segment(segment) = part else { return };
+        if let Some(Http { request: Some(asked), .. }) = &mut segment.entity.http {
+            let url = asked.url.as_ref().map_or("", Url::as_str);
+            let base = url.strip_suffix(request.uri.path()).unwrap_or_default();
+            asked.url = Some(Url::whole(format!("{base}{hidden}"), &options.scrubber));
+        }
+    });
 }
 
 // ===== impl ServedSegment =====

@@ -63,7 +63,7 @@ impl OpenSubsegment {
     /// Ends it with what a panic said.
     pub(super) fn panicked(self, message: &str) {
         if let Some(stem) = self.live.stem() {
-            stem.fault(super::Cause::panic(message));
+            stem.fault(super::cause::Said::scrubbed(stem.scrubber()).panic(message));
         }
     }
 

@@ -6,7 +6,8 @@ use super::{
     CloudWatchLogs, Name, Origin, Sampler, Segment, SegmentLane, Service, naming::Naming, plugins::Plugins,
 };
 use crate::{
-    exchange::{self, Hops},
+    exchange::{self, AddressPolicy, Hops},
+    scrub::Scrubber,
     trace::{Propagation, Propagator},
 };
 
@@ -22,6 +23,8 @@ pub(super) struct Options {
     pub(super) one_decision: bool,
     pub(super) propagation: Propagation,
     pub(super) hops: Hops,
+    pub(super) scrubber: Scrubber,
+    pub(super) addresses: AddressPolicy,
     pub(super) skip: Option<OfRequest<bool>>,
     pub(super) peer: Option<OfRequest<Option<SocketAddr>>>,
 }
@@ -42,6 +45,8 @@ impl Options {
             one_decision: false,
             propagation: Propagation::new([Propagator::XRay, Propagator::TraceContext]),
             hops: Hops::NONE,
+            scrubber: Scrubber::default(),
+            addresses: AddressPolicy::default(),
             skip: None,
             peer: None,
         }
@@ -83,13 +88,14 @@ impl Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { naming, lane, sampler, propagation, hops, .. } = self;
+        let Self { naming, lane, sampler, propagation, hops, addresses, .. } = self;
         f.debug_struct("Options")
             .field("naming", naming)
             .field("lane", lane)
             .field("sampler", sampler)
             .field("propagation", propagation)
             .field("hops", hops)
+            .field("addresses", addresses)
             .finish_non_exhaustive()
     }
 }

@@ -13,7 +13,10 @@ use super::{
     Cause, Document, Exception, Independent, Name, Segment, SegmentLane, Status, Subsegment, Text,
     entity::{Entity, Node as _},
 };
-use crate::trace::{SpanId, TraceId, amzn};
+use crate::{
+    scrub::Scrubber,
+    trace::{SpanId, TraceId, amzn},
+};
 
 /// A segment or a subsegment that is not over, and where it goes when it is.
 ///
@@ -30,6 +33,7 @@ struct Trunk {
     trace_id: TraceId,
     header: amzn::Header,
     lane: SegmentLane,
+    scrubber: Scrubber,
     started: SystemTime,
     began: Instant,
     /// About how many bytes of subsegments wait for their segment.
@@ -71,12 +75,12 @@ impl Stem {
     pub(super) fn segment(
         segment: Segment,
         header: amzn::Header,
-        lane: SegmentLane,
+        (lane, scrubber): (SegmentLane, Scrubber),
         (started, began): (SystemTime, Instant),
     ) -> Arc<Self> {
         let (trace_id, id) = (segment.trace_id, segment.entity.id);
         let (held, user) = (AtomicUsize::new(0), Mutex::new(None));
-        let trunk = Arc::new(Trunk { trace_id, header, lane, started, began, held, user });
+        let trunk = Arc::new(Trunk { trace_id, header, lane, scrubber, started, began, held, user });
         Arc::new(Self {
             trunk,
             id,
@@ -98,6 +102,11 @@ impl Stem {
 
     pub(super) fn trace_id(&self) -> TraceId {
         self.trunk.trace_id
+    }
+
+    /// What keeps secrets out of all parts of the segment.
+    pub(super) fn scrubber(&self) -> &Scrubber {
+        &self.trunk.scrubber
     }
 
     /// What tells a service that is called from here, by the subsegment `parent`, about the trace.
@@ -179,7 +188,7 @@ impl Stem {
                 if Arc::strong_count(&self.trunk) > 1 {
                     self.trunk.leave(&segment.subsegments);
                 }
-                self.trunk.lane.push(Document::Segment(segment));
+                self.trunk.send(Document::Segment(segment));
             }
             (Part::Subsegment(subsegment), Some(parent)) => {
                 let told = Told::by(&subsegment, told);
@@ -202,7 +211,7 @@ impl Stem {
         let Some(subsegment) = left else { return };
         self.trunk.leave(slice::from_ref(&subsegment));
         let independent = Independent { trace_id: self.trunk.trace_id, parent_id: self.id, subsegment };
-        self.trunk.lane.push(Document::from(independent));
+        self.trunk.send(Document::from(independent));
     }
 
     fn locked<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {
@@ -225,6 +234,10 @@ impl Trunk {
     /// A moment of the segment by the clock that it is stamped with, whatever became of that since.
     fn at(&self, moment: Instant) -> SystemTime {
         self.started + moment.saturating_duration_since(self.began)
+    }
+
+    fn send(&self, document: Document) {
+        self.lane.push(document, &self.scrubber);
     }
 
     /// Notes that these, with all that is in them, wait no longer.

@@ -155,6 +155,10 @@ impl Subsegments {
         self.0.get_mut(index)
     }
 
+    pub(super) fn iter_mut(&mut self) -> std::slice::IterMut<'_, Subsegment> {
+        self.0.iter_mut()
+    }
+
     pub(super) fn field<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         part(map, "subsegments", Some(self).filter(|list| !list.is_empty()))
     }

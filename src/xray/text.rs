@@ -2,6 +2,8 @@ use std::{borrow::Cow, fmt, ops::Deref};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::scrub::beginning;
+
 /// A string of a document: at most [250 characters](Self::MOST), as the [guide] asks; what is longer is cut.
 ///
 /// [guide]: https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html
@@ -31,6 +33,31 @@ impl Text {
     /// Whether it was longer once.
     pub fn is_cut(&self) -> bool {
         self.cut
+    }
+
+    /// A text that is scrubbed when it is written. One that is to be cut is scrubbed before that, since the half of a secret
+    /// is none by its looks.
+    pub(super) fn whole(
+        text: impl Into<Cow<'static, str>>,
+        scrub: impl FnOnce(&str) -> Cow<'_, str>,
+    ) -> Self {
+        let text = text.into();
+        if text.len() <= Self::MOST {
+            return Self::from(text);
+        }
+        let mut shown = Self::from(scrub(beginning(&text, LONGEST)).into_owned());
+        shown.cut |= text.len() > LONGEST;
+        shown
+    }
+
+    /// Puts another one in its place, if that differs.
+    pub(super) fn replace(&mut self, with: impl FnOnce(&str) -> Cow<'_, str>) {
+        let shown = with(&self.text);
+        if *shown != *self.text {
+            let cut = self.cut;
+            *self = Self::from(shown.into_owned());
+            self.cut |= cut;
+        }
     }
 
     pub(super) fn shorten(&mut self, characters: usize) {
@@ -187,6 +214,9 @@ fn end_of(text: &str, characters: usize) -> Option<usize> {
     }
     text.char_indices().nth(characters).map(|(end, _)| end)
 }
+
+/// How much of a text is read that is to be cut.
+const LONGEST: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::text::{Text, texts};
+use crate::scrub::Scrubber;
 
 /// A URL as a document may show it: protocol, host and path; no query, no fragment, no user and no password.
 ///
@@ -29,6 +30,15 @@ impl Url {
     /// The URL itself.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
+    }
+
+    /// A URL that is scrubbed when it is written, and at once if it is to be cut.
+    pub(super) fn whole(url: String, scrubber: &Scrubber) -> Self {
+        if url.len() <= Text::MOST {
+            Self::from(url)
+        } else {
+            Self(Text::whole(bare(url.into()), |url| scrubber.url(url)))
+        }
     }
 }
 

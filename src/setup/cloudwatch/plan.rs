@@ -69,6 +69,7 @@ impl Plan {
         };
         tracing::info!(target: TARGET, to = %lane, stream = into, "lines: on");
         let layer = CloudWatchLayer::on(lane.stream(stream)).format(format);
+        let layer = layer.scrubber(start.scrubber.clone()).addresses(start.addresses);
         Ok(Running::new(Some(layer.propagation(start.propagation.clone()))))
     }
 }

@@ -4,13 +4,13 @@ use opentelemetry_sdk::{logs::SdkLoggerProvider, trace::SdkTracerProvider};
 use super::instrumentation::{Exceptions, Instrumentation};
 use crate::{
     otel::{Metrics, OtelClientLayer, OtelLayer},
-    trace::Propagation,
+    setup::start::Start,
 };
 
 /// What the layers are made of.
 #[derive(Debug)]
 pub(super) struct Layers<'a> {
-    pub(super) propagation: &'a Propagation,
+    pub(super) start: &'a Start<'a>,
     pub(super) instrumentation: &'a Instrumentation,
     pub(super) tracers: Option<&'a SdkTracerProvider>,
     pub(super) metrics: Option<Metrics>,
@@ -20,9 +20,10 @@ pub(super) struct Layers<'a> {
 /// Sets on a layer what is set on both kinds of it alike.
 macro_rules! set {
     ($layers:expr, $layer:expr) => {{
-        let Layers { propagation, instrumentation, tracers, metrics, loggers } = $layers;
+        let Layers { start, instrumentation, tracers, metrics, loggers } = $layers;
         let Instrumentation { known_methods, old_http_names, exceptions } = instrumentation;
-        let layer = $layer.propagation((*propagation).clone()).old_http_names(*old_http_names);
+        let layer = $layer.propagation(start.propagation.clone()).scrubber(start.scrubber.clone());
+        let layer = layer.old_http_names(*old_http_names);
         let layer = match tracers {
             Some(tracers) => layer.tracer_provider(*tracers),
             None => layer.tracer_provider(&NoopTracerProvider::new()),
@@ -48,7 +49,7 @@ macro_rules! set {
 
 impl Layers<'_> {
     pub(super) fn server(&self) -> OtelLayer {
-        set!(self, OtelLayer::new())
+        set!(self, OtelLayer::new().addresses(self.start.addresses))
     }
 
     pub(super) fn client(&self) -> OtelClientLayer {

@@ -10,7 +10,6 @@ use crate::{
     Error,
     otel::{Metrics, Otlp},
     setup::{env::Env, start::Start},
-    trace::Propagation,
 };
 
 /// What is to be started. Whatever may be refused has been looked at.
@@ -66,11 +65,11 @@ impl Plan {
     /// When an endpoint cannot be used.
     pub(in crate::setup) fn start(self, start: &Start<'_>) -> Result<Running, Error> {
         let Self { busy, metrics: set, rules } = self;
-        let Start { env, outbox, propagation, global, log_group: _ } = *start;
-        let Some(busy) = busy else { return Ok(idle(propagation)) };
+        let Start { env, outbox, global, .. } = *start;
+        let Some(busy) = busy else { return Ok(idle(start)) };
         let Busy { resource, instrumentation, traces, metrics, logs, baggage } = *busy;
         let providers = Providers {
-            tracers: Some(traces.start(env, outbox, resource.clone(), rules, baggage)?),
+            tracers: Some(traces.start(start, resource.clone(), rules, baggage)?),
             loggers: logs::provider(outbox, logs, resource.clone())?,
             meters: metrics::provider(env, outbox, metrics, resource)?,
         };
@@ -81,7 +80,7 @@ impl Plan {
             providers.publish();
         }
         let metrics = providers.meters.as_ref().map(|meters| set(Metrics::new(meters)));
-        let layers = providers.layers(propagation, &instrumentation, metrics);
+        let layers = providers.layers(start, &instrumentation, metrics);
         Ok(Running::new(providers, layers))
     }
 }
@@ -93,10 +92,10 @@ impl fmt::Debug for Plan {
 }
 
 /// Trace headers still pass through.
-fn idle(propagation: &Propagation) -> Running {
+fn idle(start: &Start<'_>) -> Running {
     tracing::info!(target: "belvedere::setup", "spans: off, because OTEL_SDK_DISABLED is true");
     let providers = Providers::default();
-    let layers = providers.layers(propagation, &Instrumentation::default(), None);
+    let layers = providers.layers(start, &Instrumentation::default(), None);
     Running::new(providers, layers)
 }
 

@@ -4,7 +4,7 @@ use opentelemetry_sdk::{logs::SdkLoggerProvider, metrics::SdkMeterProvider, trac
 use super::{instrumentation::Instrumentation, layers::Layers};
 use crate::{
     otel::{Metrics, OtelClientLayer, OtelLayer},
-    trace::Propagation,
+    setup::start::Start,
 };
 
 /// The SDK's providers; none of what is not sent.
@@ -27,13 +27,13 @@ impl Providers {
     /// The layers that use them.
     pub(super) fn layers(
         &self,
-        propagation: &Propagation,
+        start: &Start<'_>,
         instrumentation: &Instrumentation,
         metrics: Option<Metrics>,
     ) -> (OtelLayer, OtelClientLayer) {
         let Self { tracers, loggers, .. } = self;
         let (tracers, loggers) = (tracers.as_ref(), loggers.as_ref());
-        let layers = Layers { propagation, instrumentation, tracers, metrics, loggers };
+        let layers = Layers { start, instrumentation, tracers, metrics, loggers };
         (layers.server(), layers.client())
     }
 }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     Error,
     otel::{BaggageAttributes, Ids, Links, Otlp, Print, SpanLane},
-    outbox::Outbox,
+    setup::start::Start,
 };
 
 /// What becomes of spans.
@@ -50,13 +50,13 @@ impl Traces {
     /// Opens the lanes, and makes the provider whose spans go there.
     pub(super) fn start(
         self,
-        env: &Env,
-        outbox: &Outbox,
+        start: &Start<'_>,
         resource: Resource,
         rules: Option<Box<dyn ShouldSample>>,
         baggage: Vec<String>,
     ) -> Result<SdkTracerProvider, Error> {
         let Self { endpoints, is_printed, links } = self;
+        let Start { env, outbox, scrubber, .. } = *start;
         let length = limits::value_length(env);
         let name = resource.get(&Key::from_static_str("service.name")).unwrap_or_else(|| Value::from(""));
         let mut builder = SdkTracerProvider::builder()
@@ -65,7 +65,7 @@ impl Traces {
             .with_span_limits(limits::limits(env))
             .with_resource(resource);
         if !baggage.is_empty() {
-            builder = builder.with_span_processor(BaggageAttributes::new(baggage));
+            builder = builder.with_span_processor(BaggageAttributes::new(baggage).scrubber(scrubber.clone()));
         }
         let mut places: Vec<_> = endpoints.iter().map(|otlp| format!("otlp {}", otlp.place())).collect();
         for otlp in endpoints {

@@ -55,6 +55,7 @@ impl Plan {
             Some(version) => layer.code_version(version),
             None => layer,
         };
+        let layer = layer.scrubber(start.scrubber.clone()).addresses(start.addresses);
         if start.global {
             layer.reporter().install();
         }

@@ -76,8 +76,10 @@ impl Plan {
                 Some(resource) => resource.log_group(start.log_group.clone()).describe(layer, start.outbox),
                 None => layer,
             };
-            let client = XRayClientLayer::new().propagation(start.propagation.clone());
-            (layer.propagation(start.propagation.clone()), client)
+            let layer = layer.scrubber(start.scrubber.clone()).addresses(start.addresses);
+            let client = XRayClientLayer::new().scrubber(start.scrubber.clone());
+            let propagation = || start.propagation.clone();
+            (layer.propagation(propagation()), client.propagation(propagation()))
         });
         match switch {
             Switch::On => {}

@@ -1,0 +1,187 @@
+use std::{
+    borrow::Cow,
+    sync::{Mutex, PoisonError},
+};
+
+use serde_json::Value as Any;
+
+use super::{
+    Cause, Document, Http, Losses,
+    document::Parts,
+    entity::Entity,
+    text::{Text, Texts as _},
+};
+use crate::{exchange::Value, scrub::Scrubber};
+
+/// A document on its way out. It is scrubbed when it is written, which is not on the thread of a request.
+pub(super) struct Outgoing(Mutex<State>);
+
+struct State {
+    document: Document,
+    /// None once it is scrubbed.
+    scrubber: Option<Scrubber>,
+}
+
+// ===== impl Outgoing =====
+
+impl Outgoing {
+    pub(super) fn new(document: Document, scrubber: Scrubber) -> Self {
+        Self(Mutex::new(State { document, scrubber: Some(scrubber) }))
+    }
+
+    fn locked<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {
+        with(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Parts for Outgoing {
+    fn size(&self) -> usize {
+        self.locked(|state| state.document.size())
+    }
+
+    fn parts(&self, most: usize) -> Vec<Vec<u8>> {
+        self.locked(|State { document, scrubber }| {
+            if let Some(scrubber) = scrubber.take() {
+                scrub(document, &scrubber);
+            }
+            document.parts(most)
+        })
+    }
+}
+
+/// An annotation's value as it may be shown. A flag tells nothing.
+pub(super) fn shown(name: &str, value: Value, scrubber: &Scrubber) -> Value {
+    match value {
+        Value::Text(text) => Value::Text(over(text, |text| scrubber.value(name, text))),
+        Value::Int(_) | Value::Float(_) if scrubber.is_secret(name) => {
+            Value::Text(scrubber.value(name, "number").into_owned().into())
+        }
+        value => value,
+    }
+}
+
+/// A text that is not copied if there is nothing to hide in it.
+pub(super) fn over(text: Cow<'static, str>, scrub: impl FnOnce(&str) -> Cow<'_, str>) -> Cow<'static, str> {
+    let scrubbed = scrub(&text);
+    if *scrubbed == *text { text } else { Cow::Owned(scrubbed.into_owned()) }
+}
+
+/// Level by level, so that no depth is too much for the stack.
+fn scrub(document: &mut Document, scrubber: &Scrubber) {
+    let mut rest = match document {
+        Document::Segment(segment) => {
+            scrub_entity(&mut segment.entity, scrubber);
+            segment.user.each_mut(&mut |user| scrub_text(user, scrubber));
+            segment.subsegments.iter_mut().collect::<Vec<_>>()
+        }
+        Document::Subsegment(independent) => vec![&mut independent.subsegment],
+    };
+    while let Some(next) = rest.pop() {
+        scrub_entity(&mut next.entity, scrubber);
+        next.sql.each_mut(&mut |text| scrub_text(text, scrubber));
+        rest.extend(next.subsegments.iter_mut());
+    }
+}
+
+/// What a client, an error or a handler has said. Names and places are the program's own.
+fn scrub_entity(entity: &mut Entity, scrubber: &Scrubber) {
+    let Entity { cause, http, annotations, metadata, .. } = entity;
+    if let Some(Http { request: Some(request), .. }) = http {
+        request.url.each_mut(&mut |url| url.replace(|url| scrubber.url(url)));
+        request.method.each_mut(&mut |method| scrub_text(method, scrubber));
+        request.user_agent.each_mut(&mut |agent| scrub_text(agent, scrubber));
+    }
+    for exception in cause.as_mut().and_then(Cause::exceptions_mut).into_iter().flatten() {
+        exception.message.each_mut(&mut |message| scrub_text(message, scrubber));
+    }
+    annotations.edit(|name, value| shown(name, value, scrubber));
+    metadata.edit(|namespace, name, value| {
+        // What the crate itself says of the trace has no secrets.
+        if namespace != Losses::NAMESPACE {
+            scrub_fact(if scrubber.is_secret(namespace) { namespace } else { name }, value, scrubber);
+        }
+    });
+}
+
+fn scrub_text(text: &mut Text, scrubber: &Scrubber) {
+    text.replace(|text| scrubber.text(text));
+}
+
+fn scrub_fact(name: &str, fact: &mut Any, scrubber: &Scrubber) {
+    if scrubber.is_secret(name) {
+        let mut named = serde_json::Map::from_iter([(name.to_owned(), fact.take())]);
+        scrubber.json_object(&mut named);
+        *fact = named.into_iter().next().map(|(_, fact)| fact).unwrap_or_default();
+    } else {
+        scrubber.json(fact);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        trace::{SpanId, TraceId},
+        xray::{Exception, Segment, Sql, Subsegment},
+    };
+
+    fn written(segment: Segment) -> Any {
+        let outgoing = Outgoing::new(segment.into(), Scrubber::default());
+        let first = outgoing.parts(64_000);
+        assert_eq!(outgoing.parts(64_000), first, "a retry writes the same");
+        serde_json::from_slice(&first[0]).unwrap()
+    }
+
+    fn segment() -> Segment {
+        Segment::new(TraceId::generate(), SpanId::generate(), "shop", UNIX_EPOCH)
+    }
+
+    #[test]
+    fn a_segment_is_written_without_its_secrets() {
+        let mut segment = segment();
+        segment.user = Some("Bearer canary".into());
+        segment.entity.fault(Exception::new("Refused", "password=canary").into());
+        segment.entity.annotations.insert("pin", 1701);
+        segment.entity.annotations.insert("note", "token=canary");
+        segment.entity.annotations.insert("cart", 17);
+        segment.entity.metadata.insert("default", "api_key", json!({"a": "canary"}));
+        segment.entity.metadata.insert("secrets", "a", json!(["canary"]));
+        segment.entity.metadata.insert("default", "cart", json!({"owner": "worf", "password": "canary"}));
+        let written = written(segment);
+        assert!(!written.to_string().contains("canary"), "{written:#}");
+        assert_eq!(written["annotations"], json!({"pin": "REDACTED", "note": "token=REDACTED", "cart": 17}));
+        assert_eq!(written["metadata"]["default"]["cart"], json!({"owner": "worf", "password": "REDACTED"}));
+        assert_eq!(written["cause"]["exceptions"][0]["message"], "password=REDACTED");
+    }
+
+    #[test]
+    fn subsegments_of_any_depth_are_written_without_theirs() {
+        let deepest = |name: &'static str| {
+            let mut subsegment = Subsegment::new(SpanId::generate(), name, UNIX_EPOCH);
+            let mut sql = Sql::default();
+            sql.sanitized_query = Some("SELECT 1 -- password=canary".into());
+            subsegment.sql = Some(Box::new(sql));
+            subsegment
+        };
+        let deep = (0..20_000).fold(deepest("query"), |inner, _| {
+            let mut outer = Subsegment::new(SpanId::generate(), "outer", UNIX_EPOCH);
+            outer.subsegments.push(inner);
+            outer
+        });
+        let mut segment = segment();
+        segment.subsegments.push(deep);
+        let mut document = Document::from(segment);
+        scrub(&mut document, &Scrubber::default());
+        let Document::Segment(segment) = document else { unreachable!() };
+        let mut last = &segment.subsegments[0];
+        while let Some(inner) = last.subsegments.first() {
+            last = inner;
+        }
+        let query = last.sql.as_ref().and_then(|sql| sql.sanitized_query.clone());
+        assert_eq!(query.as_deref(), Some("SELECT 1 -- password=REDACTED"));
+    }
+}
