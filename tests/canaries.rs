@@ -4,6 +4,8 @@
 
 #[path = "support/aws.rs"]
 mod aws;
+#[path = "support/daemon.rs"]
+mod daemon;
 #[path = "support/log_sink.rs"]
 mod log_sink;
 #[path = "support/rollbar.rs"]
@@ -16,7 +18,7 @@ use std::{collections::HashMap, time::Duration};
 
 use axum::{
     Router,
-    body::Bytes,
+    body::{Body, Bytes},
     extract::Path,
     http::{HeaderValue, Request, StatusCode},
     response::{IntoResponse as _, Response},
@@ -24,25 +26,62 @@ use axum::{
 };
 use belvedere::{
     cloudwatch::{CloudWatchLayer, LogLane, subscriber},
-    exchange::{AddressPolicy, Annotations},
+    exchange::{AddressPolicy, Annotations, Query},
+    otel::{Ids, OtelClientLayer, OtelLayer, Otlp, SpanLane},
     outbox::Outbox,
     rollbar::{Api, Breadcrumbs, ItemLane, Level, Report, RequestBodyLayer, RollbarLayer, report_message},
+    xray::{self, Sampler, SegmentLane, XRayClientLayer, XRayLayer},
 };
+use daemon::Daemon;
 use log_sink::LogSink;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use rollbar::{Answer, Received, Rollbar, accepted, limited, refused};
 use serde_json::Value;
-use support::Server;
-use table::{Fate, ROWS, Row, Where};
+use support::{Server, sink::Sink};
+use table::{Fate, PIN, ROWS, Row, Where};
+use tower::{Layer as _, ServiceExt as _};
 use tracing_subscriber::prelude::*;
 
-/// A service that reports to a sink and logs to another, and a client of it.
+/// A service with all four layers, what stands in for the four backends, and a client of it.
 struct Shop {
     sink: Rollbar,
+    spans: Sink,
+    daemon: Daemon,
     log: LogSink,
     lane: LogLane,
     outbox: Outbox,
     server: Server,
     client: reqwest::Client,
+}
+
+/// What a backend got.
+struct Sent {
+    backend: &'static str,
+    /// All bytes, decompressed, in lower case.
+    all: String,
+    by_row: HashMap<usize, String>,
+}
+
+// ===== impl Sent =====
+
+impl Sent {
+    fn new(backend: &'static str, bytes: Vec<u8>, by_row: HashMap<usize, String>) -> Self {
+        Self { backend, all: String::from_utf8_lossy(&bytes).to_lowercase(), by_row }
+    }
+
+    /// What there is of a row, if the secret is not there, or is, and a mark in its place, as it should be.
+    fn wrong(&self, fate: Fate, number: usize) -> Option<&str> {
+        let Some(own) = self.by_row.get(&number) else { return Some("nothing") };
+        let is_there = self.all.contains(&canary(number).to_lowercase());
+        let is_right = match fate {
+            // Where something stood there is a mark, so the row did what it says.
+            Fate::Removed => !is_there && own.contains("REDACTED"),
+            Fate::LeftOut(_) => !is_there && !own.contains("REDACTED"),
+            Fate::Kept(_) => is_there && own.contains(&canary(number)),
+        };
+        (!is_right).then_some(own)
+    }
 }
 
 // ===== impl Shop =====
@@ -66,6 +105,11 @@ impl Shop {
         let layer = RollbarLayer::on(lane).request_headers(LISTED).unwrap();
         let log = LogSink::start();
         let lane = LogLane::new(&outbox, log.api());
+        let (spans, daemon) = (Sink::start(), Daemon::large().await);
+        let otel = OtelLayer::new().tracer_provider(&tracers(&outbox, &spans)).query(Query::Conventional);
+        let otel = otel.request_headers(LISTED).unwrap().response_headers(["set-cookie"]).unwrap();
+        let address = daemon.address.to_string().parse().unwrap();
+        let segments = SegmentLane::daemon(&outbox, xray::Daemon::new(address).pace(20, 1_000));
         let app = Router::new()
             .route("/rows/{row}", any(answer))
             .route("/rows/{row}/carts/{cart}", any(answer))
@@ -79,10 +123,12 @@ impl Shop {
             .layer(RequestBodyLayer::new())
             .layer(change(layer))
             .layer(CloudWatchLayer::on(lane.clone()).query(true))
+            .layer(XRayLayer::on("shop", segments).sample(Sampler::all()))
+            .layer(otel)
             .layer(axum::middleware::map_request(quiet));
         let server = Server::axum(app).await;
         let client = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
-        Self { sink, log, lane, outbox, server, client }
+        Self { sink, spans, daemon, log, lane, outbox, server, client }
     }
 
     fn url(&self, path: &str) -> String {
@@ -189,6 +235,13 @@ async fn quiet<B>(mut request: Request<B>) -> Request<B> {
     request
 }
 
+/// A provider whose spans go there.
+fn tracers(outbox: &Outbox, sink: &Sink) -> SdkTracerProvider {
+    let otlp = Otlp::new(format!("{}/v1/traces", sink.base()).parse().unwrap());
+    let lane = SpanLane::otlp(outbox, otlp).unwrap();
+    SdkTracerProvider::builder().with_id_generator(Ids).with_span_processor(lane).build()
+}
+
 /// The lines of each row's request: its access record, and the events that have its trace.
 fn lines_by_row(log: &LogSink) -> HashMap<usize, String> {
     let objects = log.objects();
@@ -200,15 +253,18 @@ fn lines_by_row(log: &LogSink) -> HashMap<usize, String> {
     records.map(|(row, record)| (usize::try_from(row).unwrap(), of(&record["trace_id"]))).collect()
 }
 
-/// Whether the secret of a row is there, and a mark in its place, as it should be.
-fn is_as_expected(fate: Fate, number: usize, all: &[u8], own: &str) -> bool {
-    let is_there = contains(all, &canary(number));
-    match fate {
-        // Where something stood there is a mark, so the row did what it says.
-        Fate::Removed => !is_there && own.contains("REDACTED"),
-        Fate::LeftOut(_) => !is_there && !own.contains("REDACTED"),
-        Fate::Kept(_) => is_there && own.contains(&canary(number)),
-    }
+fn spans_by_row(sink: &Sink) -> HashMap<usize, String> {
+    let row = |span: &Span| {
+        let pair = span.attributes.iter().find(|pair| pair.key == "row")?;
+        support::sink::text(pair.value.clone()?.value).parse().ok()
+    };
+    sink.spans().iter().filter_map(|span| Some((row(span)?, format!("{span:?}")))).collect()
+}
+
+fn segments_by_row(documents: &[String]) -> HashMap<usize, String> {
+    let documents = documents.iter().map(|text| (text, serde_json::from_str::<Value>(text).unwrap()));
+    let row = |document: &Value| usize::try_from(document["annotations"]["row"].as_u64()?).ok();
+    documents.filter_map(|(text, document)| Some((row(&document)?, text.clone()))).collect()
 }
 
 /// The secret of a row, in the shape that keys of AWS want. It stands in no source, whose lines are sent.
@@ -236,21 +292,30 @@ async fn what_is_a_secret_does_not_leave_and_what_is_none_does() {
     for (number, row) in ROWS.iter().enumerate() {
         shop.ask(number, row).await;
     }
-    let log = shop.log.clone();
+    let (log, spans, daemon) = (shop.log.clone(), shop.spans.clone(), shop.daemon.clone());
     let sink = shop.close().await;
-    let reported = (sink.bytes(), items_by_row(&sink));
+    let documents = daemon.arrived(ROWS.len()).await;
     let lines: String = log.objects().iter().map(Value::to_string).collect();
-    let logged = (lines.into_bytes(), lines_by_row(&log));
-    let mut wrong = Vec::new();
-    for (number, row) in ROWS.iter().enumerate() {
-        for (fate, (all, by_row)) in [(row.fate, &reported), (row.logged, &logged)] {
-            let own = by_row.get(&number).map_or("nothing", String::as_str);
-            if own == "nothing" || !is_as_expected(fate, number, all, own) {
-                wrong.push(format!("{}: {fate:?}, but {own}", row.what));
-            }
-        }
+    let sent = [
+        Sent::new("Rollbar", sink.bytes(), items_by_row(&sink)),
+        Sent::new("CloudWatch Logs", lines.into_bytes(), lines_by_row(&log)),
+        Sent::new("spans", spans.bytes(), spans_by_row(&spans)),
+        Sent::new("X-Ray", daemon.datagrams().concat(), segments_by_row(&documents)),
+    ];
+    let cells = ROWS.iter().enumerate().flat_map(|(number, row)| {
+        sent.iter().zip(row.fates).map(move |(sent, fate)| (sent, fate, number, row.what))
+    });
+    let wrong = cells.filter_map(|(sent, fate, number, what)| {
+        let wrong = sent.wrong(fate, number)?;
+        Some(format!("{what}, {}: {fate:?}, but {wrong}", sent.backend))
+    });
+    let wrong: Vec<_> = wrong.collect();
+    for Sent { backend, by_row, .. } in &sent {
+        assert!(!by_row.values().any(|own| own.contains(&PIN.to_string())), "{backend}");
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    assert!(wrong.is_empty(), "{} cells\n\n{}", wrong.len(), wrong.join("\n\n"));
+    let removed = ROWS.iter().filter(|row| row.fates.iter().any(|fate| matches!(fate, Fate::Removed)));
+    assert!(removed.count() >= 40, "so many secrets of different shapes");
 }
 
 #[tokio::test]
@@ -277,6 +342,55 @@ async fn a_body_is_not_sent_unless_it_is_asked_for() {
     assert_eq!(outbox.shutdown(Duration::from_secs(10)).await.lost(), 0);
     assert_eq!(sink.items().len(), 1);
     assert!(!contains(&sink.bytes(), &canary(0)));
+}
+
+#[tokio::test]
+async fn a_call_tells_no_secret_of_its_url_or_its_error() {
+    let (outbox, spans, daemon) = (Outbox::builder().start().unwrap(), Sink::start(), Daemon::large().await);
+    let segments = xray::Daemon::new(daemon.address.to_string().parse().unwrap());
+    let tracers = tracers(&outbox, &spans);
+    let call = move |_: Request<Body>| {
+        let layers = (OtelClientLayer::new().tracer_provider(&tracers), XRayClientLayer::new());
+        let url = format!("https://me:{0}@db.example/AKIA{0}/a?token={0}&q=Bearer+{0}", canary(0));
+        async move {
+            let (otel, xray) = layers;
+            let inner = tower::service_fn(async |_: Request<()>| {
+                let message = format!("refused: password={}", canary(0));
+                Err::<Response<Body>, _>(std::io::Error::other(message))
+            });
+            let client = otel.query(Query::Conventional).layer(xray.layer(inner));
+            let called = client.oneshot(Request::get(url).body(()).unwrap()).await;
+            assert!(called.is_err());
+            Ok::<_, std::convert::Infallible>(Response::new(Body::empty()))
+        }
+    };
+    let layer = XRayLayer::on("shop", SegmentLane::daemon(&outbox, segments)).sample(Sampler::all());
+    layer.layer(tower::service_fn(call)).oneshot(Request::new(Body::empty())).await.unwrap();
+    assert_eq!(outbox.shutdown(Duration::from_secs(10)).await.lost(), 0);
+    let (spans, [segment]) = (spans, <[_; 1]>::try_from(daemon.arrived(1).await).unwrap());
+    let [span] = <[Span; 1]>::try_from(spans.spans()).unwrap();
+    let span = format!("{span:?}");
+    assert!(
+        !contains(&spans.bytes(), &canary(0)) && !contains(segment.as_bytes(), &canary(0)),
+        "{span} {segment}"
+    );
+    let url = "https://REDACTED:REDACTED@db.example/REDACTED/a?token=REDACTED&q=REDACTED";
+    assert!(span.contains(url) && span.contains("password=REDACTED"), "{span}");
+    assert!(segment.contains("https://db.example/REDACTED/a"), "{segment}");
+    assert!(segment.contains("password=REDACTED"), "{segment}");
+}
+
+#[tokio::test]
+async fn a_route_that_only_an_inner_layer_sees_hides_its_secret_in_the_segment() {
+    let (outbox, daemon) = (Outbox::builder().start().unwrap(), Daemon::large().await);
+    let lane = SegmentLane::daemon(&outbox, xray::Daemon::new(daemon.address.to_string().parse().unwrap()));
+    let layer = XRayLayer::on("shop", lane).sample(Sampler::all());
+    let app = Router::new().route("/tokens/{token}", any(|| async {})).layer(layer.clone());
+    let request = Request::get(format!("/tokens/{}", canary(0))).header("host", "shop.example");
+    layer.layer(app).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(outbox.shutdown(Duration::from_secs(10)).await.lost(), 0);
+    let [segment] = <[_; 1]>::try_from(daemon.arrived(1).await).unwrap();
+    assert!(segment.contains(r#""http://shop.example/tokens/REDACTED""#), "{segment}");
 }
 
 // What other libraries get wrong.

@@ -22,10 +22,11 @@ use belvedere::{
     BelvedereLayer, Setup,
     aws::{Client, Region, Service as AwsService},
     cloudwatch::{self, CloudWatchLayer, LogLane},
-    exchange::{Annotations, HandlerError},
+    exchange::{AddressPolicy, Annotations, HandlerError},
     otel::{Ids, OtelLayer, Otlp, SpanLane},
     outbox::{Outbox, Report},
     rollbar::{Api, ItemLane, RollbarLayer},
+    scrub::Scrubber,
     trace::{OccurrenceId, Propagation, Propagator},
     xray::{self, Sampler, SegmentLane, XRayLayer},
 };
@@ -537,6 +538,38 @@ async fn a_request_has_one_trace_in_all_backends_in_one_pass() {
         let seen = doubles.seen(requests, failed, belvedere.shutdown(PATIENCE).await).await;
         check(&seen, kind);
     }
+}
+
+#[tokio::test]
+async fn one_scrubber_and_one_address_policy_count_for_all_backends() {
+    let doubles = Doubles::start().await;
+    let setup = doubles.setup().scrubber(Scrubber::default().fields(["iban"]));
+    let belvedere = setup.addresses(AddressPolicy::Anonymized).start().unwrap();
+    let handler = async |annotations: Annotations| {
+        annotations.insert("user_id", "worf");
+        annotations.insert("iban", "CANARY");
+        StatusCode::INTERNAL_SERVER_ERROR
+    };
+    let layer = belvedere.layer().xray(|xray| xray.sample(Sampler::all()).trusted_hops(1));
+    let layer = layer.otel(|otel| otel.trusted_hops(1)).rollbar(|rollbar| rollbar.trusted_hops(1));
+    let layer = layer.cloudwatch(|cloudwatch| cloudwatch.trusted_hops(1));
+    let server = Server::axum(Router::new().route("/", any(handler)).layer(layer)).await;
+    ask1(server.address, "/", &[("x-forwarded-for", "203.0.113.42")], None).await;
+    let seen = doubles.seen(1, 1, belvedere.shutdown(PATIENCE).await).await;
+    let (span, segment) = (&seen.spans["worf"][0], &seen.segments["worf"][0]);
+    let (item, line) = (&seen.items["worf"][0], &seen.lines["worf"][0]);
+    let attribute = |name: &str| {
+        let pair = span.attributes.iter().find(|pair| pair.key == name)?;
+        Some(text(pair.value.clone()?.value))
+    };
+    let network = "203.0.113.0";
+    assert_eq!(attribute("client.address").as_deref(), Some(network));
+    assert_eq!(segment["http"]["request"]["client_ip"], network);
+    assert_eq!((&item["request"]["user_ip"], &line["client"]), (&network.into(), &network.into()));
+    let hidden = "REDACTED";
+    assert_eq!(attribute("iban").as_deref(), Some(hidden));
+    assert_eq!((&segment["annotations"]["iban"], &item["custom"]["iban"]), (&hidden.into(), &hidden.into()));
+    assert_eq!(line["annotations"]["iban"], hidden);
 }
 
 /// Each has headers of its own that it reads unless told otherwise: whichever is outermost, all have what it has read.

@@ -156,6 +156,9 @@ impl Noted {
         let shown = |(key, value): &(Cow<'static, str>, Value)| {
             let value = match value {
                 Value::Text(text) => Value::Text(Cow::Owned(scrubber.value(key, text).into_owned())),
+                Value::Int(_) | Value::Float(_) if scrubber.is_secret(key) => {
+                    Value::Text(Cow::Owned(scrubber.value(key, "number").into_owned()))
+                }
                 other => other.clone(),
             };
             (Cow::Owned(key.to_string()), Cow::Owned(value))

@@ -4,18 +4,36 @@
 //!
 //! | of a request | by default | to change it |
 //! |---|---|---|
-//! | method, path, scheme, version | yes | `skip` leaves whole requests alone |
-//! | query | keys; every value reads `REDACTED` | `query` |
-//! | host, user agent | yes, the conventions name them | |
+//! | method, scheme, version | yes | `skip` leaves whole requests alone |
+//! | path | yes, without secrets | `scrubber` |
+//! | query | keys; every value reads `REDACTED` | `query`: values, without secrets |
+//! | host, user agent | yes, the conventions name them; the user agent without secrets | `scrubber` |
 //! | `traceparent`, `tracestate` | yes, they are a part of the span | `trust` |
-//! | client's address | the other end of the socket | `trusted_hops` |
+//! | client's address | the other end of the socket | `addresses`, `trusted_hops` |
 //! | `baggage` | passed on, not on spans | `propagation`, `BaggageAttributes` |
-//! | other headers | no | `request_headers`, `response_headers` |
+//! | other headers | no | `request_headers`, `response_headers`: without secrets |
+//! | annotations, further attributes | yes, without secrets | `scrubber` |
 //! | bodies | no, never | |
-//! | messages of errors and panics | yes | |
+//! | messages of errors and panics | yes, without secrets | `scrubber` |
 //! | user and password in a URL | no, never | |
 //!
-//! A segment of X-Ray has less: no query at all, and of the headers the host and the user agent.
+//! A segment of X-Ray has less: no query at all, and of the headers the host and the user agent. What is added to it by hand,
+//! metadata, the user and queries to databases, is without secrets as well.
+//!
+//! # One for all
+//!
+//! A [`Scrubber`](https://docs.rs/belvedere/latest/belvedere/scrub/struct.Scrubber.html) finds secrets by names and by looks,
+//! as the module `scrub` says in detail, for spans, segments, items and lines alike, and what it takes out reads `REDACTED`.
+//! `Setup::scrubber` and `Setup::addresses` count for all four; `scrubber` and `addresses` of a layer for that layer. Two
+//! things stand outside of a layer, and have a `scrubber` of their own: the subscriber that sends events to CloudWatch Logs,
+//! and `BaggageAttributes`.
+//!
+//! In a path a value is a secret where the route calls it so, as in `/reset/{token}`. A span's attributes are fixed when it
+//! starts, so for its path the route must be known by then: put the layer onto the router, with `Router::layer`, and not
+//! around it. Segments, items and lines learn the route from an inner layer too.
+//!
+//! Not scrubbed are names, which are the program's own (of spans, routes, subsegments, keys), ids of traces, hosts, and what
+//! spans made by other code say.
 //!
 //! # What Rollbar gets
 //!

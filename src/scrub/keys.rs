@@ -11,13 +11,21 @@ pub(super) struct Keys {
     whole: Vec<Box<[u8]>>,
     /// Those that stand for all that end so.
     endings: Vec<&'static str>,
+    shapes: Shapes,
+}
+
+/// Which lengths a name may have by its first byte, and which last bytes: most names are known to be none by these.
+#[derive(Clone, Debug, Default)]
+struct Shapes {
+    lengths: [u64; 32],
+    lasts: u32,
 }
 
 // ===== impl Keys =====
 
 impl Keys {
     pub(super) fn new<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Self {
-        let mut keys = Self { whole: Vec::new(), endings: Vec::new() };
+        let mut keys = Self { whole: Vec::new(), endings: Vec::new(), shapes: Shapes::default() };
         keys.add(names);
         keys
     }
@@ -27,6 +35,8 @@ impl Keys {
         self.whole.retain(|name| !name.is_empty());
         self.whole.sort_unstable();
         self.whole.dedup();
+        // Before the endings are looked up in it.
+        self.shapes = Shapes::of(&self.whole);
         self.endings = ENDINGS.into_iter().filter(|ending| self.lists(ending)).collect();
     }
 
@@ -44,17 +54,51 @@ impl Keys {
     }
 
     fn lists(&self, name: &str) -> bool {
-        self.whole.binary_search_by(|key| key.iter().copied().cmp(plain(name))).is_ok()
+        self.shapes.may_be(name)
+            && self.whole.binary_search_by(|key| key.iter().copied().cmp(plain(name))).is_ok()
     }
 
     fn ends(&self, name: &str) -> bool {
-        self.endings.iter().any(|ending| ending.bytes().rev().eq(plain(name).rev().take(ending.len())))
+        self.shapes.may_end(name)
+            && self.endings.iter().any(|ending| ending.bytes().rev().eq(plain(name).rev().take(ending.len())))
     }
+}
+
+// ===== impl Shapes =====
+
+impl Shapes {
+    fn of(names: &[Box<[u8]>]) -> Self {
+        let mut shapes = Self::default();
+        for name in names {
+            shapes.lengths[usize::from(name[0] % 32)] |= 1 << name.len().min(63);
+        }
+        for ending in ENDINGS {
+            shapes.lasts |= ending.bytes().last().map_or(0, bit);
+        }
+        shapes
+    }
+
+    fn may_be(&self, name: &str) -> bool {
+        let Some(first) = plain(name).next() else { return false };
+        let length = name.bytes().filter(counts).count().min(63);
+        self.lengths[usize::from(first % 32)] >> length & 1 == 1
+    }
+
+    fn may_end(&self, name: &str) -> bool {
+        plain(name).next_back().is_some_and(|last| self.lasts & bit(last) > 0)
+    }
+}
+
+fn bit(byte: u8) -> u32 {
+    1 << (byte % 32)
+}
+
+fn counts(byte: &u8) -> bool {
+    !matches!(byte, b'-' | b'_' | b'.' | b' ' | b'+')
 }
 
 /// A name as names are compared.
 fn plain(name: &str) -> impl DoubleEndedIterator<Item = u8> {
-    let counts = |byte: &u8| !matches!(byte, b'-' | b'_' | b'.' | b' ' | b'+');
     name.bytes().filter(counts).map(|byte| byte.to_ascii_lowercase())
 }
 

@@ -78,11 +78,9 @@ impl<'a> Name<'a> {
         // The longest name may begin within a character.
         let start = (start..unquoted).find(|start| text.is_char_boundary(*start))?;
         // What an encoded separator ends is another name, or a value.
-        let start = ENCODED
-            .iter()
-            .filter_map(|end| Some(start + text[start..unquoted].rfind(end)? + 3))
-            .max()
-            .unwrap_or(start);
+        let ends = || ENCODED.iter().filter_map(|end| Some(start + text[start..unquoted].rfind(end)? + 3));
+        let is_encoded = bytes[start..unquoted].contains(&b'%');
+        let start = if is_encoded { ends().max().unwrap_or(start) } else { start };
         let opened = bytes[..start].last().copied().filter(|byte| matches!(byte, b'"' | b'\''));
         let is_quoted = unquoted < end;
         Some(Self { text: &text[start..unquoted], is_quoted, opened: opened.filter(|_| !is_quoted) })

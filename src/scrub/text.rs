@@ -70,18 +70,8 @@ fn read<'a>(
 
 /// Whether a byte can be the one that gives a secret away: a look at a table, since most texts have few of them.
 fn may_tell(rules: &Rules, byte: u8) -> bool {
-    match TELLING[usize::from(byte)] {
-        Telling::Never => false,
-        Telling::Always => true,
-        Telling::OfCards => rules.cards,
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Telling {
-    Never,
-    Always,
-    OfCards,
+    let of_cards = if rules.cards { CARDS } else { 0 };
+    TELLING[usize::from(byte)] & (ALWAYS | of_cards) > 0
 }
 
 /// The secret that a byte gives away, and what stands for it. It ends behind that byte, and begins before it only where
@@ -140,15 +130,19 @@ fn begins_word(text: &str, at: usize) -> bool {
     }
 }
 
-const TELLING: [Telling; 256] = {
-    let mut table = [Telling::Never; 256];
+const ALWAYS: u8 = 1;
+const CARDS: u8 = 2;
+
+/// Which bytes can give a secret away.
+static TELLING: [u8; 256] = {
+    let mut table = [0; 256];
     let mut byte: u8 = 0;
     while byte < 128 {
         table[byte as usize] = match byte {
-            b'=' | b':' | b'%' | b'-' => Telling::Always,
-            b'0'..=b'9' => Telling::OfCards,
-            _ if token::is_first(byte) => Telling::Always,
-            _ => Telling::Never,
+            b'=' | b':' | b'%' | b'-' => ALWAYS,
+            b'0'..=b'9' => CARDS,
+            _ if token::is_first(byte) => ALWAYS,
+            _ => 0,
         };
         byte += 1;
     }

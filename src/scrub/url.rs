@@ -18,6 +18,10 @@ impl Scrubber {
 }
 
 pub(super) fn scrub<'a>(rules: &Rules, url: &'a str, layers: usize) -> Cow<'a, str> {
+    let is_path = url.starts_with('/') && !url.starts_with("//");
+    if is_path && !url.bytes().any(|byte| matches!(byte, b'?' | b'#')) {
+        return scan_path(rules, url, layers);
+    }
     let mut copy = Copy::of(url);
     let host = authority(url);
     let has_host = host > 0;
