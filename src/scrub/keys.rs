@@ -44,7 +44,7 @@ impl Keys {
     pub(super) fn have(&self, name: &str) -> bool {
         let name = decoded(name);
         self.fit(&name)
-            || name.contains(divides) && name.split(divides).any(|part| !part.is_empty() && self.fit(part))
+            || has_parts(&name) && name.split(divides).any(|part| !part.is_empty() && self.fit(part))
     }
 
     /// Whether a name, or a part of one, is secret.
@@ -107,8 +107,17 @@ fn divides(char: char) -> bool {
     !char.is_alphanumeric() && !matches!(char, '-' | '_' | ' ' | '+')
 }
 
+fn has_parts(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b' ' | b'+');
+    !name.bytes().all(is_plain) && name.contains(divides)
+}
+
 fn decoded(name: &str) -> Cow<'_, str> {
-    if name.contains('%') { percent_decode_str(name).decode_utf8_lossy() } else { Cow::Borrowed(name) }
+    if name.as_bytes().contains(&b'%') {
+        percent_decode_str(name).decode_utf8_lossy()
+    } else {
+        Cow::Borrowed(name)
+    }
 }
 
 #[cfg(test)]
