@@ -73,13 +73,17 @@ fn read<'a>(
 /// The next byte from `at` on that can give a secret away: by a look at a table, since most texts have few of them.
 fn next(rules: &Rules, bytes: &[u8], at: usize, is_encoded: bool) -> Option<usize> {
     let everywhere = if rules.cards { SIGN | DIGIT } else { SIGN };
-    let mut before = at.checked_sub(1).map_or(0, |before| TELLING[usize::from(bytes[before])]);
-    let mut tells = |byte: &u8| {
-        let begins = before & WORD == 0 || is_encoded;
-        before = TELLING[usize::from(*byte)];
-        before & everywhere > 0 || begins && before & FIRST > 0
-    };
-    bytes.get(at..)?.iter().position(|byte| tells(byte)).map(|next| at + next)
+    let wanted = |before: u8| if before & WORD == 0 || is_encoded { everywhere | FIRST } else { everywhere };
+    let before = at.checked_sub(1).map_or(0, |before| TELLING[usize::from(bytes[before])]);
+    let mut telling = wanted(before);
+    for (next, byte) in bytes.iter().enumerate().skip(at) {
+        let class = TELLING[usize::from(*byte)];
+        if class & telling > 0 {
+            return Some(next);
+        }
+        telling = wanted(class);
+    }
+    None
 }
 
 /// The secret that a byte gives away, and what stands for it. It ends behind that byte, and begins before it only where

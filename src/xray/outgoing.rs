@@ -162,9 +162,8 @@ mod tests {
     fn subsegments_of_any_depth_are_written_without_theirs() {
         let deepest = |name: &'static str| {
             let mut subsegment = Subsegment::new(SpanId::generate(), name, UNIX_EPOCH);
-            let mut sql = Sql::default();
-            sql.sanitized_query = Some("SELECT 1 -- password=canary".into());
-            subsegment.sql = Some(Box::new(sql));
+            let query = Some("SELECT 1 -- password=canary".into());
+            subsegment.sql = Some(Box::new(Sql { sanitized_query: query, ..Sql::default() }));
             subsegment
         };
         let deep = (0..20_000).fold(deepest("query"), |inner, _| {
