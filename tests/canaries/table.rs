@@ -682,7 +682,7 @@ pub(crate) static ROWS: &[Row] = &[
         Handler(|it| said(long(it, 240))),
         [Removed, Removed, Removed, LeftOut("it is cut before the mark")],
     ),
-    row("a number with a secret's name", Handler(|it| numbered(it)), [Removed, Removed, Removed, Removed]),
+    row("a number with a secret's name", Handler(numbered), [Removed, Removed, Removed, Removed]),
     row(
         "a long user agent that ends in a URL",
         Header(
