@@ -19,6 +19,7 @@ use belvedere::{
     cloudwatch::{Api, CloudWatchLayer, Format, LogEvent, LogLane},
     exchange::{AddressPolicy, Annotations, HandlerError, Peer},
     observe::ObserveLayer,
+    otel::Ratio,
     outbox::{Outbox, Report},
     scrub::Scrubber,
     trace::{SpanId, TraceId, TrustIncoming},
@@ -26,6 +27,8 @@ use belvedere::{
 use flate2::read::GzDecoder;
 use futures_util::StreamExt as _;
 use http::{HeaderValue, Request, Response};
+use opentelemetry::trace::SpanKind;
+use opentelemetry_sdk::trace::{SamplingDecision, ShouldSample as _};
 use serde_json::{Value, json};
 use support::{
     Script, Server,
@@ -457,6 +460,33 @@ async fn of_good_exchanges_a_share_is_logged_which_says_so_and_of_bad_ones_all()
     let records = watch.ask("/missing").await.ask("/torn").await.ask("/ok").await.close().await;
     assert_eq!(records.len(), 2, "{records:#?}");
     assert!(records.iter().all(|record| !record.contains("sample_rate")));
+}
+
+#[tokio::test]
+async fn of_a_trace_the_line_is_logged_where_the_span_is_kept() {
+    for share in [0.01, 0.1, 0.25, 1.0 / 3.0, 0.9] {
+        let (watch, ratio) = (Watch::open().await.set(|layer| layer.sample(share)), Ratio::new(share));
+        let mut kept = Vec::new();
+        for _ in 0..200 {
+            let trace_id = TraceId::generate();
+            let id = opentelemetry::trace::TraceId::from(trace_id.to_u128());
+            let sampled = ratio.should_sample(None, id, "", &SpanKind::Server, &[], &[]);
+            if sampled.decision == SamplingDecision::RecordAndSample {
+                kept.push(trace_id.to_string());
+            }
+            let parent = format!("00-{trace_id}-00f067aa0ba902b7-01");
+            watch.serve(Request::get("/ok").header("traceparent", parent).body(()).unwrap()).await;
+        }
+        let records = watch.close().await;
+        let trace_id = |record: &String| {
+            let record: Value = serde_json::from_str(record).unwrap();
+            record["trace_id"].as_str().unwrap().to_owned()
+        };
+        let mut logged: Vec<_> = records.iter().map(trace_id).collect();
+        logged.sort();
+        kept.sort();
+        assert_eq!(logged, kept, "{share}");
+    }
 }
 
 // ===== where it goes =====

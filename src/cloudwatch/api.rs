@@ -27,6 +27,7 @@ use self::{
     advice::Advice,
     creation::{Creation, Wanted},
     delivery::Delivery,
+    fate::Fate,
     piece::{MOST_EVENT_BYTES, MOST_EVENTS},
     post::Post,
     write::write,
@@ -105,8 +106,8 @@ use crate::{
 /// # Memory
 ///
 /// What waits is counted with what it takes, as [`Limits::queue_bytes`] bounds it, until CloudWatch has it. A request that is
-/// under way has the texts of its events and its body besides, about 3 MiB for a full one, for each of
-/// [`Limits::in_flight`]; a batch that waits to be tried again has neither.
+/// under way has the texts of its events and its body besides, about 3 MiB for a full one and 8 MiB at most, whatever a format
+/// writes, for each of [`Limits::in_flight`]; a batch that waits to be tried again has neither.
 #[derive(Clone, Debug)]
 pub struct Api {
     client: Client,
@@ -267,14 +268,24 @@ impl<P: Post> Destination for ApiDestination<P> {
     async fn send(&self, batch: Batch<Entry>) -> Result<(), SendError<Entry>> {
         let entries: Arc<[Entry]> = batch.into_iter().collect();
         self.place.learn(&entries).await;
-        let (place, drafts, most) = (self.place.clone(), entries.clone(), self.event_bytes);
-        let written = off_thread(move || write(&drafts, &place, most)).await;
-        let fate = match written {
-            Some(written) => Delivery::new(self, written.fate).run(written.pieces).await,
-            None => None,
-        };
         let shutdown = || Err(SendError::Reject { lost: entries.len(), reason: "shutdown".into() });
-        fate.map_or_else(shutdown, |fate| fate.judge(&entries))
+        self.deliver(&entries).await.map_or_else(shutdown, |fate| fate.judge(&entries))
+    }
+}
+
+impl<P: Post> ApiDestination<P> {
+    /// Writes and sends, until all is sent or something fails for now. `None`: the runtime ends.
+    async fn deliver(&self, entries: &Arc<[Entry]>) -> Option<Fate> {
+        let (mut fate, mut next) = (Fate::default(), 0);
+        while next < entries.len() && !fate.is_halted() {
+            let (place, drafts, most) = (self.place.clone(), entries.clone(), self.event_bytes);
+            let written = off_thread(move || write(&drafts, next, &place, most)).await?;
+            next = written.next;
+            fate.absorb(written.fate);
+            fate = Delivery::new(self, fate).run(written.pieces).await?;
+        }
+        fate.keep_entries(next..entries.len());
+        Some(fate)
     }
 }
 

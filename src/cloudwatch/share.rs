@@ -58,24 +58,4 @@ mod tests {
         }
         assert_eq!(Share::new(1.0).rate(), None);
     }
-
-    #[cfg(feature = "otel")]
-    mod beside_the_sampler {
-        use opentelemetry::trace::SpanKind;
-        use opentelemetry_sdk::trace::{SamplingDecision, ShouldSample as _};
-        use proptest::prelude::*;
-
-        use super::*;
-        use crate::otel::Ratio;
-
-        proptest! {
-            #[test]
-            fn of_a_trace_all_is_kept_or_nothing(share in 0.0..=1.0_f64, id in 1..u128::MAX) {
-                let id = TraceId::new(id).unwrap();
-                let sampled = Ratio::new(share).should_sample(None, opentelemetry::trace::TraceId::from(id.to_u128()), "", &SpanKind::Server, &[], &[]);
-                let is_sampled = sampled.decision == SamplingDecision::RecordAndSample;
-                prop_assert_eq!(Share::new(share).keeps(id), is_sampled);
-            }
-        }
-    }
 }

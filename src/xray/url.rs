@@ -103,11 +103,12 @@ fn credentials(url: &str) -> Option<(usize, usize)> {
         return Some((0, end));
     };
     let authority = url[start..].split(['/', '\\']).next().unwrap_or_default();
-    if let Some(at) = authority.rfind('@') {
-        return Some((start, start + at + 1));
+    let host = authority.rfind('@').map_or(0, |at| at + 1);
+    if !is_host(&authority[host..]) {
+        // The password of such a one had a slash or a question mark in it, and this is its beginning.
+        return Some((start, url.len()));
     }
-    // The password of such a one had a slash or a question mark in it, and this is its beginning.
-    (!is_host(authority)).then_some((start, url.len()))
+    (host > 0).then_some((start, start + host))
 }
 
 /// Whether it can be a host and a port, and not a user and the beginning of a password.
@@ -158,9 +159,12 @@ mod tests {
 
     #[test]
     fn a_password_with_a_slash_or_a_question_mark_is_not_shown_either() {
-        for url in
-            ["https://me:sec/ret@shop.example/a", "https://me:sec?ret@shop.example/a", "https://me:sec#ret@x"]
-        {
+        for url in [
+            "https://me:sec/ret@shop.example/a",
+            "https://me:sec?ret@shop.example/a",
+            "https://me:sec#ret@x",
+            "https://me@you:sec/ret@x",
+        ] {
             assert_eq!(Url::from(url).as_str(), "https://", "{url}");
         }
     }

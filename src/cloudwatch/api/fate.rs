@@ -1,6 +1,6 @@
 //! What has become of a batch.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use super::piece::{Piece, Written};
 use crate::{
@@ -31,6 +31,16 @@ impl Fate {
     /// These have to wait for another time.
     pub(super) fn keep(&mut self, piece: &Piece) {
         self.rest.extend(piece.events.iter().map(|Written { record, .. }| record));
+    }
+
+    /// So do these, which have not been written.
+    pub(super) fn keep_entries(&mut self, entries: Range<usize>) {
+        self.rest.extend(entries);
+    }
+
+    /// Adds what else is lost.
+    pub(super) fn absorb(&mut self, other: Self) {
+        other.lost.into_iter().for_each(|(events, reason)| self.lose(events, reason));
     }
 
     /// Nothing more is to be sent for now.

@@ -7,7 +7,10 @@ mod log;
 use std::{
     collections::BTreeSet,
     io::Read as _,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -156,6 +159,24 @@ impl Draft for Panicking {
     fn write(&self, message: &mut String) {
         message.push_str("half a ");
         panic!("the format's own");
+    }
+}
+
+/// Writes far more than it was made of, and counts.
+struct Wide(Arc<AtomicUsize>);
+
+impl Draft for Wide {
+    fn at(&self) -> SystemTime {
+        at(0)
+    }
+
+    fn size(&self) -> usize {
+        100
+    }
+
+    fn write(&self, message: &mut String) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        message.push_str(&"x".repeat(1 << 19));
     }
 }
 
@@ -393,6 +414,32 @@ async fn five_minutes_of_throttling_lose_nothing_and_double_nothing() {
     // Four batches, each with waits that double up to 30 s.
     assert!(logs.actions().len() < 200, "{}", logs.actions().len());
     assert_books(&outbox.shutdown(LONG).await, 3000, &[]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_format_blows_up_is_not_held_all_at_once() {
+    let written = Arc::new(AtomicUsize::new(0));
+    let seen = written.clone();
+    let (logs, outbox, lane) = open(api(), move |call| {
+        // One event a request: whatever else was written is held.
+        let held = seen.load(Ordering::Relaxed) - call.number;
+        assert!(held <= 8, "{held}");
+        None
+    });
+    (0..50).for_each(|_| share(&lane, Arc::new(Wide(written.clone())), "s"));
+    assert!(outbox.flush(LONG).await);
+    assert_eq!((logs.texts().len(), written.load(Ordering::Relaxed)), (50, 50));
+    assert_books(&outbox.shutdown(LONG).await, 50, &[]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_written_yet_when_a_request_fails_is_sent_later() {
+    let (logs, outbox, lane) =
+        open(api(), |call| [3, 17].contains(&call.number).then(|| refusal("ThrottlingException")));
+    (0..50).for_each(|_| share(&lane, Arc::new(Wide(Arc::default())), "s"));
+    assert!(outbox.flush(LONG).await);
+    assert_eq!((logs.texts().len(), logs.actions().len()), (50, 52));
+    assert_books(&outbox.shutdown(LONG).await, 50, &[]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,17 +18,24 @@ use crate::{
 };
 
 /// The events of a batch by their streams, and what could not be written.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sorted {
     pub(super) pieces: Vec<Piece>,
     pub(super) fate: Fate,
+    /// Where the entries begin that are not written yet.
+    pub(super) next: usize,
 }
 
-/// Writes what can be written, in at most so many bytes. It runs code of the user's.
-pub(super) fn write(entries: &[Entry], place: &Place, most: usize) -> Sorted {
-    let Sorted { mut pieces, mut fate } = Sorted::default();
+/// Writes entries from one on, each in at most so many bytes, until there are enough bytes for now. It runs code of the
+/// user's.
+pub(super) fn write(entries: &[Entry], from: usize, place: &Place, most: usize) -> Sorted {
+    let (mut pieces, mut fate): (Vec<Piece>, _) = (Vec::new(), Fate::default());
     let mut streams = HashMap::new();
-    for (record, Entry { draft, stream }) in entries.iter().enumerate() {
+    let mut bytes = 0;
+    for (record, Entry { draft, stream }) in entries.iter().enumerate().skip(from) {
+        if bytes >= ENOUGH {
+            return Sorted { pieces, fate, next: record };
+        }
         let at = draft.at();
         let message = match text(&**draft, most) {
             Ok(message) => message,
@@ -37,6 +44,7 @@ pub(super) fn write(entries: &[Entry], place: &Place, most: usize) -> Sorted {
                 continue;
             }
         };
+        bytes += message.len();
         let place = *streams.entry((stream, stream.has_date().then(|| day(at)))).or_insert_with(|| {
             pieces.push(Piece { stream: stream.at(at, place).into(), events: Vec::new() });
             pieces.len() - 1
@@ -44,7 +52,7 @@ pub(super) fn write(entries: &[Entry], place: &Place, most: usize) -> Sorted {
         let timestamp = milliseconds(at);
         pieces[place].events.push(Written { record, stamped: timestamp, timestamp, message });
     }
-    Sorted { pieces, fate }
+    Sorted { pieces, fate, next: entries.len() }
 }
 
 fn text(draft: &dyn Draft, most: usize) -> Result<String, Reason> {
@@ -61,3 +69,6 @@ fn text(draft: &dyn Draft, most: usize) -> Result<String, Reason> {
 fn day(at: SystemTime) -> u64 {
     at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() / (24 * 60 * 60)
 }
+
+/// What a format writes may be far more than what it was made of, so that not all of a batch is held at once.
+const ENOUGH: usize = 4 << 20;
