@@ -56,10 +56,8 @@ fn read<'a>(
     secret: impl Fn(usize) -> Option<(Range<usize>, Cow<'a, str>)>,
 ) -> Cow<'a, str> {
     let (mut copy, mut at) = (Copy::of(text), 0);
-    // What is encoded may end before the first letter of a word.
-    let is_encoded = text.as_bytes().contains(&b'%');
-    while let Some(next) = next(rules, text.as_bytes(), at, is_encoded) {
-        at = next;
+    while let Some(next) = text.as_bytes()[at..].iter().position(|byte| may_tell(rules, *byte)) {
+        at += next;
         let Some((range, with)) = secret(at) else {
             at += 1;
             continue;
@@ -70,20 +68,10 @@ fn read<'a>(
     copy.finish()
 }
 
-/// The next byte from `at` on that can give a secret away: by a look at a table, since most texts have few of them.
-fn next(rules: &Rules, bytes: &[u8], at: usize, is_encoded: bool) -> Option<usize> {
-    let everywhere = if rules.cards { SIGN | DIGIT } else { SIGN };
-    let wanted = |before: u8| if before & WORD == 0 || is_encoded { everywhere | FIRST } else { everywhere };
-    let before = at.checked_sub(1).map_or(0, |before| TELLING[usize::from(bytes[before])]);
-    let mut telling = wanted(before);
-    for (next, byte) in bytes.iter().enumerate().skip(at) {
-        let class = TELLING[usize::from(*byte)];
-        if class & telling > 0 {
-            return Some(next);
-        }
-        telling = wanted(class);
-    }
-    None
+/// Whether a byte can be the one that gives a secret away: a look at a table, since most texts have few of them.
+fn may_tell(rules: &Rules, byte: u8) -> bool {
+    let of_cards = if rules.cards { CARDS } else { 0 };
+    TELLING[usize::from(byte)] & (ALWAYS | of_cards) > 0
 }
 
 /// The secret that a byte gives away, and what stands for it. It ends behind that byte, and begins before it only where
@@ -142,28 +130,18 @@ fn begins_word(text: &str, at: usize) -> bool {
     }
 }
 
-/// It may stand between a name and its value.
-const SIGN: u8 = 1;
+const ALWAYS: u8 = 1;
+const CARDS: u8 = 2;
 
-/// A card's number may begin with it.
-const DIGIT: u8 = 2;
-
-/// A word that is a secret may begin with it.
-const FIRST: u8 = 4;
-
-/// It is a part of a word.
-const WORD: u8 = 8;
-
-/// What a byte may tell.
+/// Which bytes can give a secret away.
 static TELLING: [u8; 256] = {
     let mut table = [0; 256];
     let mut byte: u8 = 0;
     while byte < 128 {
         table[byte as usize] = match byte {
-            b'=' | b':' | b'%' | b'-' => SIGN,
-            b'0'..=b'9' => DIGIT | WORD,
-            b'A'..=b'Z' | b'a'..=b'z' if token::is_first(byte) => FIRST | WORD,
-            b'A'..=b'Z' | b'a'..=b'z' | b'_' => WORD,
+            b'=' | b':' | b'%' | b'-' => ALWAYS,
+            b'0'..=b'9' => CARDS,
+            _ if token::is_first(byte) => ALWAYS,
             _ => 0,
         };
         byte += 1;
