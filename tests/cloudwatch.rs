@@ -22,7 +22,7 @@ use belvedere::{
     otel::Ratio,
     outbox::{Outbox, Report},
     scrub::Scrubber,
-    trace::{SpanId, TraceId, TrustIncoming},
+    trace::{Propagation, Propagator, SpanId, TraceId, TrustIncoming},
 };
 use flate2::read::GzDecoder;
 use futures_util::StreamExt as _;
@@ -363,8 +363,14 @@ async fn a_trace_goes_on_and_a_stranger_starts_none_where_nobody_trusts_him() {
     assert_eq!(record["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
     assert_eq!(record["xray_trace_id"], "1-4bf92f35-77b34da6a3ce929d0e0e4736");
     assert_ne!(record["span_id"], "00f067aa0ba902b7");
-    let record = Watch::open().await.set(|layer| layer.trust(TrustIncoming::None)).of(asked()).await;
-    assert_ne!(record["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
+    let headers = || Propagation::new([Propagator::TraceContext]);
+    for distrusts in [
+        |layer: CloudWatchLayer, headers| layer.trust(TrustIncoming::None).propagation(headers),
+        |layer: CloudWatchLayer, headers| layer.propagation(headers).trust(TrustIncoming::None),
+    ] {
+        let record = Watch::open().await.set(|layer| distrusts(layer, headers())).of(asked()).await;
+        assert_ne!(record["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
+    }
 }
 
 #[tokio::test]

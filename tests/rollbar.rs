@@ -25,7 +25,7 @@ use belvedere::{
     observe::ObserveLayer,
     outbox::{Limits, Outbox, Report},
     rollbar::{Api, Breadcrumbs, ItemLane, Level, Project, RollbarLayer, report_error, report_message},
-    trace::{InScope as _, OccurrenceId, SpanId, TraceId},
+    trace::{InScope as _, OccurrenceId, Propagation, Propagator, SpanId, TraceId, TrustIncoming},
 };
 use futures_util::StreamExt as _;
 use http::Response;
@@ -592,6 +592,24 @@ async fn in_any_order_with_other_layers_and_in_one_pass_it_is_one_item_with_the_
             let named = support::spans::attribute(&span, "rollbar.occurrence.uuid");
             assert_eq!(named.as_deref(), items[0]["uuid"].as_str(), "{path} {order}");
         }
+    }
+}
+
+#[tokio::test]
+async fn who_trusts_nobody_does_so_whichever_headers_are_named_after_it() {
+    let headers = || Propagation::new([Propagator::TraceContext]);
+    for distrusts in [
+        |layer: RollbarLayer, headers| layer.trust(TrustIncoming::None).propagation(headers),
+        |layer: RollbarLayer, headers| layer.propagation(headers).trust(TrustIncoming::None),
+    ] {
+        let watch = Watch::open();
+        let layer = distrusts(watch.layer.clone(), headers());
+        let request = Request::get("/broken")
+            .header("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+            .body(Body::empty())
+            .unwrap();
+        drop(router().layer(layer).oneshot(request).await.unwrap().into_body().collect().await);
+        assert_ne!(watch.close().await[0]["custom"]["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
     }
 }
 

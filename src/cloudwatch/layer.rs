@@ -1,6 +1,6 @@
-use std::{env, net::SocketAddr, sync::Arc};
+use std::{env, sync::Arc};
 
-use http::{StatusCode, request};
+use http::StatusCode;
 use tower_layer::Layer;
 use tracing::Level;
 
@@ -8,11 +8,10 @@ use super::{Api, Format, LogLane, Metrics, StreamName, options::Options, share::
 use crate::{
     Error,
     aws::{Client, Service},
-    exchange::{AddressPolicy, Hops},
-    observe::Observe,
+    exchange::AddressPolicy,
+    observe::{Observe, server_setters},
     outbox::Outbox,
     scrub::Scrubber,
-    trace::{Propagation, TrustIncoming},
 };
 
 /// A layer that logs every exchange at its end, to CloudWatch Logs.
@@ -128,44 +127,11 @@ impl CloudWatchLayer {
         self
     }
 
-    /// Which headers carry the trace. Default: `traceparent`.
-    #[must_use]
-    pub fn propagation(mut self, propagation: Propagation) -> Self {
-        self.options_mut().propagation = propagation;
-        self
-    }
-
-    /// What a caller may decide about the trace. Default: all.
-    #[must_use]
-    pub fn trust(mut self, trust: TrustIncoming) -> Self {
-        let options = self.options_mut();
-        options.propagation = options.propagation.clone().trust(trust);
-        self
-    }
-
-    /// How many proxies may say who the client is, and by which host and scheme it came. Default: none.
-    #[must_use]
-    pub fn trusted_hops(mut self, hops: impl Into<Hops>) -> Self {
-        self.options_mut().hops = hops.into();
-        self
-    }
-
-    /// Leaves requests alone. Default: none.
-    #[must_use]
-    pub fn skip(mut self, skip: impl Fn(&request::Parts) -> bool + Send + Sync + 'static) -> Self {
-        self.options_mut().skip = Some(Arc::new(skip));
-        self
-    }
-
-    /// Tells the socket's other end, where the server keeps it in a type of its own, as tonic does. Default:
-    /// [`Peer`](crate::exchange::Peer), else axum's `ConnectInfo` (feature `axum`).
-    #[must_use]
-    pub fn peer(
-        mut self,
-        peer: impl Fn(&request::Parts) -> Option<SocketAddr> + Send + Sync + 'static,
-    ) -> Self {
-        self.options_mut().peer = Some(Arc::new(peer));
-        self
+    server_setters! {
+        propagation: "Which headers carry the trace. Default: `traceparent`.",
+        trust: "What a caller may decide about the trace. Default: all.",
+        hops: "How many proxies may say who the client is, and by which host and scheme it came. Default: none.",
+        skip: "Leaves requests alone. Default: none."
     }
 
     pub(super) fn options(&self) -> &Arc<Options> {

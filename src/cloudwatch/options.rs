@@ -7,7 +7,7 @@ use super::{Format, LogLane, Metrics, share::Share};
 use crate::{
     exchange::{self, AddressPolicy, Hops},
     scrub::Scrubber,
-    trace::Propagation,
+    trace::{Propagation, TrustIncoming},
 };
 
 /// What a user has set. Shared by a layer and all the services it made.
@@ -22,6 +22,8 @@ pub(super) struct Options {
     pub(super) scrubber: Scrubber,
     pub(super) addresses: AddressPolicy,
     pub(super) propagation: Propagation,
+    /// Where it was said by itself, whichever was said first.
+    pub(super) trust: Option<TrustIncoming>,
     pub(super) hops: Hops,
     pub(super) skip: Option<OfRequest<bool>>,
     pub(super) peer: Option<OfRequest<Option<SocketAddr>>>,
@@ -43,6 +45,7 @@ impl Options {
             scrubber: Scrubber::default(),
             addresses: AddressPolicy::default(),
             propagation: Propagation::default(),
+            trust: None,
             hops: Hops::NONE,
             skip: None,
             peer: None,

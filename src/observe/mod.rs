@@ -46,6 +46,8 @@ mod layer;
 mod observer;
 mod quiet;
 mod service;
+#[cfg(any(feature = "cloudwatch", feature = "rollbar", feature = "xray"))]
+mod setters;
 mod upgrade;
 mod watch;
 
@@ -61,3 +63,5 @@ pub use quiet::panics;
 #[cfg(any(feature = "cloudwatch", feature = "xray"))]
 pub(crate) use quiet::quietly;
 pub use service::Observe;
+#[cfg(any(feature = "cloudwatch", feature = "rollbar", feature = "xray"))]
+pub(crate) use setters::server_setters;

@@ -5,7 +5,7 @@ use http::{StatusCode, request};
 use super::{Reporter, layer::HEADERS};
 use crate::{
     exchange::{self, AddressPolicy, Code, HeaderNames, Hops},
-    trace::Propagation,
+    trace::{Propagation, TrustIncoming},
 };
 
 /// What a user has set. Shared by a layer and all the services it made.
@@ -17,6 +17,8 @@ pub(super) struct Options {
     pub(super) addresses: AddressPolicy,
     pub(super) headers: HeaderNames,
     pub(super) propagation: Propagation,
+    /// Where it was said by itself, whichever was said first.
+    pub(super) trust: Option<TrustIncoming>,
     pub(super) hops: Hops,
     pub(super) skip: Option<OfRequest<bool>>,
     pub(super) peer: Option<OfRequest<Option<SocketAddr>>>,
@@ -35,6 +37,7 @@ impl Options {
             addresses: AddressPolicy::default(),
             headers: HeaderNames::new(HEADERS).expect("they are names of headers"),
             propagation: Propagation::default(),
+            trust: None,
             hops: Hops::NONE,
             skip: None,
             peer: None,

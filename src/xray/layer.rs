@@ -1,6 +1,5 @@
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
-use http::request;
 use tower_layer::Layer;
 
 use super::{
@@ -8,11 +7,10 @@ use super::{
     pattern::Pattern, plugins::Plugins,
 };
 use crate::{
-    exchange::{AddressPolicy, Hops},
-    observe::Observe,
+    exchange::AddressPolicy,
+    observe::{Observe, server_setters},
     outbox::Outbox,
     scrub::Scrubber,
-    trace::{Propagation, TrustIncoming},
 };
 
 /// A layer that makes one segment of every exchange.
@@ -118,32 +116,6 @@ impl XRayLayer {
         self
     }
 
-    /// Which headers carry the trace. Default: `X-Amzn-Trace-Id`, then `traceparent`.
-    #[must_use]
-    pub fn propagation(mut self, propagation: Propagation) -> Self {
-        self.options_mut().propagation = propagation;
-        self
-    }
-
-    /// What a caller may decide about the trace. Default: all.
-    ///
-    /// Where an `OtelLayer` is further out, the trace is the one that it believes in; a decision that only that one believes
-    /// counts for its spans alone.
-    #[must_use]
-    pub fn trust(mut self, trust: TrustIncoming) -> Self {
-        let options = self.options_mut();
-        options.propagation = options.propagation.clone().trust(trust);
-        self
-    }
-
-    /// How many proxies may say who the client is, and by which host and scheme it came. Default: none; the client's address
-    /// is then the other end of the socket.
-    #[must_use]
-    pub fn trusted_hops(mut self, hops: impl Into<Hops>) -> Self {
-        self.options_mut().hops = hops.into();
-        self
-    }
-
     /// What keeps secrets in. Default: [`Scrubber::default`], whose lists are wide.
     ///
     /// It reads what a client, an error or a handler has said: the path, the user agent, messages of errors and panics,
@@ -162,22 +134,11 @@ impl XRayLayer {
         self
     }
 
-    /// Leaves requests alone: no segment, no decision. Default: none.
-    #[must_use]
-    pub fn skip(mut self, skip: impl Fn(&request::Parts) -> bool + Send + Sync + 'static) -> Self {
-        self.options_mut().skip = Some(Arc::new(skip));
-        self
-    }
-
-    /// Tells the socket's other end, where the server keeps it in a type of its own, as tonic does. Default:
-    /// [`Peer`](crate::exchange::Peer), else axum's `ConnectInfo` (feature `axum`).
-    #[must_use]
-    pub fn peer(
-        mut self,
-        peer: impl Fn(&request::Parts) -> Option<SocketAddr> + Send + Sync + 'static,
-    ) -> Self {
-        self.options_mut().peer = Some(Arc::new(peer));
-        self
+    server_setters! {
+        propagation: "Which headers carry the trace. Default: `X-Amzn-Trace-Id`, then `traceparent`.",
+        trust: "What a caller may decide about the trace. Default: all.\n\nWhere an `OtelLayer` is further out, the trace is the one that it believes in; a decision that only that one believes\ncounts for its spans alone.",
+        hops: "How many proxies may say who the client is, and by which host and scheme it came. Default: none; the client's\naddress is then the other end of the socket.",
+        skip: "Leaves requests alone: no segment, no decision. Default: none."
     }
 
     pub(super) fn options(&self) -> &Arc<Options> {

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     exchange::{self, AddressPolicy, Hops},
     scrub::Scrubber,
-    trace::{Propagation, Propagator},
+    trace::{Propagation, Propagator, TrustIncoming},
 };
 
 /// What a user has set. Shared by a layer and all the services it made.
@@ -22,6 +22,8 @@ pub(super) struct Options {
     pub(super) sampler: Sampler,
     pub(super) one_decision: bool,
     pub(super) propagation: Propagation,
+    /// Where it was said by itself, whichever was said first.
+    pub(super) trust: Option<TrustIncoming>,
     pub(super) hops: Hops,
     pub(super) scrubber: Scrubber,
     pub(super) addresses: AddressPolicy,
@@ -44,6 +46,7 @@ impl Options {
             sampler: Sampler::default(),
             one_decision: false,
             propagation: Propagation::new([Propagator::XRay, Propagator::TraceContext]),
+            trust: None,
             hops: Hops::NONE,
             scrubber: Scrubber::default(),
             addresses: AddressPolicy::default(),
