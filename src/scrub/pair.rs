@@ -6,17 +6,19 @@ use super::{REDACTED, scrubber::Rules, token};
 
 /// Where the value is that the name before a `=`, a `:`, or one of them in percent-encoding makes secret.
 pub(super) fn value(rules: &Rules, text: &str, at: usize) -> Option<Range<usize>> {
-    let separator = Separator::at(text.as_bytes(), at)?;
-    let name = Name::before(text, at)?;
+    let (separator, name) = secret(rules, text, at)?;
     let is_header = rules.headers.have(name.text);
-    if !is_header && !rules.fields.have(name.text) {
-        return None;
-    }
     let start = separator.end + count(&text.as_bytes()[separator.end..], |byte| matches!(byte, b' ' | b'\t'));
     let is_line = is_header && text.as_bytes()[at] == b':' && !name.is_quoted && !is_quote(text, start);
     // A key has spaces and lines.
     let key = token::pem(text, start);
-    key.or_else(|| if is_line { line(text, start, name.opened) } else { one(text, start) })
+    key.or_else(|| if is_line { line(text, start, name.opened) } else { one(rules, text, start) })
+}
+
+/// The separator that stands there, and the name before it, if it is one of a secret.
+fn secret<'a>(rules: &Rules, text: &'a str, at: usize) -> Option<(Separator, Name<'a>)> {
+    let pair = (Separator::at(text.as_bytes(), at)?, Name::before(text, at)?);
+    (rules.headers.have(pair.1.text) || rules.fields.have(pair.1.text)).then_some(pair)
 }
 
 /// Where the value is of an argument such as `--password x`.
@@ -30,7 +32,7 @@ pub(super) fn flag(rules: &Rules, text: &str, at: usize) -> Option<Range<usize>>
     })];
     let start = at + 2 + name.len();
     let is_apart = text[start..].starts_with(' ') && !text[start + 1..].starts_with(['-', ' ']);
-    (is_apart && !name.is_empty() && rules.fields.have(name)).then(|| one(text, start + 1)).flatten()
+    (is_apart && !name.is_empty() && rules.fields.have(name)).then(|| one(rules, text, start + 1)).flatten()
 }
 
 struct Separator {
@@ -39,6 +41,7 @@ struct Separator {
 
 struct Name<'a> {
     text: &'a str,
+    start: usize,
     /// Whether a quote stands between it and the separator.
     is_quoted: bool,
     /// The quote before it that is not closed behind it.
@@ -83,7 +86,7 @@ impl<'a> Name<'a> {
         let start = if is_encoded { ends().max().unwrap_or(start) } else { start };
         let opened = bytes[..start].last().copied().filter(|byte| matches!(byte, b'"' | b'\''));
         let is_quoted = unquoted < end;
-        Some(Self { text: &text[start..unquoted], is_quoted, opened: opened.filter(|_| !is_quoted) })
+        Some(Self { text: &text[start..unquoted], start, is_quoted, opened: opened.filter(|_| !is_quoted) })
     }
 }
 
@@ -94,7 +97,7 @@ fn line(text: &str, start: usize, quote: Option<u8>) -> Option<Range<usize>> {
 }
 
 /// One value, whatever it looks like.
-fn one(text: &str, start: usize) -> Option<Range<usize>> {
+fn one(rules: &Rules, text: &str, start: usize) -> Option<Range<usize>> {
     let rest = &text[start..];
     if let Some((opening, quote)) = opening(rest) {
         let start = start + opening + 1;
@@ -108,13 +111,40 @@ fn one(text: &str, start: usize) -> Option<Range<usize>> {
         let more = rest[end..].find(|char: char| !char.is_alphanumeric()).unwrap_or(rest.len() - end);
         return range(start, end + more);
     }
-    let word = word(rest);
-    let rest = &rest[word..];
-    let last = text[start..start + word].rsplit(['=', ':']).next().unwrap_or_default();
-    let is_scheme = SCHEMES.iter().any(|scheme| scheme.eq_ignore_ascii_case(last));
-    let more = if is_scheme && rest.starts_with(' ') { 1 + self::word(&rest[1..]) } else { 0 };
-    let shown = &text[start..start + word];
-    if NOTHING.contains(&shown) { None } else { range(start, word + more) }
+    let word = start..start + word(rest);
+    let is_nothing = NOTHING.contains(&&text[word.clone()]);
+    if is_nothing { None } else { range(start, credentials(rules, text, word) - start) }
+}
+
+/// Where the secret ends that a scheme such as `Bearer` announces, if a word ends with one: behind the next word, or
+/// before what has a name of its own there.
+fn credentials(rules: &Rules, text: &str, mut word: Range<usize>) -> usize {
+    while announces(&text[word.clone()]) && text[word.end..].starts_with(' ') {
+        let start = word.end + 1;
+        let next = start..start + self::word(&text[start..]);
+        let named = |at| Some(secret(rules, text, at)?.1.start).filter(|name| *name >= start);
+        match next.clone().filter(|at| is_separator(text.as_bytes()[*at])).find_map(named) {
+            Some(name) => return name - joint(&text[word.end..name]),
+            None => word = next,
+        }
+    }
+    word.end
+}
+
+/// The length of what divides a pair from what stands before it.
+fn joint(before: &str) -> usize {
+    let is_encoded = ENCODED.iter().any(|separator| before.ends_with(separator));
+    if is_encoded { 3 } else { before.chars().next_back().map_or(0, char::len_utf8) }
+}
+
+/// Whether a word ends with the scheme of a header.
+fn announces(word: &str) -> bool {
+    let last = word.rsplit(['=', ':']).next().unwrap_or_default();
+    SCHEMES.iter().any(|scheme| scheme.eq_ignore_ascii_case(last))
+}
+
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b'=' | b':' | b'%')
 }
 
 fn range(start: usize, length: usize) -> Option<Range<usize>> {
