@@ -105,7 +105,7 @@ impl<F: DiskFile> Cursor<F> {
     }
 
     fn folder(&self) -> &Path {
-        self.path.parent().unwrap_or(Path::new(""))
+        self.path.parent().unwrap_or(&self.path)
     }
 }
 

@@ -91,7 +91,7 @@ struct Reader {
 
 impl<D: Disk> Log<D> {
     /// Opens the log in a folder, whatever is in it, or makes one. It fails if there can be no folder, or none that can
-    /// be listed.
+    /// be listed, or if this process has no descriptor left.
     pub(crate) fn open(disk: D, folder: &Path, options: Options) -> io::Result<Self> {
         disk.create_folder(folder)?;
         let _ = folder.parent().map(|parent| disk.sync_folder(parent));
@@ -115,7 +115,7 @@ impl<D: Disk> Log<D> {
             unsynced: None,
             losses: Losses::default(),
         };
-        log.survey(&names);
+        log.survey(&names)?;
         Ok(log)
     }
 
@@ -216,7 +216,7 @@ impl<D: Disk> Log<D> {
         self.losses
     }
 
-    fn survey(&mut self, names: &[Name]) {
+    fn survey(&mut self, names: &[Name]) -> io::Result<()> {
         let place = self.cursor.place();
         let mut expected = place.map_or_else(|| names.first().map_or(1, |name| name.first), |at| at.number);
         let mut finished = Vec::new();
@@ -225,7 +225,8 @@ impl<D: Disk> Log<D> {
             match self.survey_one(*name, place, &mut expected) {
                 Ok(Some(segment)) => self.segments.push_back(segment),
                 Ok(None) => finished.push(*name),
-                // What cannot be opened stays for the next one; its records are missing before those behind it.
+                Err(error) if is_exhausted(&error) => return Err(error),
+                // A file that is none, or may not be opened: its records are missing before those behind it.
                 Err(_) => {}
             }
             self.next = self.next.max(expected);
@@ -236,6 +237,7 @@ impl<D: Disk> Log<D> {
             self.reader.number = start.map_or(first.name.first, |place| place.number);
         }
         self.clear_away(&finished);
+        Ok(())
     }
 
     /// The segment, if it has something to read.
@@ -251,7 +253,7 @@ impl<D: Disk> Log<D> {
         let cursor = place.filter(|place| place.segment == name);
         if cursor.is_none() {
             self.losses.damage.records += name.first.saturating_sub(*expected);
-            *expected = name.first;
+            *expected = name.first.max(*expected);
         }
         let from = cursor.map_or(0, |place| place.offset);
         let damage = &mut self.losses.damage;
@@ -504,6 +506,19 @@ impl<D: Disk> Log<D> {
         }
         Err(io::Error::other("the spool is of the process that this one was forked from"))
     }
+}
+
+/// Whether the process, or the system, has no descriptors left: it says nothing about the file.
+#[cfg(unix)]
+fn is_exhausted(error: &io::Error) -> bool {
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    matches!(error.raw_os_error(), Some(ENFILE | EMFILE))
+}
+
+#[cfg(not(unix))]
+fn is_exhausted(_error: &io::Error) -> bool {
+    false
 }
 
 /// What cannot be read so often is given up.

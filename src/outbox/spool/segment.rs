@@ -289,7 +289,7 @@ impl<F: DiskFile> Segment<F> {
         while let Ok(Some(hit)) = search.next() {
             damage.records += hit.number.saturating_sub(*expected);
             damage.bytes += hit.start() - end;
-            *expected = hit.number + 1;
+            *expected = (hit.number + 1).max(*expected);
             (end, self.next) = (hit.end(), hit.number + 1);
             self.unread += 1;
         }

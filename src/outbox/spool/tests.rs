@@ -9,6 +9,8 @@ mod kill;
 #[path = "../../../tests/support/memory_disk.rs"]
 mod memory_disk;
 mod model;
+#[path = "../../../tests/support/spooled.rs"]
+mod spooled;
 #[path = "../../../tests/support/folder.rs"]
 mod temporary;
 

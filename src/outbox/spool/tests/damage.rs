@@ -66,6 +66,13 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn a_changed_log_is_opened_read_and_gone_on_with(changes in vec(any::<u8>(), 0..200)) {
+        spooled::change(&changes);
+    }
+}
+
 fn damage() -> impl Strategy<Value = Harm> {
     let at = || 0..3000_usize;
     prop_oneof![
@@ -255,6 +262,7 @@ fn foreign_and_empty_files_are_let_alone() {
     disk.put_folder(&in_log("00000000000000000003-00000000.seg"));
     let mut log = open(&disk, Sync::No);
     assert_eq!(drain(&mut log), [0, 1, 2]);
+    assert_eq!(log.losses().damage.records, 0);
     assert_eq!(disk.bytes(&in_log("README")), b"not ours");
 }
 

@@ -100,7 +100,7 @@ fn child() {
         for log in logs.iter_mut().flatten() {
             deliver(log);
         }
-        if number % 3 == 0 {
+        if number.is_multiple_of(3) {
             deliver(&mut own);
         }
     }
