@@ -41,7 +41,7 @@ pub(crate) enum Crash {
     Kill,
     /// Nothing.
     PowerCut,
-    /// Some of it, any of the writes, and of the changes of names those up to some point.
+    /// Some of it, any of the writes, and any of the changes of names.
     Torn(u64),
 }
 
@@ -98,9 +98,10 @@ impl MemoryDisk {
             Crash::PowerCut => None,
             Crash::Torn(seed) => Some(fastrand::Rng::with_seed(seed)),
         };
-        let kept = random.as_mut().map_or(0, |random| random.usize(..=journal.len()));
-        for (path, entry) in journal.drain(..).take(kept) {
-            put(durable_names, path, entry);
+        for (path, entry) in journal.drain(..) {
+            if random.as_mut().is_some_and(|random| random.bool()) {
+                put(durable_names, path, entry);
+            }
         }
         names.clone_from(durable_names);
         names.retain(|path, _| is_reachable(durable_names, path));
@@ -186,6 +187,10 @@ impl Disk for MemoryDisk {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state();
         let inode = state.inode(from)?;
+        if let Ok(replaced) = state.inode(to) {
+            let paid = std::mem::take(&mut state.inodes[replaced].paid);
+            state.pay_back(paid);
+        }
         state.change(to, Some(Entry::File(inode)))?;
         state.change(from, None)
     }

@@ -124,6 +124,10 @@ impl Groups {
         self.extents.front().map(|(_, extent)| extent.place)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.extents.is_empty()
+    }
+
     pub(super) fn records_back(&self) -> u64 {
         self.records(|state| state == State::Back)
     }

@@ -41,6 +41,8 @@ pub(crate) struct Log<D: Disk = SystemDisk> {
     next: u64,
     frames: Frames,
     unsynced: Option<u64>,
+    /// Whether the last write found no room.
+    is_full: bool,
     losses: Losses,
 }
 
@@ -113,6 +115,7 @@ impl<D: Disk> Log<D> {
             next: 1,
             frames: Frames::default(),
             unsynced: None,
+            is_full: false,
             losses: Losses::default(),
         };
         log.survey(&names)?;
@@ -182,7 +185,7 @@ impl<D: Disk> Log<D> {
         self.is_ours()?;
         let synced = self.sync().and_then(|()| self.disk.sync_folder(&self.folder));
         let settled = self.settle();
-        let saved = self.place().map_or(Ok(()), |place| self.cursor.save(&self.disk, place));
+        let saved = self.cursor.save(&self.disk, self.place());
         synced.and(settled).and(saved)
     }
 
@@ -263,8 +266,7 @@ impl<D: Disk> Log<D> {
 
     /// Removes segments that have nothing to read, once the cursor cannot point to them.
     fn clear_away(&mut self, finished: &[Name]) {
-        let next = Place { segment: Name { first: self.next, salt: 0 }, offset: 0, number: self.next };
-        if finished.is_empty() || self.cursor.save(&self.disk, self.place().unwrap_or(next)).is_err() {
+        if finished.is_empty() || self.cursor.save(&self.disk, self.place()).is_err() {
             return;
         }
         for name in finished {
@@ -284,7 +286,9 @@ impl<D: Disk> Log<D> {
             if whole > 0 && self.options.sync != Sync::Each {
                 self.unsynced.get_or_insert(now);
             }
+            self.is_full = false;
             if let Err(error) = result {
+                self.is_full = phrase(&error) == "disk full";
                 self.forsake(&error);
                 return Err(error);
             }
@@ -298,7 +302,9 @@ impl<D: Disk> Log<D> {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         if let (Some(room), Some(segment)) = (self.room, self.segments.back_mut()) {
-            if segment.cut_tear().is_ok() && segment.fits(frame, room) {
+            // Records that are done take the room of those to come, where there is no other.
+            let is_in_the_way = self.is_full && self.reader.offset == segment.end && self.groups.is_empty();
+            if segment.cut_tear().is_ok() && segment.fits(frame, room) && !is_in_the_way {
                 return Ok(room);
             }
             self.seal();
@@ -306,6 +312,7 @@ impl<D: Disk> Log<D> {
         if self.options.sync != Sync::No {
             self.sync()?;
         }
+        let _ = self.settle();
         self.begin(frame.max(self.options.segment_bytes()))
     }
 
@@ -456,25 +463,32 @@ impl<D: Disk> Log<D> {
         Ok(Sweep { records: Vec::new(), expired: 0, end: segment.end, next: segment.next })
     }
 
-    fn place(&self) -> Option<Place> {
+    /// The first place that is not done.
+    fn place(&self) -> Place {
         let Reader { segment, offset, number, .. } = self.reader;
-        let reader = || Some(Place { segment: self.segments.get(segment)?.name, offset, number });
-        self.groups.first().or_else(reader)
+        let next = Place { segment: Name { first: self.next, salt: 0 }, offset: 0, number: self.next };
+        if let Some(place) = self.groups.first() {
+            return place;
+        }
+        let is_over = self.room.is_none() && segment + 1 == self.segments.len();
+        let segment = self.segments.get(segment).filter(|segment| !is_over || offset < segment.end);
+        segment.map_or(next, |segment| Place { segment: segment.name, offset, number })
     }
 
     /// Moves the cursor, and removes what lies before it.
     fn settle(&mut self) -> io::Result<()> {
         self.is_ours()?;
         self.step();
-        let Some(place) = self.place() else { return Ok(()) };
-        match self.segments.iter().position(|segment| segment.name == place.segment) {
-            Some(finished) if finished > 0 => self.drop_finished(finished, false),
-            _ => self.cursor.mark(&self.disk, place),
+        let place = self.place();
+        match self.segments.iter().take_while(|segment| segment.name < place.segment).count() {
+            0 if self.segments.is_empty() => Ok(()),
+            0 => self.cursor.mark(&self.disk, place),
+            finished => self.drop_finished(finished, false),
         }
     }
 
     fn drop_finished(&mut self, finished: usize, at_any_price: bool) -> io::Result<()> {
-        let Some(place) = self.place() else { return Ok(()) };
+        let place = self.place();
         let saved = self.cursor.save(&self.disk, place);
         if let Err(error) = &saved {
             let marked = self.cursor.mark(&self.disk, place);
@@ -487,7 +501,10 @@ impl<D: Disk> Log<D> {
             // What stays is below the cursor, and removed when the log is opened.
             let _ = segment.remove(&self.disk);
         }
-        self.reader.segment -= finished;
+        match self.reader.segment.checked_sub(finished) {
+            Some(segment) => self.reader.segment = segment,
+            None => self.start_of(0),
+        }
         if saved.is_ok() { Ok(()) } else { self.cursor.save(&self.disk, place) }
     }
 

@@ -49,13 +49,25 @@ fn a_group_that_is_out_is_lost_by_eviction_only_if_it_comes_back() {
 }
 
 #[test]
+fn what_was_given_back_is_evicted_and_counted() {
+    let disk = MemoryDisk::default();
+    let mut log = capped(&disk, 4000, None);
+    append(&mut log, 0..7, 100);
+    let group = log.read(5, usize::MAX, NOW).unwrap();
+    log.give_back(group.token);
+    append(&mut log, 7..50, 100);
+    assert_eq!(log.len() + log.losses().evicted, 50);
+    assert_eq!(drain(&mut log).len() as u64, 50 - log.losses().evicted);
+}
+
+#[test]
 fn what_is_too_old_is_skipped_and_counted() {
     let disk = MemoryDisk::default();
     let mut log = capped(&disk, 1 << 20, Some(Duration::from_secs(60)));
     append(&mut log, 0..30, 100);
     let payload = payload(30, 8);
     log.append(&[Record { at: NOW + 60_000, payload: &payload }], NOW);
-    let first = log.read(2, usize::MAX, NOW).unwrap();
+    let first = log.read(2, usize::MAX, NOW + 60_000).unwrap();
     log.give_back(first.token);
 
     let group = log.read(10, usize::MAX, NOW + 60_001).unwrap();
@@ -120,6 +132,25 @@ fn a_full_disk_is_emptied_by_reading() {
     assert!(segments(&disk).len() <= 1);
     assert_eq!(append(&mut log, 100..103, 100), 3);
     assert_eq!(drain(&mut log), [100, 101, 102]);
+}
+
+#[test]
+fn what_is_done_makes_room_on_a_disk_that_is_smaller_than_a_segment() {
+    for sync in [Sync::No, Sync::Each] {
+        let disk = MemoryDisk::default();
+        disk.put_folder(Path::new(FOLDER));
+        disk.faults(|faults| faults.free = Some(10_000));
+        let options = Options { sync, ..Options::default() };
+        let mut log = Log::open(disk.clone(), Path::new(FOLDER), options).unwrap();
+        for round in 0..5 {
+            let taken = append(&mut log, 0..100, 100);
+            assert!(taken > 50, "{round}: {taken}");
+            if round % 2 == 0 {
+                log = Log::open(disk.clone(), Path::new(FOLDER), options).unwrap();
+            }
+            assert_eq!(drain(&mut log).len(), taken);
+        }
+    }
 }
 
 #[test]

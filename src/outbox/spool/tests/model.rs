@@ -282,5 +282,5 @@ impl Model {
 }
 
 fn cases() -> u32 {
-    std::env::var("BELVEDERE_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(256)
+    std::env::var("BELVEDERE_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(128)
 }
