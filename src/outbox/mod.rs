@@ -124,6 +124,8 @@ mod retry;
 mod shutdown;
 #[cfg(any(feature = "cloudwatch", feature = "rollbar", feature = "xray"))]
 mod sideline;
+#[cfg(feature = "spool")]
+mod spool;
 mod worker;
 
 pub use batch::Batch;

@@ -1,0 +1,53 @@
+//! What is not delivered yet, on the disk: a log of records per lane, in a folder per outbox.
+//!
+//! ```text
+//!  <path>/                           shared by any number of processes
+//!    41-18c2f0a91be-9f31c2d4/        one outbox of one process, for as long as it holds the lock
+//!      lock
+//!      spans/                        one lane
+//!        00000000000000000001-5d1f09aa.seg
+//!        00000000000000016001-c0de77e1.seg
+//!        cursor                      everything below it is done
+//! ```
+//!
+//! # What is promised
+//!
+//! - **Accepted** means that `write(2)` has returned for the whole record, and under [`Sync::Each`] that `fdatasync` has,
+//!   too. An accepted record survives the end of the process, however it comes; and a power cut when it was synced.
+//! - A record is read until it is done. Whoever dies reads again what is not below the cursor: after a `kill -9` the
+//!   groups that were out and those that were done behind one that was out, after a power cut also what was done since
+//!   the cursor was last made durable, which is at most the rest of one segment.
+//! - What is read was written: at that place, in that file, with these bytes. Whatever else is there is skipped, and
+//!   counted by the numbers that are missing.
+//! - Nothing fails for good: an error is for the caller to count, and the next try may succeed.
+//!
+//! # What is not
+//!
+//! - A record that was refused with an error can be read after the process dies, if the disk also refused to have it cut
+//!   off again.
+//! - Records at the very end of the log that a power cut or a flipped bit took are missing without a number, because
+//!   nothing behind them tells that they were there.
+//! - A forked child holds its parent's lock open: until it has ended too, nobody adopts their folder.
+
+#![allow(dead_code, unused_imports, reason = "the lanes do not use it yet")]
+
+mod cursor;
+mod damage;
+mod disk;
+mod folder;
+mod frame;
+mod groups;
+mod lane_folder;
+mod log;
+mod options;
+mod segment;
+#[cfg(test)]
+mod tests;
+mod window;
+
+pub(crate) use damage::Damage;
+pub(crate) use disk::{Disk, DiskFile, SystemDisk, phrase};
+pub(crate) use folder::{Folder, Orphan};
+pub(crate) use groups::{Group, Stored, Token};
+pub(crate) use log::{Appended, Log, Losses, Record};
+pub(crate) use options::{Options, Sync};
