@@ -13,6 +13,8 @@ use tokio::{
     sync::oneshot,
 };
 
+#[cfg(feature = "spool")]
+use super::Spool;
 use super::{Outbox, OutboxEvent, event::Events, shutdown::Core};
 use crate::Error;
 
@@ -22,6 +24,8 @@ pub struct Builder {
     runtime: Option<Handle>,
     events: Option<Events>,
     drop_limit: Duration,
+    #[cfg(feature = "spool")]
+    spool: Option<Spool>,
 }
 
 /// The outbox's own thread.
@@ -35,7 +39,13 @@ pub(super) struct Thread {
 
 impl Builder {
     pub(super) fn new() -> Self {
-        Self { runtime: None, events: None, drop_limit: Duration::from_secs(2) }
+        Self {
+            runtime: None,
+            events: None,
+            drop_limit: Duration::from_secs(2),
+            #[cfg(feature = "spool")]
+            spool: None,
+        }
     }
 
     /// Runs the lanes on a runtime of yours instead of a thread of the outbox's own. Its time and, if destinations
@@ -68,28 +78,41 @@ impl Builder {
         self
     }
 
+    /// Keeps on the disk what is not delivered yet, so that it survives an outage and the end of the process. Default: it
+    /// is kept in memory. See [the module](super#the-spool).
+    ///
+    /// A disk that cannot be written to is no error here: the log says so, the lanes keep in memory what they can, and the
+    /// disk is tried again each second.
+    #[cfg(feature = "spool")]
+    pub fn spool(mut self, spool: Spool) -> Self {
+        self.spool = Some(spool);
+        self
+    }
+
     /// Starts the outbox.
     ///
     /// # Errors
     ///
     /// When the system refuses the thread or what its runtime needs. With [`runtime`](Self::runtime) there is none.
     pub fn start(self) -> Result<Outbox, Error> {
-        let Self { runtime, events, drop_limit } = self;
-        let (runtime, thread) = match runtime {
+        let (runtime, thread) = match self.runtime {
             Some(runtime) => (runtime, None),
             None => spawn().map(|(runtime, thread)| (runtime, Some(thread)))?,
         };
-        Ok(Outbox::new(Core::new(runtime, thread, events), drop_limit))
+        let core = Core::new(runtime, thread, self.events);
+        #[cfg(feature = "spool")]
+        let core = core.spool(self.spool);
+        Ok(Outbox::new(Arc::new(core), self.drop_limit))
     }
 }
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { runtime, events: _, drop_limit } = self;
-        f.debug_struct("Builder")
-            .field("runtime", runtime)
-            .field("drop_limit", drop_limit)
-            .finish_non_exhaustive()
+        let mut shown = f.debug_struct("Builder");
+        shown.field("runtime", &self.runtime).field("drop_limit", &self.drop_limit);
+        #[cfg(feature = "spool")]
+        shown.field("spool", &self.spool);
+        shown.finish_non_exhaustive()
     }
 }
 

@@ -24,6 +24,13 @@ pub trait Destination: Send + Sync + 'static {
     /// must say the same each time it is asked about the same record. Should it panic, the record is lost as `panic`.
     fn size(&self, record: &Self::Record) -> usize;
 
+    /// How records are written to the disk, if the outbox has a [`Spool`](super::Spool). Asked once, when the lane is
+    /// opened. Default: they are kept in memory.
+    #[cfg(feature = "spool")]
+    fn codec(&self) -> Option<super::Codec<Self::Record>> {
+        None
+    }
+
     /// Sends a batch, once. Retrying is the lane's business.
     ///
     /// `Ok` says that the backend has every record. A panic is caught, and the batch is lost as `panic`.

@@ -85,6 +85,42 @@ pub enum OutboxEvent {
         /// How many were left.
         records: usize,
     },
+    /// Records are on the disk now: they survive the end of the process.
+    #[non_exhaustive]
+    Spooled {
+        /// The name of the lane.
+        lane: Arc<str>,
+        /// How many.
+        records: usize,
+    },
+    /// What others had left on the disk for this lane will be sent by it.
+    #[non_exhaustive]
+    Adopted {
+        /// The name of the lane.
+        lane: Arc<str>,
+        /// How many records it was.
+        records: u64,
+    },
+    /// The disk does not take records. They are kept in memory, and the disk is tried again.
+    #[non_exhaustive]
+    SpoolFailed {
+        /// The name of the lane.
+        lane: Arc<str>,
+        /// How many records it did not take.
+        records: usize,
+        /// Why.
+        reason: Reason,
+    },
+    /// Records that were on the disk are lost.
+    #[non_exhaustive]
+    SpoolLost {
+        /// The name of the lane.
+        lane: Arc<str>,
+        /// How many.
+        records: u64,
+        /// Why: see [what is lost, and when](super#what-is-lost-and-when).
+        reason: Reason,
+    },
     /// What runs beside the lanes, such as the polling of sampling rules, has failed. It goes on, and no record is lost.
     #[non_exhaustive]
     Failed {
@@ -127,6 +163,10 @@ impl OutboxEvent {
             | Self::Expired { lane, .. }
             | Self::Panicked { lane, .. }
             | Self::Abandoned { lane, .. }
+            | Self::Spooled { lane, .. }
+            | Self::Adopted { lane, .. }
+            | Self::SpoolFailed { lane, .. }
+            | Self::SpoolLost { lane, .. }
             | Self::Failed { lane, .. } => lane,
         }
     }
@@ -136,7 +176,7 @@ impl OutboxEvent {
     /// Whether it is no news for who reads the log.
     fn is_quiet(&self) -> bool {
         match self {
-            Self::Sent { .. } => true,
+            Self::Sent { .. } | Self::Spooled { .. } | Self::Adopted { .. } => true,
             Self::Retrying { reason, .. } => reason.is_told(),
             _ => false,
         }
@@ -161,6 +201,14 @@ impl fmt::Display for OutboxEvent {
             }
             Self::Abandoned { records, .. } => {
                 write!(f, "lost {records} records, the shutdown did not wait longer")
+            }
+            Self::Spooled { records, .. } => write!(f, "{records} records are on the disk"),
+            Self::Adopted { records, .. } => write!(f, "found {records} records on the disk, left by others"),
+            Self::SpoolFailed { records, reason, .. } => {
+                write!(f, "the disk did not take {records} records, they stay in memory: {reason}")
+            }
+            Self::SpoolLost { records, reason, .. } => {
+                write!(f, "lost {records} records that were on the disk: {reason}")
             }
             Self::Failed { failures, reason, .. } => write!(f, "failed, {failures} times by now: {reason}"),
         }

@@ -7,14 +7,18 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::Arc,
+    time::Duration,
 };
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+#[cfg(feature = "spool")]
+use super::spool::Receipt;
+
 use super::{
     Batch, Destination, Limits, OutboxEvent, Reason, SendError,
     lane::Shared,
-    ledger::{EXPIRED, PANIC, SHUTDOWN},
+    ledger::{EXPIRED, PANIC},
     retry::{Backoff, Wait},
 };
 
@@ -24,26 +28,52 @@ use super::{
 pub(super) struct Flight<D: Destination> {
     destination: Arc<D>,
     lane: Arc<Shared<D::Record>>,
-    first: u64,
+    flight: u64,
     records: usize,
     attempts: u32,
+    #[cfg(feature = "spool")]
+    receipt: Option<Receipt>,
 }
 
 // ===== impl Flight =====
 
 impl<D: Destination> Flight<D> {
-    pub(super) fn new(destination: Arc<D>, lane: Arc<Shared<D::Record>>, first: u64, records: usize) -> Self {
-        Self { destination, lane, first, records, attempts: 0 }
+    pub(super) fn new(
+        destination: Arc<D>,
+        lane: Arc<Shared<D::Record>>,
+        flight: u64,
+        records: usize,
+    ) -> Self {
+        Self {
+            destination,
+            lane,
+            flight,
+            records,
+            attempts: 0,
+            #[cfg(feature = "spool")]
+            receipt: None,
+        }
+    }
+
+    /// Its records are on the disk until they have landed.
+    #[cfg(feature = "spool")]
+    pub(super) fn spooled(mut self, receipt: Receipt) -> Self {
+        self.receipt = Some(receipt);
+        self
     }
 
     /// Sends the batch, again and again if need be.
     pub(super) async fn run(mut self, mut batch: Batch<D::Record>, limits: Limits) {
-        let mut backoff = Backoff::new(limits.retry_for);
+        let mut backoff = self.backoff(limits);
         // Not `loop`: what was abandoned is lost in the books, and must not be sent after that.
-        while self.lane.queue().is_aloft(self.first) {
+        while self.lane.queue().is_aloft(self.flight) {
             self.attempts += 1;
             let aloft = self.records;
-            let (rest, after, reason) = match self.send(batch).await {
+            let answer = self.send(batch).await;
+            if is_last(&answer) {
+                self.acknowledge().await;
+            }
+            let (rest, after, reason) = match answer {
                 Ok(Ok(())) => return self.delivered(self.records),
                 Ok(Err(SendError::Reject { lost, reason })) => return self.rejected(lost, reason),
                 Ok(Err(SendError::Retry { rest, after, reason })) => (rest, after, reason),
@@ -58,7 +88,10 @@ impl<D: Destination> Flight<D> {
             if batch.is_empty() {
                 return;
             }
-            let Some(wait) = backoff.next(after) else { return self.expired(reason) };
+            let Some(wait) = self.next(&mut backoff, after, limits) else {
+                self.acknowledge().await;
+                return self.expired(reason);
+            };
             self.retrying(wait, reason);
             self.pause(wait, &mut backoff).await;
         }
@@ -86,7 +119,7 @@ impl<D: Destination> Flight<D> {
         self.delivered(self.records - rest.len());
         let size = |record| self.destination.size(record);
         let bytes = catch_unwind(AssertUnwindSafe(|| rest.iter().map(size).fold(0, usize::saturating_add)));
-        self.lane.queue().lighten(self.first, bytes.unwrap_or(usize::MAX));
+        self.lane.queue().lighten(self.flight, bytes.unwrap_or(usize::MAX));
     }
 
     /// Waits for the next try. A shutdown has no time for a long backoff: it cuts the wait down to what the backend
@@ -103,9 +136,41 @@ impl<D: Destination> Flight<D> {
         }
     }
 
+    /// What is on the disk is safe there: it is tried for as long as the backend has nothing from anyone.
+    #[cfg(feature = "spool")]
+    fn backoff(&self, limits: Limits) -> Backoff {
+        Backoff::new(if self.receipt.is_some() { Duration::MAX } else { limits.retry_for })
+    }
+
+    #[cfg(not(feature = "spool"))]
+    fn backoff(&self, limits: Limits) -> Backoff {
+        Backoff::new(limits.retry_for)
+    }
+
+    #[cfg(feature = "spool")]
+    fn next(&self, backoff: &mut Backoff, after: Option<Duration>, limits: Limits) -> Option<Wait> {
+        let arrived = self.lane.queue().arrived();
+        let is_hopeless =
+            |receipt: &Receipt| backoff.elapsed() >= limits.retry_for && receipt.was_overtaken_by(arrived);
+        if self.receipt.as_ref().is_some_and(is_hopeless) { None } else { backoff.next(after) }
+    }
+
+    #[cfg(not(feature = "spool"))]
+    fn next(&self, backoff: &mut Backoff, after: Option<Duration>, _: Limits) -> Option<Wait> {
+        backoff.next(after)
+    }
+
+    /// Has the disk forget the records, before the books have them as landed: who waits for that may end the process.
+    async fn acknowledge(&mut self) {
+        #[cfg(feature = "spool")]
+        if let Some(receipt) = self.receipt.take() {
+            receipt.sign().await;
+        }
+    }
+
     fn delivered(&mut self, records: usize) {
         let attempts = self.attempts;
-        let is_aloft = records > 0 && self.lane.queue().deliver(self.first, records);
+        let is_aloft = records > 0 && self.lane.queue().deliver(self.flight, records);
         self.landed(records, is_aloft, |lane| OutboxEvent::Sent { lane, records, attempts });
     }
 
@@ -123,14 +188,14 @@ impl<D: Destination> Flight<D> {
         if records == 0 {
             return;
         }
-        let is_aloft = self.lane.queue().lose(self.first, records, reason.count_under());
+        let is_aloft = self.lane.queue().lose(self.flight, records, reason.count_under());
         self.landed(records, is_aloft, |lane| OutboxEvent::Rejected { lane, records, reason });
     }
 
     /// The backend took all, and has something to say. It is told while the flight is still in the air: one that has
     /// landed says nothing.
     fn warned(&mut self, reason: Reason) {
-        if self.lane.queue().is_aloft(self.first) {
+        if self.lane.queue().is_aloft(self.flight) {
             self.lane.tell(|lane| OutboxEvent::Rejected { lane, records: 0, reason });
         }
         self.delivered(self.records);
@@ -138,14 +203,14 @@ impl<D: Destination> Flight<D> {
 
     fn expired(&mut self, reason: Reason) {
         let records = self.records;
-        let is_aloft = self.lane.queue().lose(self.first, records, Cow::Borrowed(EXPIRED));
+        let is_aloft = self.lane.queue().lose(self.flight, records, Cow::Borrowed(EXPIRED));
         self.landed(records, is_aloft, |lane| OutboxEvent::Expired { lane, records, reason });
     }
 
     fn panicked(&mut self, panic: Box<dyn Any + Send>) {
         let records = self.records;
         let reason = Reason::new(PANIC).detail(message(&*panic));
-        let is_aloft = self.lane.queue().lose(self.first, records, Cow::Borrowed(PANIC));
+        let is_aloft = self.lane.queue().lose(self.flight, records, Cow::Borrowed(PANIC));
         self.landed(records, is_aloft, |lane| OutboxEvent::Panicked { lane, records, reason });
     }
 
@@ -160,7 +225,7 @@ impl<D: Destination> Flight<D> {
         self.records -= records;
         if is_aloft {
             self.lane.tell(event);
-            self.lane.queue().told(self.first);
+            self.lane.queue().told(self.flight);
             self.lane.settle();
         }
     }
@@ -168,11 +233,19 @@ impl<D: Destination> Flight<D> {
 
 impl<D: Destination> Drop for Flight<D> {
     fn drop(&mut self) {
-        let is_aloft = self.lane.queue().lose(self.first, self.records, Cow::Borrowed(SHUTDOWN));
+        let is_aloft = self.lane.queue().give_up(self.flight);
         if is_aloft {
-            self.lane.queue().told(self.first);
+            self.lane.queue().told(self.flight);
             self.lane.settle();
         }
+    }
+}
+
+/// Whether nothing is left to be sent after it.
+fn is_last<R, P>(answer: &Result<Result<(), SendError<R>>, P>) -> bool {
+    match answer {
+        Ok(Err(SendError::Retry { rest, .. } | SendError::Mixed { rest, .. })) => rest.is_empty(),
+        _ => true,
     }
 }
 

@@ -63,7 +63,7 @@ impl<R> Lane<R> {
     /// thread, in a `Drop`, and while unwinding. When the lane is full the oldest queued records make room.
     pub fn push(&self, record: R) {
         let shared = &*self.shared;
-        let Ok(size) = catch_unwind(AssertUnwindSafe(|| (shared.size)(&record))) else {
+        let Some(size) = shared.measure(&record) else {
             shared.queue().refuse();
             return discard(iter::once(record));
         };
@@ -117,6 +117,16 @@ impl<R> Shared<R> {
     /// The lock. Nothing that could panic, block or push runs under it (invariant Q4), so it is never poisoned.
     pub(super) fn queue(&self) -> MutexGuard<'_, Queue<R>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(feature = "spool")]
+    pub(super) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// The size of a record, unless measuring it panics.
+    pub(super) fn measure(&self, record: &R) -> Option<usize> {
+        catch_unwind(AssertUnwindSafe(|| (self.size)(record))).ok()
     }
 
     /// Tells of an event. Not under the lock.

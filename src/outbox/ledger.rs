@@ -28,6 +28,12 @@ impl Ledger {
         self.accepted += 1;
     }
 
+    /// Records that another outbox had accepted.
+    #[cfg(feature = "spool")]
+    pub(super) fn adopt(&mut self, records: u64) {
+        self.accepted += records;
+    }
+
     pub(super) fn deliver(&mut self, records: usize) {
         self.delivered += records as u64;
     }
@@ -49,7 +55,7 @@ impl Ledger {
         *self.lost.entry(reason).or_default() += records as u64;
     }
 
-    pub(super) fn report(&self, name: Arc<str>, waiting: usize) -> LaneReport {
+    pub(super) fn report(&self, name: Arc<str>, waiting: usize, spooled: u64) -> LaneReport {
         let Self { accepted, delivered, overflowed, closed, ref lost } = *self;
         let mut lost = lost.clone();
         for (reason, records) in [(OVERFLOW, overflowed), (CLOSED, closed)] {
@@ -57,7 +63,7 @@ impl Ledger {
                 *lost.entry(Cow::Borrowed(reason)).or_default() += records;
             }
         }
-        LaneReport { name, accepted, delivered, lost, waiting: waiting as u64 }
+        LaneReport { name, accepted, delivered, lost, waiting: waiting as u64, spooled }
     }
 
     fn has_room_for(&self, reason: &str) -> bool {
@@ -86,7 +92,7 @@ mod tests {
         ledger.accept();
         ledger.lose(1, EXPIRED.into());
 
-        let report = ledger.report("spans".into(), 0);
+        let report = ledger.report("spans".into(), 0, 0);
         assert_eq!(report.lost["other"], 84);
         assert_eq!(report.lost["expired"], 1);
         assert_eq!(report.lost(), 101);
@@ -100,6 +106,6 @@ mod tests {
         ledger.overflow(1);
         ledger.accept();
         ledger.lose(1, OVERFLOW.into());
-        assert_eq!(ledger.report("spans".into(), 0).lost["overflow"], 2);
+        assert_eq!(ledger.report("spans".into(), 0, 0).lost["overflow"], 2);
     }
 }

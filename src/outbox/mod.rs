@@ -108,6 +108,8 @@
 
 mod batch;
 mod builder;
+#[cfg(feature = "spool")]
+mod codec;
 mod deadline;
 mod destination;
 mod event;
@@ -126,10 +128,14 @@ mod shutdown;
 mod sideline;
 #[cfg(feature = "spool")]
 mod spool;
+#[cfg(feature = "spool")]
+mod spooled_worker;
 mod worker;
 
 pub use batch::Batch;
 pub use builder::Builder;
+#[cfg(feature = "spool")]
+pub use codec::Codec;
 pub use destination::{Destination, Reason, SendError};
 pub use event::OutboxEvent;
 pub use handle::{Outbox, WeakOutbox};
@@ -140,3 +146,5 @@ pub(crate) use press::Press;
 pub use report::{LaneReport, Report};
 #[cfg(any(feature = "cloudwatch", feature = "rollbar", feature = "xray"))]
 pub(crate) use sideline::Sideline;
+#[cfg(feature = "spool")]
+pub use spool::Spool;

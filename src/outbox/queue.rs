@@ -7,14 +7,14 @@ use super::{
     ledger::{Ledger, PANIC, SHUTDOWN},
 };
 
-/// What waits, what is in flight, and the books. It lives behind the lane's mutex. `R` is the record.
+/// What waits, what is in flight, what is on the disk, and the books. It lives behind the lane's mutex. `R` is the record.
 ///
 /// Invariants, kept here and relied on everywhere:
 ///
 /// - **Q1, the books balance.** A record enters, moves or leaves in the same call that writes it into the ledger, so
-///   `accepted = delivered + lost + waiting` holds whenever the lock is free.
-/// - **Q2, numbers without gaps.** Records are numbered as they come and leave the queue at the front only, so the
-///   queued ones are `next - queued.len() .. next`, and a flight is known by its first number.
+///   `accepted = delivered + lost + waiting + spooled` holds whenever the lock is free.
+/// - **Q2, numbers go up.** Records are numbered from 1 as they come, without gaps, and leave the queue at the front only.
+///   What others left on the disk has the number 0.
 /// - **Q3, a flight lands once.** It is in `flights` while it has records left. What is said about a flight that is
 ///   not there changes nothing.
 /// - **Q4, no foreign code.** Nothing here calls, clones or drops a record: what must go is handed out, to be dropped
@@ -26,8 +26,12 @@ pub(super) struct Queue<R> {
     queued: VecDeque<(R, usize)>,
     queued_bytes: usize,
     flights: Vec<Aloft>,
-    /// Flights that have landed, and of which nobody has heard yet.
-    landing: Vec<u64>,
+    /// Flights that have landed, and of which nobody has heard yet, with the numbers of their first records.
+    landing: Vec<(u64, u64)>,
+    next_flight: u64,
+    /// How many flights had something delivered.
+    arrived: u64,
+    kept: Kept,
     next: u64,
     /// Records numbered below it are not to wait for company.
     hurry: u64,
@@ -39,7 +43,7 @@ pub(super) struct Queue<R> {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Phase {
+enum Phase {
     /// Records come and go.
     Open,
     /// No more come; what is there is drained.
@@ -50,9 +54,43 @@ pub(super) enum Phase {
 
 #[derive(Debug)]
 struct Aloft {
+    flight: u64,
+    /// The number of its first record.
     first: u64,
     records: usize,
     bytes: usize,
+    way: Way,
+}
+
+/// Where a flight comes from, and where it goes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(not(feature = "spool"), allow(dead_code, reason = "without a spool there is one way"))]
+pub(super) enum Way {
+    /// From the queue to the backend.
+    Out,
+    /// From the queue to the disk.
+    ToDisk,
+    /// From the disk to the backend. Until it has landed, its records are on the disk, too.
+    FromDisk,
+}
+
+/// What of a lane is on the disk and not in flight.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Kept {
+    /// How many records.
+    pub(super) records: u64,
+    /// The number of the oldest.
+    pub(super) first: u64,
+}
+
+/// How that changed.
+#[cfg(feature = "spool")]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Change {
+    /// What is there now.
+    pub(super) kept: Kept,
+    /// What was there, or was to be, and is not any more, by reason.
+    pub(super) lost: Vec<(u64, &'static str)>,
 }
 
 /// What a push asks of its caller, once the lock is free.
@@ -67,6 +105,9 @@ pub(super) struct Pushed<R> {
 
 /// A batch as it leaves the queue.
 pub(super) struct Taken<R> {
+    pub(super) flight: u64,
+    /// The number of the first record.
+    #[cfg_attr(not(feature = "spool"), allow(dead_code, reason = "that is the spool"))]
     pub(super) first: u64,
     pub(super) records: Vec<R>,
 }
@@ -82,7 +123,10 @@ impl<R> Queue<R> {
             queued_bytes: 0,
             flights: Vec::new(),
             landing: Vec::new(),
-            next: 0,
+            next_flight: 0,
+            arrived: 0,
+            kept: Kept::default(),
+            next: 1,
             hurry: 0,
             untold: 0,
             is_worker_curious: true,
@@ -122,7 +166,17 @@ impl<R> Queue<R> {
 
     /// Moves the oldest records that fit one request from the queue into a flight.
     pub(super) fn take(&mut self) -> Option<Taken<R>> {
-        let records = self.batch_length();
+        self.take_up_to(self.limits.records, self.limits.bytes, Way::Out)
+    }
+
+    /// The same for the disk, which takes more at once.
+    #[cfg(feature = "spool")]
+    pub(super) fn take_for_disk(&mut self, records: usize, bytes: usize) -> Option<Taken<R>> {
+        self.take_up_to(records, bytes, Way::ToDisk)
+    }
+
+    fn take_up_to(&mut self, records: usize, bytes: usize, way: Way) -> Option<Taken<R>> {
+        let records = self.batch_length(records, bytes);
         if records == 0 {
             return None;
         }
@@ -137,40 +191,60 @@ impl<R> Queue<R> {
             })
             .collect();
         self.queued_bytes -= bytes;
-        self.flights.push(Aloft { first, records: records.len(), bytes });
-        Some(Taken { first, records })
+        let flight = self.launch(first, records.len(), bytes, way);
+        Some(Taken { flight, first, records })
+    }
+
+    fn launch(&mut self, first: u64, records: usize, bytes: usize, way: Way) -> u64 {
+        let flight = self.next_flight;
+        self.next_flight += 1;
+        self.flights.push(Aloft { flight, first, records, bytes, way });
+        flight
     }
 
     /// Books `records` of a flight as delivered. `false`: that flight is no more. Whoever waits for it goes on waiting
     /// until it is [`told`](Self::told).
-    pub(super) fn deliver(&mut self, first: u64, records: usize) -> bool {
-        let landed = self.land(first, records);
+    pub(super) fn deliver(&mut self, flight: u64, records: usize) -> bool {
+        let landed = self.land(flight, records);
         self.ledger.deliver(landed.unwrap_or(0));
+        self.arrived += u64::from(landed.is_some());
         landed.is_some()
     }
 
     /// Books `records` of a flight as lost. `false`: that flight is no more. Whoever waits for it goes on waiting until
     /// it is [`told`](Self::told).
-    pub(super) fn lose(&mut self, first: u64, records: usize, reason: Cow<'static, str>) -> bool {
-        let landed = self.land(first, records);
+    pub(super) fn lose(&mut self, flight: u64, records: usize, reason: Cow<'static, str>) -> bool {
+        let landed = self.land(flight, records);
         self.ledger.lose(landed.unwrap_or(0), reason);
         landed.is_some()
     }
 
+    /// Books what is left of a flight as lost to the shutdown, or as still on the disk. `false`: that flight is no more.
+    pub(super) fn give_up(&mut self, flight: u64) -> bool {
+        let Some(aloft) = self.flights.iter().find(|aloft| aloft.flight == flight) else { return false };
+        let (records, first) = (aloft.records, aloft.first);
+        if aloft.way != Way::FromDisk {
+            return self.lose(flight, records, Cow::Borrowed(SHUTDOWN));
+        }
+        self.land(flight, records);
+        self.put_down(records, first);
+        true
+    }
+
     /// What has landed of a flight was told.
-    pub(super) fn told(&mut self, first: u64) {
-        self.landing.retain(|landing| *landing != first);
+    pub(super) fn told(&mut self, flight: u64) {
+        self.landing.retain(|(landing, _)| *landing != flight);
     }
 
     /// Whether a flight has not landed yet.
-    pub(super) fn is_aloft(&self, first: u64) -> bool {
-        self.flights.iter().any(|flight| flight.first == first)
+    pub(super) fn is_aloft(&self, flight: u64) -> bool {
+        self.flights.iter().any(|aloft| aloft.flight == flight)
     }
 
     /// What is left of a flight has fewer bytes now.
-    pub(super) fn lighten(&mut self, first: u64, bytes: usize) {
-        if let Some(flight) = self.flights.iter_mut().find(|flight| flight.first == first) {
-            flight.bytes = bytes.min(flight.bytes);
+    pub(super) fn lighten(&mut self, flight: u64, bytes: usize) {
+        if let Some(aloft) = self.flights.iter_mut().find(|aloft| aloft.flight == flight) {
+            aloft.bytes = bytes.min(aloft.bytes);
         }
     }
 
@@ -183,8 +257,9 @@ impl<R> Queue<R> {
 
     /// Whether every record numbered below `number` has left, one way or the other, and its flight was told.
     pub(super) fn is_past(&self, number: u64) -> bool {
-        let aloft = self.flights.iter().map(|flight| flight.first).chain(self.landing.iter().copied()).min();
-        aloft.unwrap_or(u64::MAX).min(self.front()) >= number
+        let aloft = self.flights.iter().map(|aloft| aloft.first);
+        let oldest = aloft.chain(self.landing.iter().map(|(_, first)| *first)).chain(self.first_kept());
+        oldest.fold(self.front(), u64::min) >= number
     }
 
     /// Takes no more records.
@@ -196,8 +271,11 @@ impl<R> Queue<R> {
 
     /// Gives up whatever is left, and says how much it was.
     pub(super) fn abandon(&mut self) -> (usize, VecDeque<(R, usize)>) {
-        let left = self.waiting();
+        let safe = |aloft: &Aloft| aloft.way == Way::FromDisk;
+        let kept: usize = self.flights.iter().filter(|aloft| safe(aloft)).map(|aloft| aloft.records).sum();
+        let left = self.waiting() - kept;
         self.phase = Phase::Closed;
+        self.put_down(kept, 0);
         self.flights.clear();
         self.landing.clear();
         self.queued_bytes = 0;
@@ -213,11 +291,7 @@ impl<R> Queue<R> {
     }
 
     pub(super) fn report(&self, name: Arc<str>) -> LaneReport {
-        self.ledger.report(name, self.waiting())
-    }
-
-    pub(super) fn phase(&self) -> Phase {
-        self.phase
+        self.ledger.report(name, self.waiting(), self.kept.records)
     }
 
     pub(super) fn has_queued(&self) -> bool {
@@ -225,11 +299,20 @@ impl<R> Queue<R> {
     }
 
     pub(super) fn can_fly(&self) -> bool {
-        self.flights.len() < self.limits.in_flight
+        self.flights.iter().filter(|aloft| aloft.way != Way::ToDisk).count() < self.limits.in_flight
     }
 
-    pub(super) fn waiting(&self) -> usize {
-        self.queued.len() + self.flights.iter().map(|flight| flight.records).sum::<usize>()
+    /// Whether no record comes any more, and none is left.
+    pub(super) fn is_over(&self) -> bool {
+        match self.phase {
+            Phase::Open => false,
+            Phase::Closing => self.waiting() == 0 && self.kept.records == 0,
+            Phase::Closed => true,
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        self.queued.len() + self.flights.iter().map(|aloft| aloft.records).sum::<usize>()
     }
 
     /// Whether the oldest records should go without waiting for more.
@@ -275,32 +358,108 @@ impl<R> Queue<R> {
     fn aloft(&self) -> (usize, usize) {
         self.flights
             .iter()
-            .fold((0, 0), |(records, bytes), flight| (records + flight.records, bytes + flight.bytes))
+            .fold((0, 0), |(records, bytes), aloft| (records + aloft.records, bytes + aloft.bytes))
     }
 
     fn front(&self) -> u64 {
         self.next - self.queued.len() as u64
     }
 
-    /// How many of the oldest records one request takes; one at least, if there is one.
-    fn batch_length(&self) -> usize {
+    fn first_kept(&self) -> Option<u64> {
+        (self.kept.records > 0).then_some(self.kept.first)
+    }
+
+    /// Records that were in flight are on the disk and nowhere else.
+    fn put_down(&mut self, records: usize, first: u64) {
+        self.kept.first = self.first_kept().map_or(first, |kept| kept.min(first));
+        self.kept.records += records as u64;
+    }
+
+    /// How many of the oldest records are not too many, and have not too many bytes; one at least, if there is one.
+    fn batch_length(&self, records: usize, most: usize) -> usize {
         let mut bytes = 0_usize;
-        let fitting = self.queued.iter().take(self.limits.records).take_while(|(_, size)| {
+        let fitting = self.queued.iter().take(records).take_while(|(_, size)| {
             bytes = bytes.saturating_add(*size);
-            bytes <= self.limits.bytes
+            bytes <= most
         });
         fitting.count().max(1).min(self.queued.len())
     }
 
-    fn land(&mut self, first: u64, records: usize) -> Option<usize> {
-        let place = self.flights.iter().position(|flight| flight.first == first)?;
-        let flight = &mut self.flights[place];
-        let landed = records.min(flight.records);
-        flight.records -= landed;
-        if flight.records == 0 {
-            self.flights.swap_remove(place);
-            self.landing.push(first);
+    fn land(&mut self, flight: u64, records: usize) -> Option<usize> {
+        let place = self.flights.iter().position(|aloft| aloft.flight == flight)?;
+        let aloft = &mut self.flights[place];
+        let landed = records.min(aloft.records);
+        aloft.records -= landed;
+        if aloft.records == 0 {
+            let Aloft { first, .. } = self.flights.swap_remove(place);
+            self.landing.push((flight, first));
         }
         Some(landed)
+    }
+}
+
+/// What a spool does with it.
+#[cfg(feature = "spool")]
+impl<R> Queue<R> {
+    /// Adds records to the books that others had left on the disk.
+    pub(super) fn adopt(&mut self, records: u64, change: Change) {
+        if self.phase != Phase::Closed {
+            self.ledger.adopt(records);
+            self.change(change);
+        }
+    }
+
+    /// Moves `records` of a flight to the disk. `false`: that flight is no more.
+    pub(super) fn keep(&mut self, flight: u64, records: usize, change: Change) -> bool {
+        let landed = self.land(flight, records).is_some();
+        if landed {
+            self.change(change);
+        }
+        landed
+    }
+
+    /// Moves the records of a flight back to where they came from, in front of all others. They are the last it had.
+    /// `Err`: that flight is no more.
+    pub(super) fn put_back(&mut self, flight: u64, records: Vec<(R, usize)>) -> Result<(), Vec<(R, usize)>> {
+        if self.land(flight, records.len()).is_none() {
+            return Err(records);
+        }
+        for (record, size) in records.into_iter().rev() {
+            self.queued_bytes += size;
+            self.queued.push_front((record, size));
+        }
+        Ok(())
+    }
+
+    /// Moves records from the disk into a flight, unless the lane was given up.
+    pub(super) fn lift(&mut self, first: u64, records: usize, bytes: usize, change: Change) -> Option<u64> {
+        if self.phase == Phase::Closed {
+            return None;
+        }
+        self.change(change);
+        Some(self.launch(first, records, bytes, Way::FromDisk))
+    }
+
+    /// Books what the disk has, and what it lost.
+    pub(super) fn change(&mut self, Change { kept, lost }: Change) {
+        if self.phase != Phase::Closed {
+            self.kept = kept;
+            lost.into_iter().for_each(|(records, reason)| self.ledger.lose(records as usize, reason.into()));
+        }
+    }
+
+    pub(super) fn kept(&self) -> u64 {
+        self.kept.records
+    }
+
+    /// Whether what is on the disk should go without waiting for more.
+    pub(super) fn is_kept_ready(&self) -> bool {
+        let is_hurried = self.first_kept().is_some_and(|first| first < self.hurry);
+        self.kept.records >= self.limits.records as u64 || self.phase != Phase::Open || is_hurried
+    }
+
+    /// How many flights had something delivered so far.
+    pub(super) fn arrived(&self) -> u64 {
+        self.arrived
     }
 }

@@ -19,13 +19,13 @@ pub struct Report {
 /// What became of the records of one lane.
 ///
 /// The books balance in every report, also in one that is taken while others push:
-/// `accepted == delivered + lost() + waiting`.
+/// `accepted == delivered + lost() + waiting + spooled`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct LaneReport {
     /// The name of the lane.
     pub name: Arc<str>,
-    /// Every record that was pushed, also those pushed after the shutdown.
+    /// Every record that was pushed, also those pushed after the shutdown, and those that were found on the disk.
     pub accepted: u64,
     /// What the backend took.
     pub delivered: u64,
@@ -33,6 +33,8 @@ pub struct LaneReport {
     pub lost: BTreeMap<Cow<'static, str>, u64>,
     /// What is queued, in flight, or waits for a retry. Zero after a shutdown.
     pub waiting: u64,
+    /// What is on the disk and not in flight. After a shutdown it is for the next process.
+    pub spooled: u64,
 }
 
 // ===== impl Report =====
@@ -68,7 +70,7 @@ impl LaneReport {
 
 impl fmt::Display for LaneReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, accepted, delivered, lost, waiting } = self;
+        let Self { name, accepted, delivered, lost, waiting, spooled } = self;
         write!(f, "{name}: {accepted} accepted, {delivered} delivered, {} lost", self.lost())?;
         let mut separator = " (";
         for (reason, records) in lost {
@@ -76,6 +78,7 @@ impl fmt::Display for LaneReport {
             separator = ", ";
         }
         let end = if lost.is_empty() { "" } else { ")" };
-        write!(f, "{end}, {waiting} waiting")
+        write!(f, "{end}, {waiting} waiting")?;
+        if *spooled > 0 { write!(f, ", {spooled} spooled") } else { Ok(()) }
     }
 }

@@ -45,6 +45,12 @@ impl Backoff {
         Some(Wait { total: jittered.min(remaining).max(at_least), at_least })
     }
 
+    /// How long it has been since the first failure.
+    #[cfg(feature = "spool")]
+    pub(super) fn elapsed(&self) -> Duration {
+        self.since.map(|since| since.elapsed()).unwrap_or_default()
+    }
+
     /// Waits are short again. The time it has been tried for is not forgotten.
     pub(super) fn reset(&mut self) {
         self.ceiling = FIRST;

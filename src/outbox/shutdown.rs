@@ -10,12 +10,18 @@ use std::{
 use tokio::{runtime::Handle, sync::oneshot, task::AbortHandle};
 
 use super::{
-    Destination, Lane, Report,
+    Destination, Lane, Limits, Report,
     builder::Thread,
     deadline::{Deadline, block_on, either},
     event::Events,
     lane::{AnyLane, Shared},
     worker::{Worker, untraced},
+};
+#[cfg(feature = "spool")]
+use super::{
+    Spool,
+    spool::{Root, Store},
+    spooled_worker::SpooledWorker,
 };
 #[cfg(any(feature = "cloudwatch", feature = "rollbar", feature = "xray"))]
 use super::{event::Reporter, sideline::Sideline};
@@ -39,6 +45,8 @@ pub(super) struct Core {
     id: Option<thread::ThreadId>,
     stop: Mutex<Option<oneshot::Sender<()>>>,
     last: OnceLock<Report>,
+    #[cfg(feature = "spool")]
+    spool: Option<Arc<Root>>,
 }
 
 #[derive(Default)]
@@ -59,11 +67,26 @@ type Mark = (Arc<dyn AnyLane>, u64);
 // ===== impl Core =====
 
 impl Core {
-    pub(super) fn new(runtime: Handle, thread: Option<Thread>, events: Option<Events>) -> Arc<Self> {
+    pub(super) fn new(runtime: Handle, thread: Option<Thread>, events: Option<Events>) -> Self {
         let (id, stop) = thread.map(|Thread { id, stop }| (id, stop)).unzip();
         let (lanes, saying) = (Mutex::default(), Mutex::default());
         let (stop, last) = (Mutex::new(stop), OnceLock::new());
-        Arc::new(Self { runtime, events, lanes, saying, id, stop, last })
+        Self {
+            runtime,
+            events,
+            lanes,
+            saying,
+            id,
+            stop,
+            last,
+            #[cfg(feature = "spool")]
+            spool: None,
+        }
+    }
+
+    #[cfg(feature = "spool")]
+    pub(super) fn spool(self, spool: Option<Spool>) -> Self {
+        Self { spool: spool.map(Root::new), ..self }
     }
 
     pub(super) fn lane<D: Destination>(&self, name: Arc<str>, destination: D) -> Lane<D::Record> {
@@ -75,9 +98,20 @@ impl Core {
         if lanes.are_closed {
             shared.abandon();
         } else {
-            self.runtime.spawn(untraced(Worker::new(shared.clone(), destination, limits).run()));
+            self.start(shared.clone(), destination, limits);
         }
         Lane::new(shared)
+    }
+
+    fn start<D: Destination>(&self, lane: Arc<Shared<D::Record>>, destination: Arc<D>, limits: Limits) {
+        #[cfg(feature = "spool")]
+        if let Some((root, codec)) = self.spool.clone().zip(destination.codec()) {
+            let store = Store::new(root, lane.name());
+            let worker = Worker::new(lane, destination, limits);
+            self.runtime.spawn(untraced(SpooledWorker::new(worker, store, codec).run()));
+            return;
+        }
+        self.runtime.spawn(untraced(Worker::new(lane, destination, limits).run()));
     }
 
     #[cfg(any(feature = "cloudwatch", feature = "rollbar", feature = "xray"))]

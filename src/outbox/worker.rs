@@ -12,7 +12,7 @@ use super::{
     Destination, Limits,
     flight::Flight,
     lane::{AnyLane, Shared},
-    queue::{Phase, Taken},
+    queue::Taken,
 };
 
 /// The one task that takes from a lane.
@@ -27,9 +27,9 @@ use super::{
 /// **W3, overflow is cheap.** With a dead backend every push overflows, and waking a thread costs a hundred pushes. So
 /// only the first one wakes the worker, which then looks by itself once a second until there was none.
 pub(super) struct Worker<D: Destination> {
-    lane: Arc<Shared<D::Record>>,
+    pub(super) lane: Arc<Shared<D::Record>>,
     destination: Arc<D>,
-    limits: Limits,
+    pub(super) limits: Limits,
     flights: JoinSet<()>,
     /// When the oldest queued record has waited for company long enough.
     due: Option<Instant>,
@@ -38,7 +38,7 @@ pub(super) struct Worker<D: Destination> {
 }
 
 /// What to do now.
-enum Step<R> {
+pub(super) enum Step<R> {
     Send(Taken<R>),
     Wait(Option<Instant>),
     End,
@@ -53,8 +53,7 @@ impl<D: Destination> Worker<D> {
 
     pub(super) async fn run(mut self) {
         loop {
-            self.tell_overflow();
-            while self.flights.try_join_next().is_some() {}
+            self.attend();
             match self.step() {
                 Step::Send(taken) => self.send(taken),
                 Step::Wait(due) => self.wait(due).await,
@@ -63,9 +62,15 @@ impl<D: Destination> Worker<D> {
         }
     }
 
-    fn step(&mut self) -> Step<D::Record> {
+    /// Tells what pushes have left to tell, and forgets flights that have landed.
+    pub(super) fn attend(&mut self) {
+        self.tell_overflow();
+        while self.flights.try_join_next().is_some() {}
+    }
+
+    pub(super) fn step(&mut self) -> Step<D::Record> {
         let mut queue = self.lane.queue();
-        if queue.phase() != Phase::Open && queue.waiting() == 0 {
+        if queue.is_over() {
             return Step::End;
         }
         if !queue.has_queued() {
@@ -86,7 +91,7 @@ impl<D: Destination> Worker<D> {
         Step::Send(taken)
     }
 
-    async fn wait(&self, due: Option<Instant>) {
+    pub(super) async fn wait(&self, due: Option<Instant>) {
         let woken = self.lane.wake.notified();
         match due.into_iter().chain(self.overflow_due).min() {
             Some(due) => drop(timeout_at(due, woken).await),
@@ -101,10 +106,23 @@ impl<D: Destination> Worker<D> {
         }
     }
 
-    fn send(&mut self, taken: Taken<D::Record>) {
-        let Taken { first, records } = taken;
-        let flight = Flight::new(self.destination.clone(), self.lane.clone(), first, records.len());
+    pub(super) fn send(&mut self, Taken { flight, records, .. }: Taken<D::Record>) {
+        let flight = self.flight(flight, records.len());
+        self.launch(flight, records);
+    }
+
+    pub(super) fn flight(&self, flight: u64, records: usize) -> Flight<D> {
+        Flight::new(self.destination.clone(), self.lane.clone(), flight, records)
+    }
+
+    pub(super) fn launch(&mut self, flight: Flight<D>, records: Vec<D::Record>) {
         self.flights.spawn(untraced(flight.run(records.into(), self.limits)));
+    }
+
+    /// Gives up what is in flight.
+    #[cfg(feature = "spool")]
+    pub(super) async fn ground(&mut self) {
+        self.flights.shutdown().await;
     }
 }
 

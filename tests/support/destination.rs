@@ -108,6 +108,11 @@ impl Destination for Scripted {
         record.size
     }
 
+    #[cfg(feature = "spool")]
+    fn codec(&self) -> Option<belvedere::outbox::Codec<Record>> {
+        Some(belvedere::outbox::Codec::new(write, read))
+    }
+
     async fn send(&self, mut batch: Batch<Record>) -> Result<(), SendError<Record>> {
         let _under_way = self.log.arrive(&batch);
         let (after, reason) = (None, "busy".into());
@@ -145,6 +150,31 @@ impl Destination for Scripted {
         Ok(())
     }
 }
+
+/// The number, and as many bytes as it is large.
+#[cfg(feature = "spool")]
+fn write(record: Record, to: &mut Vec<u8>) {
+    assert_ne!(record.number, UNWRITABLE, "the record cannot be written");
+    to.extend(record.number.to_le_bytes());
+    to.resize(to.len() + record.size, b'.');
+}
+
+#[cfg(feature = "spool")]
+fn read(bytes: &[u8]) -> Option<Record> {
+    let (number, rest) = bytes.split_first_chunk()?;
+    let number = u64::from_le_bytes(*number);
+    assert_ne!(number, UNREADABLE, "the record cannot be read");
+    (number != FOREIGN).then_some(Record { number, size: rest.len() })
+}
+
+/// Writing the record of this number to a disk panics.
+pub(crate) const UNWRITABLE: u64 = u64::MAX;
+
+/// Reading it does.
+pub(crate) const UNREADABLE: u64 = u64::MAX - 1;
+
+/// It is not understood when it is read.
+pub(crate) const FOREIGN: u64 = u64::MAX - 2;
 
 /// A test that would hang fails instead.
 const LONGEST_BLOCK: Duration = Duration::from_secs(10);

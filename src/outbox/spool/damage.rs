@@ -8,12 +8,3 @@ pub(crate) struct Damage {
     /// How many bytes were skipped.
     pub(crate) bytes: u64,
 }
-
-// ===== impl Damage =====
-
-impl Damage {
-    pub(super) fn add(&mut self, Self { records, bytes }: Self) {
-        self.records += records;
-        self.bytes += bytes;
-    }
-}

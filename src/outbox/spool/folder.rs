@@ -29,7 +29,7 @@ pub(crate) struct Folder {
 #[derive(Debug)]
 pub(crate) struct Orphan {
     path: PathBuf,
-    lock: File,
+    _lock: File,
 }
 
 // ===== impl Folder =====
@@ -53,6 +53,7 @@ impl Folder {
     }
 
     /// Where it is.
+    #[cfg(test)]
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -128,7 +129,7 @@ impl Orphan {
         let lock = lock(path).ok()??;
         match remove(path) {
             Ok(true) => None,
-            _ => Some(Self { path: path.to_owned(), lock }),
+            _ => Some(Self { path: path.to_owned(), _lock: lock }),
         }
     }
 }

@@ -209,6 +209,19 @@ impl<D: Disk> Log<D> {
         self.groups.records_out()
     }
 
+    /// Bounds it anew. The oldest segments make room at once.
+    pub(crate) fn limit(&mut self, bytes: u64) {
+        self.options.bytes = bytes;
+        while self.segments.len() > 1 && self.bytes() > bytes {
+            self.evict();
+        }
+    }
+
+    /// Gives up the oldest segment, also if it is the last. To be called only if nothing is appended any more.
+    pub(crate) fn give_up_segment(&mut self) {
+        self.evict();
+    }
+
     /// How many bytes the segments take.
     pub(crate) fn bytes(&self) -> u64 {
         self.segments.iter().map(|segment| segment.size).sum()

@@ -29,8 +29,7 @@
 //!   nothing behind them tells that they were there.
 //! - A forked child holds its parent's lock open: until it has ended too, nobody adopts their folder.
 
-#![allow(dead_code, unused_imports, reason = "the lanes do not use it yet")]
-
+mod config;
 mod cursor;
 mod damage;
 mod disk;
@@ -40,14 +39,23 @@ mod groups;
 mod lane_folder;
 mod log;
 mod options;
+mod receipt;
+mod root;
 mod segment;
+mod store;
 #[cfg(test)]
 mod tests;
 mod window;
 
+pub use config::Spool;
 pub(crate) use damage::Damage;
-pub(crate) use disk::{Disk, DiskFile, SystemDisk, phrase};
+#[cfg(test)]
+pub(crate) use disk::DiskFile;
+pub(crate) use disk::{Disk, SystemDisk, phrase};
 pub(crate) use folder::{Folder, Orphan};
 pub(crate) use groups::{Group, Stored, Token};
 pub(crate) use log::{Appended, Log, Losses, Record};
 pub(crate) use options::{Options, Sync};
+pub(super) use receipt::Receipt;
+pub(super) use root::Root;
+pub(super) use store::Store;

@@ -1,0 +1,34 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::spawn_blocking;
+
+use super::{Store, Token};
+
+/// What a flight has to sign before its records are forgotten by the disk. One that is not signed has them read again, by
+/// the next process.
+#[derive(Debug)]
+pub(in crate::outbox) struct Receipt {
+    pub(in crate::outbox) store: Arc<Mutex<Store>>,
+    pub(in crate::outbox) part: u64,
+    pub(in crate::outbox) token: Token,
+    /// How many flights had something delivered before this one began.
+    pub(in crate::outbox) arrived: u64,
+}
+
+// ===== impl Receipt =====
+
+impl Receipt {
+    /// The records are delivered, or lost for good.
+    pub(in crate::outbox) async fn sign(self) {
+        let Self { store, part, token, .. } = self;
+        let sign = move || store.lock().unwrap_or_else(PoisonError::into_inner).done(part, token);
+        let _ = spawn_blocking(sign).await;
+    }
+
+    /// Whether so many flights got through since it was written that the backend can have nothing against all of them.
+    pub(in crate::outbox) fn was_overtaken_by(&self, arrived: u64) -> bool {
+        arrived >= self.arrived.saturating_add(MANY)
+    }
+}
+
+const MANY: u64 = 16;

@@ -1,0 +1,411 @@
+//! What moves records from a lane's queue to the disk, and from there into flights.
+
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use tokio::{task::spawn_blocking, time::Instant};
+
+use super::{
+    Codec, Destination, OutboxEvent, Reason,
+    flight::message,
+    ledger::PANIC,
+    queue::{Change, Taken},
+    spool::{Receipt, Record, Store, Token, phrase},
+    worker::{Step as Plain, Worker},
+};
+
+/// The one task that takes from a lane whose records go by the disk.
+///
+/// It keeps the rules of the [`Worker`] that it has: **W1**, since whatever changes the answer of [`step`](Self::step) is
+/// a push, a landing, or an act of its own; **W2** and **W3** by that worker.
+///
+/// **W4, the disk is in nobody's way.** Its calls run where they may block, one at a time and lane. While the disk
+/// does not take records, the lane is one in memory.
+pub(super) struct SpooledWorker<D: Destination> {
+    worker: Worker<D>,
+    store: Arc<Mutex<Store>>,
+    codec: Arc<Codec<D::Record>>,
+    /// When what is queued has waited for company long enough.
+    write_due: Option<Instant>,
+    /// When what is on the disk has.
+    read_due: Option<Instant>,
+    /// When the disk is tried again that did not take records.
+    off_until: Option<Instant>,
+    /// When it is tried again that did not give any.
+    unread_until: Option<Instant>,
+    sync_due: Option<Instant>,
+    adopt_due: Instant,
+    /// How many flights had something delivered when the disk was last read.
+    arrived: u64,
+}
+
+/// What to do now.
+enum Step<R> {
+    Write(Taken<R>),
+    Read,
+    Sync,
+    Adopt,
+    Send(Taken<R>),
+    Wait(Option<Instant>),
+    End,
+}
+
+/// What became of records that were to be written.
+struct Written<R> {
+    kept: usize,
+    lost: Vec<(usize, Reason)>,
+    /// What the disk did not take, and why.
+    rest: Vec<R>,
+    error: Option<io::Error>,
+    change: Change,
+    sync_at: Option<u64>,
+}
+
+/// What was read.
+struct Read<R> {
+    found: Option<Found<R>>,
+    change: Change,
+}
+
+struct Found<R> {
+    part: u64,
+    token: Token,
+    first: u64,
+    records: Vec<R>,
+    lost: Vec<(usize, Reason)>,
+}
+
+/// Records as bytes.
+struct Encoded {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    panics: Option<(usize, Reason)>,
+}
+
+// ===== impl SpooledWorker =====
+
+impl<D: Destination> SpooledWorker<D> {
+    pub(super) fn new(worker: Worker<D>, store: Store, codec: Codec<D::Record>) -> Self {
+        Self {
+            worker,
+            store: Arc::new(Mutex::new(store)),
+            codec: Arc::new(codec),
+            write_due: None,
+            read_due: None,
+            off_until: None,
+            unread_until: None,
+            sync_due: None,
+            adopt_due: Instant::now(),
+            arrived: 0,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        loop {
+            self.worker.attend();
+            match self.step() {
+                Step::Write(taken) => self.write(taken).await,
+                Step::Read => self.read().await,
+                Step::Sync => self.sync().await,
+                Step::Adopt => self.adopt().await,
+                Step::Send(taken) => self.worker.send(taken),
+                Step::Wait(due) => self.worker.wait(due).await,
+                Step::End => break,
+            }
+        }
+        self.worker.ground().await;
+        self.blocking(Store::close).await;
+    }
+
+    fn step(&mut self) -> Step<D::Record> {
+        let now = Instant::now();
+        self.off_until = self.off_until.filter(|until| now < *until);
+        self.unread_until = self.unread_until.filter(|until| now < *until);
+        if self.worker.lane.queue().is_over() {
+            return Step::End;
+        }
+        if self.adopt_due <= now {
+            return Step::Adopt;
+        }
+        if self.sync_due.is_some_and(|due| due <= now) {
+            return Step::Sync;
+        }
+        if let Some(step) = self.step_to_disk(now).or_else(|| self.step_from_disk(now)) {
+            return step;
+        }
+        let due = match self.off_until {
+            Some(_) => match self.worker.step() {
+                Plain::Send(taken) => return Step::Send(taken),
+                Plain::Wait(due) => due,
+                Plain::End => return Step::End,
+            },
+            None => None,
+        };
+        let dues = [self.write_due, self.read_due, self.off_until, self.unread_until, self.sync_due, due];
+        Step::Wait(dues.into_iter().flatten().filter(|due| now < *due).chain([self.adopt_due]).min())
+    }
+
+    fn step_to_disk(&mut self, now: Instant) -> Option<Step<D::Record>> {
+        let mut queue = self.worker.lane.queue();
+        if self.off_until.is_some() || !queue.has_queued() {
+            self.write_due = None;
+            return None;
+        }
+        let due = *self.write_due.get_or_insert(now + LINGER);
+        if now < due && !queue.is_ready() {
+            return None;
+        }
+        self.write_due = None;
+        queue.take_for_disk(RECORDS, BYTES).map(Step::Write)
+    }
+
+    fn step_from_disk(&mut self, now: Instant) -> Option<Step<D::Record>> {
+        let queue = self.worker.lane.queue();
+        if queue.kept() == 0 {
+            self.read_due = None;
+            return None;
+        }
+        let due = *self.read_due.get_or_insert(now + self.worker.limits.age);
+        let is_ready = due <= now || queue.is_kept_ready();
+        (is_ready && queue.can_fly() && self.unread_until.is_none()).then(|| {
+            // As in memory: what is overdue stays so, until nothing was left once.
+            self.read_due = self.read_due.filter(|due| *due <= now);
+            Step::Read
+        })
+    }
+
+    async fn write(&mut self, Taken { flight, first, records }: Taken<D::Record>) {
+        let (store, codec, time) = (self.store.clone(), self.codec.clone(), now());
+        let write = move || write(&store, &codec, records, first, time);
+        let Ok(written) = spawn_blocking(write).await else { return };
+        let Written { kept, lost, rest, error, change, sync_at } = written;
+        let lane = &self.worker.lane;
+        for (records, reason) in lost {
+            lane.queue().lose(flight, records, reason.count_under());
+            lane.tell(|lane| OutboxEvent::Rejected { lane, records, reason });
+        }
+        self.tell_lost(&change);
+        if kept > 0 && lane.queue().keep(flight, kept, change.clone()) {
+            lane.tell(|lane| OutboxEvent::Spooled { lane, records: kept });
+        } else if kept == 0 {
+            lane.queue().change(change);
+        }
+        if let Some(error) = error {
+            self.put_back(flight, rest, &error);
+        }
+        self.worker.lane.queue().told(flight);
+        self.worker.lane.settle();
+        let wait = sync_at.map(|at| Duration::from_millis(at.saturating_sub(now())));
+        self.sync_due = wait.map(|wait| Instant::now() + wait);
+    }
+
+    /// The lane is one in memory for a while.
+    fn put_back(&mut self, flight: u64, rest: Vec<D::Record>, error: &io::Error) {
+        let lane = &self.worker.lane;
+        let records = rest.len();
+        let sizes = rest.into_iter().map(|record| (lane.measure(&record).unwrap_or(0), record));
+        let rest = sizes.map(|(size, record)| (record, size)).collect();
+        // Those of a lane that was given up are lost in the books.
+        let given_up = lane.queue().put_back(flight, rest);
+        drop(given_up);
+        let reason = Reason::new(phrase(error)).detail(error.to_string());
+        lane.tell(|lane| OutboxEvent::SpoolFailed { lane, records, reason });
+        self.off_until = Some(Instant::now() + PAUSE);
+    }
+
+    async fn read(&mut self) {
+        let arrived = self.worker.lane.queue().arrived();
+        let limits = self.worker.limits;
+        let is_flowing = std::mem::replace(&mut self.arrived, arrived) < arrived;
+        let (store, codec, time) = (self.store.clone(), self.codec.clone(), now());
+        let (records, bytes) = (limits.records, limits.bytes);
+        let read = move || {
+            let mut store = lock(&store);
+            if is_flowing && store.newest() > (MANY * records) as u64 {
+                store.part();
+            }
+            let lifted = store.read(records, bytes, time);
+            let change = store.change();
+            drop(store);
+            let found = lifted.map(|lifted| {
+                let payloads = lifted.group.records.iter().map(|record| &*record.payload);
+                let (records, lost) = decode(&codec, payloads);
+                Found { part: lifted.part, token: lifted.group.token, first: lifted.first, records, lost }
+            });
+            Read { found, change }
+        };
+        let Ok(Read { found, change }) = spawn_blocking(read).await else { return };
+        self.tell_lost(&change);
+        match found {
+            Some(found) => self.lift(found, change, arrived).await,
+            None => {
+                self.worker.lane.queue().change(change);
+                self.unread_until = Some(Instant::now() + PAUSE);
+            }
+        }
+    }
+
+    async fn lift(&mut self, found: Found<D::Record>, change: Change, arrived: u64) {
+        let Found { part, token, first, records, lost } = found;
+        let lane = &self.worker.lane;
+        let unreadable: usize = lost.iter().map(|(records, _)| records).sum();
+        let bytes = records.iter().filter_map(|record| lane.measure(record)).fold(0, usize::saturating_add);
+        let Some(flight) = lane.queue().lift(first, records.len() + unreadable, bytes, change) else {
+            lock(&self.store).give_back(part, token);
+            return;
+        };
+        for (records, reason) in lost {
+            lane.queue().lose(flight, records, reason.count_under());
+            lane.tell(|lane| OutboxEvent::Rejected { lane, records, reason });
+        }
+        let receipt = Receipt { store: self.store.clone(), part, token, arrived };
+        if records.is_empty() {
+            receipt.sign().await;
+            lane.queue().told(flight);
+            return lane.settle();
+        }
+        let aloft = self.worker.flight(flight, records.len()).spooled(receipt);
+        self.worker.launch(aloft, records);
+    }
+
+    async fn sync(&mut self) {
+        self.sync_due = None;
+        if let Some(Err(error)) = self.blocking(|store| store.tick(now())).await {
+            let reason = Reason::new(phrase(&error)).detail(error.to_string());
+            self.worker.lane.tell(|lane| OutboxEvent::SpoolFailed { lane, records: 0, reason });
+        }
+    }
+
+    async fn adopt(&mut self) {
+        self.adopt_due = Instant::now() + ADOPT_PAUSE;
+        let adopted = self.blocking(|store| (store.adopt(now()), store.change())).await;
+        let Some((records, change)) = adopted else { return };
+        self.tell_lost(&change);
+        self.worker.lane.queue().adopt(records, change);
+        if records > 0 {
+            self.worker.lane.tell(|lane| OutboxEvent::Adopted { lane, records });
+        }
+    }
+
+    fn tell_lost(&self, change: &Change) {
+        for (records, reason) in &change.lost {
+            let (records, reason) = (*records, Reason::new(*reason));
+            self.worker.lane.tell(|lane| OutboxEvent::SpoolLost { lane, records, reason });
+        }
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Store) -> T + Send + 'static,
+    ) -> Option<T> {
+        let store = self.store.clone();
+        spawn_blocking(move || work(&mut lock(&store))).await.ok()
+    }
+}
+
+// ===== impl Encoded =====
+
+impl Encoded {
+    fn of<R>(codec: &Codec<R>, records: Vec<R>) -> Self {
+        let mut encoded = Self { bytes: Vec::new(), ends: Vec::with_capacity(records.len()), panics: None };
+        for record in records {
+            let start = encoded.bytes.len();
+            let bytes = &mut encoded.bytes;
+            match catch_unwind(AssertUnwindSafe(|| codec.encode(record, bytes))) {
+                Ok(()) => encoded.ends.push(encoded.bytes.len()),
+                Err(panic) => {
+                    encoded.bytes.truncate(start);
+                    let reason = || Reason::new(PANIC).detail(message(&*panic));
+                    encoded.panics.get_or_insert_with(|| (0, reason())).0 += 1;
+                }
+            }
+        }
+        encoded
+    }
+
+    fn payloads(&self) -> Vec<&[u8]> {
+        let starts = [0].into_iter().chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end]).collect()
+    }
+}
+
+/// Writes what the disk takes. What it will never take is lost.
+fn write<R>(store: &Mutex<Store>, codec: &Codec<R>, records: Vec<R>, first: u64, now: u64) -> Written<R> {
+    let encoded = Encoded::of(codec, records);
+    let payloads = encoded.payloads();
+    let records: Vec<_> = payloads.iter().map(|payload| Record { at: now, payload }).collect();
+    let mut lost: Vec<_> = encoded.panics.iter().cloned().collect();
+    let (mut taken, mut too_large) = (0, 0);
+    let mut store = lock(store);
+    let error = loop {
+        let appended = store.append(&records[taken..], first + taken as u64, now);
+        taken += appended.taken;
+        match appended.error {
+            Some(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                taken += 1;
+                too_large += 1;
+            }
+            error => break error,
+        }
+    };
+    let (change, sync_at) = (store.change(), store.sync_at());
+    drop(store);
+    let (rest, unreadable) = decode(codec, payloads[taken..].iter().copied());
+    lost.extend(unreadable);
+    if too_large > 0 {
+        lost.push((too_large, Reason::new("too large")));
+    }
+    Written { kept: taken - too_large, lost, rest, error, change, sync_at }
+}
+
+/// What can be read, and how much cannot.
+fn decode<'a, R>(
+    codec: &Codec<R>,
+    payloads: impl Iterator<Item = &'a [u8]>,
+) -> (Vec<R>, Vec<(usize, Reason)>) {
+    let (mut records, mut unreadable, mut panics) = (Vec::new(), 0, None);
+    for payload in payloads {
+        match catch_unwind(AssertUnwindSafe(|| codec.decode(payload))) {
+            Ok(Some(record)) => records.push(record),
+            Ok(None) => unreadable += 1,
+            Err(panic) => {
+                let reason = || Reason::new(PANIC).detail(message(&*panic));
+                panics.get_or_insert_with(|| (0, reason())).0 += 1;
+            }
+        }
+    }
+    let unreadable = (unreadable > 0).then(|| (unreadable, Reason::new(UNREADABLE)));
+    (records, unreadable.into_iter().chain(panics).collect())
+}
+
+fn lock(store: &Mutex<Store>) -> MutexGuard<'_, Store> {
+    store.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Milliseconds since 1970.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_millis().try_into().unwrap_or(u64::MAX)
+}
+
+/// How long a record may wait for company on its way to the disk.
+const LINGER: Duration = Duration::from_millis(10);
+
+/// What is written at once, at most.
+const RECORDS: usize = 4096;
+const BYTES: usize = 4 << 20;
+
+/// How long the disk is left alone that has failed.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How often it looks for what others have left.
+const ADOPT_PAUSE: Duration = Duration::from_secs(61);
+
+/// From how many full requests on what is new does not wait behind what is old.
+const MANY: usize = 16;
+
+const UNREADABLE: &str = "unreadable";
