@@ -89,6 +89,16 @@ impl Builder {
         self
     }
 
+    /// The same, unless it was said before.
+    #[cfg(all(
+        feature = "spool",
+        any(feature = "cloudwatch", feature = "otel", feature = "rollbar", feature = "xray")
+    ))]
+    pub(crate) fn or_spool(mut self, spool: Spool) -> Self {
+        self.spool.get_or_insert(spool);
+        self
+    }
+
     /// Starts the outbox.
     ///
     /// # Errors

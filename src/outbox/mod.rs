@@ -69,6 +69,7 @@
 //! | `panic`    | The destination panicked while it sent the batch, or measured the record. The lane lives on. |
 //! | `shutdown` | The shutdown reached its limit, or the runtime under the lane ended. The backend may have taken what was in flight. |
 //! | `closed`   | It was pushed after the shutdown had begun. It counts as accepted, too. |
+//! | `evicted`, `damaged`, `unreadable`, `too large` | With [a spool](#the-spool) only. |
 //! | any other  | The destination rejected it, with this [`Reason`]. After sixteen of them, more count as `other`. |
 //!
 //! What a backend got twice is not counted: a request that timed out may have arrived, and is sent again.
@@ -94,6 +95,41 @@
 //! runtime, and also while unwinding. No limit depends on the outbox's thread, which a destination may block against its
 //! obligation: a blocking call counts the time itself, and an async one that has something to wait for leaves it to a
 //! thread, `belvedere-limit`, that ends with the call.
+//!
+//! # The spool
+//!
+//! With the feature `spool` and [`Builder::spool`], what is not delivered yet is on the disk: it survives a dead backend for
+//! as long as there is room, and the end of the process, `kill -9` included.
+//!
+//! ```text
+//!  lane.push ──► queue ──► the lane's log on the disk ──► flight ──► Destination::send ──► forgotten by the disk
+//!                  └─ 10 ms, or a full batch                 └─ full batches, or after Limits::age
+//! ```
+//!
+//! - **What is safe.** A record is safe when `write(2)` has returned for it. Until then it is in the queue, as every
+//!   record of a lane in memory is: for ten milliseconds, or however long the disk takes for what is before it. So a
+//!   `kill -9` costs what was pushed in the last ten milliseconds, and a crash of the machine what the system had not
+//!   written by itself, unless [`Spool::sync`] says how much of that may be. A push does no more than without a spool.
+//! - **Which lanes.** Those whose destination has a [`Destination::codec`]: spans, segments, items and log events have
+//!   one. Metrics and what is printed stay in memory.
+//! - **At least once.** A batch whose process ends before it was acknowledged is sent again by the next one: at most
+//!   [`Limits::in_flight`] batches a lane.
+//! - **What a shutdown leaves.** What is still on the disk at its limit is no loss: it counts as
+//!   [`spooled`](LaneReport::spooled).
+//! - **Whose it is.** Each outbox has a folder of its own below [`Spool::new`], with a lock. Whatever processes left whose
+//!   lock is free is taken over, by a lane of the same name: at its start, and once a minute. There it counts as accepted.
+//!   A name says where the lane leads, so another endpoint is another lane; a second lane of a name takes what a second
+//!   one left.
+//! - **How long.** A batch of the disk does not expire, unless it is refused for [`Limits::retry_for`] while at least
+//!   sixteen others get through: then it is that batch, and not the backend. Records older than [`Spool::age`] are lost as
+//!   `expired` when they are read; what has no room by [`Spool::bytes`] as `evicted`, the oldest first.
+//! - **After an outage** new records do not wait behind all old ones: from sixteen batches on, both are sent in turn.
+//! - **When the disk fails** (it is full, read-only, removed, or never was there) its lanes are lanes in memory, an event
+//!   and the log say so, and the disk is tried again each second. Nothing waits for it but the lane's own worker. What was
+//!   written and cannot be read is lost as `damaged`, by its checksums; what can be read and not be understood, such as a
+//!   record of a newer version, as `unreadable`. A record of more than 64 MiB is `too large`.
+//! - **A fork.** The child's lanes are those of a process without threads: nothing of the parent's is sent by it, what it
+//!   pushes itself is bounded, and lost. Start the outbox in the child.
 //!
 //! # On a runtime of yours
 //!

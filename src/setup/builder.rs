@@ -1,8 +1,14 @@
 use super::{
     Belvedere, cloudwatch, env::Env, otel, propagation::propagators, rollbar, service::service, start::Start,
-    xray,
+    way_out::way_out, xray,
 };
-use crate::{Error, exchange::AddressPolicy, outbox::Outbox, scrub::Scrubber, trace::Propagation};
+use crate::{
+    Error,
+    exchange::AddressPolicy,
+    outbox::{self, Outbox},
+    scrub::Scrubber,
+    trace::Propagation,
+};
 
 /// What [`from_env`](crate::from_env) does, with a place to look variables up in and further endpoints.
 #[derive(Debug)]
@@ -11,6 +17,7 @@ pub struct Setup {
     pub(super) env: Env,
     name: Option<String>,
     global: bool,
+    outbox: outbox::Builder,
     scrubber: Scrubber,
     addresses: AddressPolicy,
     pub(super) otel: otel::Given,
@@ -33,6 +40,7 @@ impl Setup {
             env: Env::new(lookup),
             name: None,
             global: true,
+            outbox: Outbox::builder(),
             scrubber: Scrubber::default(),
             addresses: AddressPolicy::default(),
             otel: otel::Given::default(),
@@ -53,6 +61,13 @@ impl Setup {
     /// `AWS_XRAY_CONTEXT_MISSING` says, and what is reported to Rollbar outside of requests. Default: yes.
     pub fn global(mut self, global: bool) -> Self {
         self.global = global;
+        self
+    }
+
+    /// What the way out of all backends runs on, whom it tells, and where it keeps what is not delivered yet. Default:
+    /// [`Outbox::builder`]. What the environment says of it holds where this one says nothing.
+    pub fn outbox(mut self, outbox: outbox::Builder) -> Self {
+        self.outbox = outbox;
         self
     }
 
@@ -80,7 +95,7 @@ impl Setup {
     /// called so, Honeycomb refuses a key that is to be checked, or the system gives no thread. Nothing was started then.
     #[track_caller]
     pub fn start(self) -> Result<Belvedere, Error> {
-        let Self { env, name, global, scrubber, addresses, otel, xray, rollbar, cloudwatch } = self;
+        let Self { env, name, global, outbox, scrubber, addresses, otel, xray, rollbar, cloudwatch } = self;
         let service = service(&env, name);
         // Everything that may be refused, before anything is started. What asks the network comes last.
         let cloudwatch = cloudwatch.plan(&env, &service)?;
@@ -90,7 +105,7 @@ impl Setup {
         let propagators = propagators(&env, xray.is_said());
         let propagation = Propagation::new(propagators.iter().copied());
 
-        let outbox = Outbox::builder().start()?;
+        let outbox = way_out(&env, outbox).start()?;
         let log_group = cloudwatch.group();
         let start = Start {
             env: &env,

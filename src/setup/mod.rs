@@ -155,6 +155,7 @@ mod pass;
 mod propagation;
 mod service;
 mod start;
+mod way_out;
 
 // A backend is a folder with the same four things in it: what code has said of it (`Given`), what is to be started
 // (`Plan`, made where anything may be refused), what was started (`Running`), and its observers (`Server`, `Client`).
