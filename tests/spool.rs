@@ -167,7 +167,8 @@ async fn an_outage_that_is_longer_than_memory_loses_nothing_and_keeps_what_is_ne
     let root = Folder::new();
     let outbox = builder(root.path()).start().unwrap();
     let script = std::iter::repeat_n(Play::Retry, 400);
-    let scripted = Scripted::new(script).limits(limits().queue_records(50));
+    let slow = Play::AcceptAfter(Duration::from_millis(100));
+    let scripted = Scripted::new(script).then(slow).limits(limits().queue_records(50));
     let (log, lane) = (scripted.log(), outbox.lane("spans", scripted));
     for number in 0..10_000 {
         push(&lane, [number]);

@@ -82,6 +82,11 @@ impl Scripted {
         Self { finale: play, ..Self::new([]) }
     }
 
+    /// Plays this when the script is over.
+    pub(crate) fn then(self, finale: Play) -> Self {
+        Self { finale, ..self }
+    }
+
     pub(crate) fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
