@@ -7,8 +7,8 @@ pub(super) trait Draft: Send + Sync + 'static {
     /// About how many bytes it takes, in memory and as JSON. Cheap, and rather too large.
     fn size(&self) -> usize;
 
-    /// The item as JSON, in at most so many bytes: with its stack resolved, and without secrets. It may take long, and is
-    /// called once, unless the bytes turn out to be too many for another one.
+    /// The item as JSON, in at most so many bytes: with its stack resolved, and without secrets. It may take long; what it
+    /// gave is kept for the next attempt.
     fn json(&self, most: usize) -> Bytes;
 }
 
