@@ -3,6 +3,8 @@
 mod action;
 mod advice;
 mod body;
+#[cfg(feature = "spool")]
+mod codec;
 mod creation;
 mod delivery;
 mod failure;
@@ -37,6 +39,8 @@ use super::{
     lane::Entry,
     place::{Place, Sources},
 };
+#[cfg(feature = "spool")]
+use crate::outbox::Codec;
 use crate::{
     Error,
     aws::{Client, Variables},
@@ -96,6 +100,12 @@ use crate::{
 ///
 /// An event is tried again for [`Limits::retry_for`], by default for as long as CloudWatch would take it. CloudWatch knows no
 /// event again: one whose answer was lost may stand in the stream twice. What was taken of a batch is not sent again.
+///
+/// # On the disk
+///
+/// With a spool (feature `spool`) an event lies on the disk as it is sent: its time, its text, cut if it is too large, and the
+/// name of its stream, with what the words in it stand for in the process that it is of. So another process, also on
+/// another day, sends it into that stream. Where its time is out of CloudWatch's window by then, it is lost as `too old`.
 ///
 /// # Large events
 ///
@@ -263,6 +273,11 @@ impl<P: Post> Destination for ApiDestination<P> {
 
     fn size(&self, entry: &Entry) -> usize {
         entry.size()
+    }
+
+    #[cfg(feature = "spool")]
+    fn codec(&self) -> Option<Codec<Entry>> {
+        Some(codec::codec(self.place.clone(), self.event_bytes))
     }
 
     async fn send(&self, batch: Batch<Entry>) -> Result<(), SendError<Entry>> {

@@ -76,6 +76,12 @@ impl Place {
         }
     }
 
+    /// Whether nothing is to be asked for a word any more.
+    #[cfg(feature = "spool")]
+    pub(super) fn knows(&self, word: Word) -> bool {
+        self.cell(word).is_none_or(OnceCell::initialized)
+    }
+
     /// What a word stands for. A day is that of an event, and not known here.
     pub(super) fn value(&self, word: Word) -> &str {
         if word == Word::Pid {

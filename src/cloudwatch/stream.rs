@@ -21,9 +21,10 @@ use crate::Error;
 /// | `{ecs_task}` | the id of the task, by `ECS_CONTAINER_METADATA_URI_V4` | `unknown` |
 /// | `{instance_id}` | the instance of EC2, by its metadata (IMDSv2) | `unknown` |
 ///
-/// What has to be asked for is asked once, for 2 s at most, on the outbox's thread and before the first event that needs it;
-/// neither the start nor a request waits. That something is not known is said in the log. In place of the characters `:` and
-/// `*` and of control characters, which CloudWatch does not take, a value has `-`; a name ends after 512 characters.
+/// What has to be asked for is asked once, for 2 s at most, off the threads of requests and before the first event that needs
+/// it is sent, or written to the disk; neither the start nor a request waits. That something is not known is said in the
+/// log. In place of the characters `:` and `*` and of control characters, which CloudWatch does not take, a value has `-`; a
+/// name ends after 512 characters.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct StreamName {
     text: Box<str>,
@@ -49,6 +50,12 @@ pub(super) enum Word {
 // ===== impl StreamName =====
 
 impl StreamName {
+    /// One name, whatever is in it.
+    #[cfg(feature = "spool")]
+    pub(super) fn exact(name: &str) -> Self {
+        Self { text: name.into(), parts: [Part::Text(name.into())].into() }
+    }
+
     /// The name of the stream that an event of this time goes into.
     pub(super) fn at(&self, time: SystemTime, place: &Place) -> String {
         let mut name = String::new();

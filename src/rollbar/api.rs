@@ -15,7 +15,14 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Item, Token, draft::Draft, fit};
+use super::{
+    Token,
+    draft::Draft,
+    fit,
+    written::{Written, smaller},
+};
+#[cfg(feature = "spool")]
+use crate::outbox::Codec;
 use crate::{
     Error,
     outbox::{Batch, Destination, Limits, Reason, SendError},
@@ -47,6 +54,11 @@ use crate::{
 /// | anything else, such as 400 and 422 | lost as `http 400`, and the event has Rollbar's words |
 ///
 /// An item is tried again for [`Limits::retry_for`] at most. It keeps its uuid, by which Rollbar knows what it has.
+///
+/// # On the disk
+///
+/// With a spool (feature `spool`) an item lies on the disk as the JSON that is sent, with its stack resolved and its secrets
+/// removed, and without the token. Whichever process sends it, its uuid is the same.
 #[derive(Clone)]
 pub struct Api {
     token: Token,
@@ -67,18 +79,6 @@ pub(super) struct ApiDestination {
     gate: Mutex<Option<Instant>>,
     /// The status by which Rollbar has refused the token, or 0.
     refused: AtomicU16,
-}
-
-/// An item that has been sent and may be sent again.
-struct Finished {
-    item: Item,
-    size: usize,
-}
-
-/// An item that is ready to be sent.
-struct Ready {
-    item: Item,
-    body: Bytes,
 }
 
 /// What is to become of an item.
@@ -217,6 +217,11 @@ impl Destination for ApiDestination {
         draft.size()
     }
 
+    #[cfg(feature = "spool")]
+    fn codec(&self) -> Option<Codec<Box<dyn Draft>>> {
+        Some(super::written::codec(self.api.bytes))
+    }
+
     async fn send(&self, batch: Batch<Box<dyn Draft>>) -> Result<(), SendError<Box<dyn Draft>>> {
         // A request has one item: see `Api::limits`.
         let Some(draft) = batch.into_iter().next() else { return Ok(()) };
@@ -229,7 +234,7 @@ impl Destination for ApiDestination {
             *closed_until = None;
         }
         let size = draft.size();
-        let Some((item, verdict)) = self.deliver(draft).await else {
+        let Some((json, verdict)) = self.deliver(draft).await else {
             return Err(SendError::Reject { lost: 1, reason: "shutdown".into() });
         };
         match verdict {
@@ -241,25 +246,25 @@ impl Destination for ApiDestination {
             }
             Verdict::Later(pause, reason) => {
                 *closed_until = Some(Instant::now() + pause);
-                Err(retry(item, size, Some(pause), reason))
+                Err(retry(json, size, Some(pause), reason))
             }
-            Verdict::Retry(after, reason) => Err(retry(item, size, after, reason)),
+            Verdict::Retry(after, reason) => Err(retry(json, size, after, reason)),
         }
     }
 }
 
 impl ApiDestination {
     /// Sends an item, and what is left of it if it is too large for Rollbar. None if the runtime ends.
-    async fn deliver(&self, draft: Box<dyn Draft>) -> Option<(Item, Verdict)> {
+    async fn deliver(&self, draft: Box<dyn Draft>) -> Option<(Bytes, Verdict)> {
         let most = self.api.bytes;
-        let Ready { mut item, body } = off_thread(move || Ready::new(draft.finish(), most)).await?;
-        let (bytes, verdict) = (body.len(), self.post(body).await);
-        if !matches!(verdict, Verdict::TooLarge(_)) || bytes <= SMALL_BYTES {
-            return Some((item, verdict));
+        let json = off_thread(move || draft.json(most)).await?;
+        let verdict = self.post(json.clone()).await;
+        if !matches!(verdict, Verdict::TooLarge(_)) || json.len() <= SMALL_BYTES {
+            return Some((json, verdict));
         }
-        let smaller = off_thread(move || Ready::new(item, SMALL_BYTES)).await?;
-        item = smaller.item;
-        Some((item, self.post(smaller.body).await))
+        let json = off_thread(move || smaller(json, SMALL_BYTES)).await?;
+        let verdict = self.post(json.clone()).await;
+        Some((json, verdict))
     }
 
     async fn post(&self, body: Bytes) -> Verdict {
@@ -291,27 +296,6 @@ impl ApiDestination {
     }
 }
 
-// ===== impl Finished =====
-
-impl Draft for Finished {
-    fn size(&self) -> usize {
-        self.size
-    }
-
-    fn finish(&self) -> Item {
-        self.item.clone()
-    }
-}
-
-// ===== impl Ready =====
-
-impl Ready {
-    fn new(mut item: Item, most: usize) -> Self {
-        let body = fit::fit(&mut item, most).into();
-        Self { item, body }
-    }
-}
-
 // ===== impl Verdict =====
 
 impl Verdict {
@@ -332,9 +316,9 @@ impl Verdict {
     }
 }
 
-/// With what has been finished, so that it is not finished again.
-fn retry(item: Item, size: usize, after: Option<Duration>, reason: Reason) -> SendError<Box<dyn Draft>> {
-    let again: Box<dyn Draft> = Box::new(Finished { item, size });
+/// With what has been written, so that it is not written again.
+fn retry(json: Bytes, size: usize, after: Option<Duration>, reason: Reason) -> SendError<Box<dyn Draft>> {
+    let again: Box<dyn Draft> = Box::new(Written { json, size });
     SendError::Retry { rest: vec![again].into(), after, reason }
 }
 

@@ -1,14 +1,15 @@
 use std::sync::Arc;
 
-use super::Item;
+use bytes::Bytes;
 
-/// An item on its way out: what was noted where it happened, to be finished on a thread that may block.
+/// An item on its way out: what was noted where it happened, to be written on a thread that may block.
 pub(super) trait Draft: Send + Sync + 'static {
     /// About how many bytes it takes, in memory and as JSON. Cheap, and rather too large.
     fn size(&self) -> usize;
 
-    /// The item: with its stack resolved, and without secrets. It may take long, and is called once for each attempt.
-    fn finish(&self) -> Item;
+    /// The item as JSON, in at most so many bytes: with its stack resolved, and without secrets. It may take long; what it
+    /// gave is kept for the next attempt.
+    fn json(&self, most: usize) -> Bytes;
 }
 
 /// One that goes to several.
@@ -17,7 +18,7 @@ impl<D: Draft> Draft for Arc<D> {
         (**self).size()
     }
 
-    fn finish(&self) -> Item {
-        (**self).finish()
+    fn json(&self, most: usize) -> Bytes {
+        (**self).json(most)
     }
 }

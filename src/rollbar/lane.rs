@@ -4,9 +4,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use bytes::Bytes;
+
 use super::{
-    Api, Item, Text,
+    Api, Text,
     draft::Draft,
+    fit::fit,
     limiter::{Admission, LeftOut, Limiter, Most},
 };
 use crate::{
@@ -150,12 +153,12 @@ impl Draft for Telling {
         TELLING
     }
 
-    fn finish(&self) -> Item {
+    fn json(&self, most: usize) -> Bytes {
         let Self { left_out, environment, uuid, at } = self;
         let mut item = left_out.item(environment.clone());
         item.data.uuid = Some(uuid.to_string().into());
         item.data.at(*at);
-        item
+        fit(&mut item, most).into()
     }
 }
 

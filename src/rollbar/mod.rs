@@ -107,6 +107,7 @@ mod stack;
 mod symbol;
 mod token;
 mod trim;
+mod written;
 
 pub use self::api::Api;
 pub use self::breadcrumbs::Breadcrumbs;

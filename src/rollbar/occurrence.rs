@@ -1,5 +1,6 @@
 use std::{borrow::Cow, time::SystemTime};
 
+use bytes::Bytes;
 use http::StatusCode;
 use serde_json::{Map, Value};
 
@@ -8,6 +9,7 @@ use super::{
     Text, Trace, TraceChain,
     causes::{self, Caused},
     draft::Draft,
+    fit::fit,
     reporter::Settings,
 };
 use crate::{
@@ -56,6 +58,26 @@ impl Occurrence {
     pub(super) fn push(self) {
         let reporter = self.reporter.clone();
         reporter.settings().lane.push(&reporter.settings().environment, self);
+    }
+
+    fn item(&self) -> Item {
+        let settings = self.reporter.settings();
+        let scrubbed = |text: Option<&str>| Some(settings.scrubber.text(text?).into_owned().into());
+        let mut data = Data::new(settings.environment.clone(), self.body(settings));
+        data.level = Some(self.level);
+        data.at(self.at);
+        data.uuid = Some(self.uuid.to_string().into());
+        data.code_version = settings.code_version.clone().map(Into::into);
+        data.framework = settings.framework.clone().map(Into::into);
+        data.title = scrubbed(self.title.as_deref());
+        data.fingerprint = scrubbed(self.fingerprint.as_deref());
+        data.server = Some(settings.server());
+        data.custom = self.custom(settings).into();
+        data.attributes = self.attributes();
+        if let Some(exchange) = &self.exchange {
+            exchange.describe(&mut data, self.at, settings);
+        }
+        Item { data }
     }
 
     fn body(&self, settings: &Settings) -> Body {
@@ -107,24 +129,8 @@ impl Draft for Occurrence {
         BESIDES + what + custom + exchange + self.stack.as_ref().map_or(0, Stack::size)
     }
 
-    fn finish(&self) -> Item {
-        let settings = self.reporter.settings();
-        let scrubbed = |text: Option<&str>| Some(settings.scrubber.text(text?).into_owned().into());
-        let mut data = Data::new(settings.environment.clone(), self.body(settings));
-        data.level = Some(self.level);
-        data.at(self.at);
-        data.uuid = Some(self.uuid.to_string().into());
-        data.code_version = settings.code_version.clone().map(Into::into);
-        data.framework = settings.framework.clone().map(Into::into);
-        data.title = scrubbed(self.title.as_deref());
-        data.fingerprint = scrubbed(self.fingerprint.as_deref());
-        data.server = Some(settings.server());
-        data.custom = self.custom(settings).into();
-        data.attributes = self.attributes();
-        if let Some(exchange) = &self.exchange {
-            exchange.describe(&mut data, self.at, settings);
-        }
-        Item { data }
+    fn json(&self, most: usize) -> Bytes {
+        fit(&mut self.item(), most).into()
     }
 }
 

@@ -35,6 +35,19 @@ impl Folder {
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
+
+    /// All bytes of all files in it, at any depth, with their names.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        fn read(path: &Path) -> Vec<u8> {
+            let name = path.as_os_str().as_encoded_bytes().to_vec();
+            if !path.is_dir() {
+                return [name, fs::read(path).unwrap()].concat();
+            }
+            let inner = fs::read_dir(path).unwrap().flat_map(|entry| read(&entry.unwrap().path()));
+            name.into_iter().chain(inner).collect()
+        }
+        read(&self.0)
+    }
 }
 
 impl Drop for Folder {
