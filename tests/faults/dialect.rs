@@ -62,7 +62,12 @@ impl Kind {
     }
 
     /// What is asked for, or why the request is refused. It is as strict as the vendor's documentation.
-    pub(super) fn read(self, head: &request::Parts, body: &[u8], now: SystemTime) -> Result<Asked, Box<Answer>> {
+    pub(super) fn read(
+        self,
+        head: &request::Parts,
+        body: &[u8],
+        now: SystemTime,
+    ) -> Result<Asked, Box<Answer>> {
         match self {
             Self::Otlp => otlp(head, body),
             Self::XRay => self.signed(head, now).and_then(|()| x_ray(body)),
@@ -125,7 +130,7 @@ impl Kind {
         match self {
             Self::Otlp => with(answer(429, "text/plain", "slow down"), "retry-after", "1"),
             Self::XRay => failure(429, "ThrottledException", "Rate exceeded"),
-            Self::Rollbar => with(self.refused(429), "x-rate-limit-remaining-seconds", "5"),
+            Self::Rollbar => with(self.refused(429), "x-rate-limit-remaining-seconds", "1"),
             Self::CloudWatch => failure(400, "ThrottlingException", "Rate exceeded"),
         }
     }
@@ -174,8 +179,8 @@ fn otlp(head: &request::Parts, body: &[u8]) -> Result<Asked, Box<Answer>> {
     if text(&head.headers, "content-type") != PROTOBUF {
         return Err(answer(415, "text/plain", "no protobuf").into());
     }
-    let request =
-        ExportTraceServiceRequest::decode(body).map_err(|_| Box::new(answer(400, "text/plain", "damaged")))?;
+    let request = ExportTraceServiceRequest::decode(body)
+        .map_err(|_| Box::new(answer(400, "text/plain", "damaged")))?;
     let scopes = request.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
     let spans: Vec<_> = scopes.flat_map(|scope| scope.spans).collect();
     let largest = spans.iter().map(Message::encoded_len).max().unwrap_or_default();

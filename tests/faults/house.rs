@@ -1,8 +1,11 @@
 //! A service whose exchanges go to one backend, by the layer and the lane that users have.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+
 use std::{
     convert::Infallible,
     future::{Ready, ready},
+    net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -86,9 +89,9 @@ impl Plan {
     }
 
     /// The layer with its lane.
-    pub(crate) fn exchanges(&self, outbox: &Outbox, backend: &Backend) -> Exchanges {
+    pub(crate) fn exchanges(&self, outbox: &Outbox, backend: SocketAddr) -> Exchanges {
         let Self { kind, limits, timeout } = *self;
-        let url = |path: &str| format!("http://{}{path}", backend.address).parse().unwrap();
+        let url = |path: &str| format!("http://{backend}{path}").parse().unwrap();
         let client = |service| {
             let keys = Credentials::new("AKIDEXAMPLE", "wJalrXUtnFEMI", None, None, "test");
             let client = aws::Client::builder(service, "eu-west-1".parse().unwrap(), keys);
@@ -144,7 +147,7 @@ impl House {
             heard.lock().unwrap().push(Told { at: Instant::now(), event: event.clone() });
         };
         let outbox = outbox.events(hear).start().unwrap();
-        let exchanges = plan.exchanges(&outbox, &backend);
+        let exchanges = plan.exchanges(&outbox, backend.address);
         Self { backend, outbox, oracle: Arc::default(), exchanges, kind: plan.kind, told }
     }
 
