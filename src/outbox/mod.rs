@@ -154,6 +154,8 @@ mod handle;
 mod lane;
 mod ledger;
 mod limits;
+#[cfg(test)]
+mod model;
 #[cfg(any(feature = "cloudwatch", feature = "otel"))]
 mod press;
 mod queue;
