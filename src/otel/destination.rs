@@ -5,6 +5,8 @@ use flate2::{Compression, write::GzEncoder};
 use http::{HeaderMap, StatusCode, header};
 
 use super::Otlp;
+#[cfg(feature = "spool")]
+use crate::outbox::Codec;
 use crate::{
     outbox::{Batch, Destination, Limits, Reason, SendError},
     transport::{Answer, HttpClient},
@@ -19,6 +21,18 @@ pub(super) trait Signal: Send + Sync + 'static {
 
     /// The request's message.
     fn encode(&self, batch: &Batch<Self::Record>) -> Vec<u8>;
+
+    /// How records are written to the disk. Default: they stay in memory.
+    #[cfg(feature = "spool")]
+    fn codec(&self) -> Option<Codec<Self::Record>> {
+        None
+    }
+
+    /// Waits until it is known what a request says besides its records.
+    #[cfg(feature = "spool")]
+    fn ready(&self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
 
     /// What the answer's message says of records that were not taken.
     fn partial(answer: Bytes) -> Option<Partial>;
@@ -62,7 +76,14 @@ impl<S: Signal> Destination for Endpoint<S> {
         S::size(record)
     }
 
+    #[cfg(feature = "spool")]
+    fn codec(&self) -> Option<Codec<S::Record>> {
+        self.signal.codec()
+    }
+
     async fn send(&self, batch: Batch<S::Record>) -> Result<(), SendError<S::Record>> {
+        #[cfg(feature = "spool")]
+        self.signal.ready().await;
         let Otlp { uri, headers, timeout, .. } = &self.otlp;
         let body = self.encode(&batch);
         match self.http.post(uri, headers, body, *timeout).await {

@@ -1,24 +1,31 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use opentelemetry::{InstrumentationScope, logs::AnyValue};
+use opentelemetry::InstrumentationScope;
 use opentelemetry_proto::{
-    tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse},
-    transform::{common::tonic::ResourceAttributesWithSchema, logs::tonic::group_logs_by_resource_and_scope},
+    tonic::{
+        collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse},
+        logs::v1::{ResourceLogs, ScopeLogs},
+        resource::v1 as otlp,
+    },
+    transform::common::tonic::ResourceAttributesWithSchema,
 };
 use opentelemetry_sdk::{
     Resource,
     error::OTelSdkResult,
-    logs::{LogBatch, LogProcessor, SdkLogRecord},
+    logs::{LogProcessor, SdkLogRecord},
 };
 use prost::Message as _;
 
 use super::{
     Otlp,
     destination::{Partial, Signal},
+    emitted::Emitted,
     flush::{FLUSH, flush},
     resource::SharedResource,
 };
+#[cfg(feature = "spool")]
+use crate::outbox::Codec;
 use crate::{
     Error,
     outbox::{Batch, Lane, Outbox, WeakOutbox},
@@ -56,9 +63,6 @@ struct Logs {
     resource: SharedResource,
 }
 
-/// A record and whose it is. Boxed, since it is large.
-type Emitted = Box<(SdkLogRecord, InstrumentationScope)>;
-
 // ===== impl LogLane =====
 
 impl LogLane {
@@ -76,7 +80,7 @@ impl LogLane {
 
 impl LogProcessor for LogLane {
     fn emit(&self, record: &mut SdkLogRecord, scope: &InstrumentationScope) {
-        self.lane.push(Box::new((record.clone(), scope.clone())));
+        self.lane.push(Emitted::new(record, scope));
     }
 
     fn force_flush(&self) -> OTelSdkResult {
@@ -98,17 +102,29 @@ impl Signal for Logs {
     type Record = Emitted;
 
     fn size(emitted: &Emitted) -> usize {
-        let attributes =
-            emitted.0.attributes_iter().map(|(key, value)| ATTRIBUTE + key.as_str().len() + size(value));
-        RECORD + emitted.0.body().map_or(0, size) + attributes.sum::<usize>()
+        emitted.size()
     }
 
     fn encode(&self, batch: &Batch<Emitted>) -> Vec<u8> {
         let resource = self.resource.get().map(|resource| ResourceAttributesWithSchema::from(&resource));
-        let records: Vec<_> = batch.iter().map(|emitted| (&emitted.0, &emitted.1)).collect();
-        let resource_logs =
-            group_logs_by_resource_and_scope(&LogBatch::new(&records), &resource.unwrap_or_default());
-        ExportLogsServiceRequest { resource_logs }.encode_to_vec()
+        let ResourceAttributesWithSchema { attributes, schema_url } = resource.unwrap_or_default();
+        let resource_logs = ResourceLogs {
+            resource: Some(otlp::Resource { attributes: attributes.0, ..Default::default() }),
+            scope_logs: by_scope(batch),
+            schema_url: schema_url.unwrap_or_default(),
+        };
+        ExportLogsServiceRequest { resource_logs: vec![resource_logs] }.encode_to_vec()
+    }
+
+    #[cfg(feature = "spool")]
+    fn codec(&self) -> Option<Codec<Emitted>> {
+        let resource = self.resource.clone();
+        Some(Emitted::codec(move || resource.miss()))
+    }
+
+    #[cfg(feature = "spool")]
+    async fn ready(&self) {
+        self.resource.known().await;
     }
 
     fn partial(answer: Bytes) -> Option<Partial> {
@@ -117,17 +133,52 @@ impl Signal for Logs {
     }
 }
 
-fn size(value: &AnyValue) -> usize {
-    match value {
-        AnyValue::String(text) => text.as_str().len(),
-        AnyValue::Bytes(bytes) => bytes.len(),
-        AnyValue::ListAny(values) => values.iter().map(|value| ATTRIBUTE + size(value)).sum(),
-        AnyValue::Map(pairs) => {
-            pairs.iter().map(|(key, value)| ATTRIBUTE + key.as_str().len() + size(value)).sum()
+/// Each scope once, and below it its records in their order.
+fn by_scope(batch: &Batch<Emitted>) -> Vec<ScopeLogs> {
+    let mut scopes: Vec<ScopeLogs> = Vec::new();
+    for mut logs in batch.iter().map(Emitted::scope_logs) {
+        let is_its =
+            |known: &&mut ScopeLogs| known.scope == logs.scope && known.schema_url == logs.schema_url;
+        match scopes.iter_mut().find(is_its) {
+            Some(known) => known.log_records.append(&mut logs.log_records),
+            None => scopes.push(logs),
         }
-        _ => 8,
     }
+    scopes
 }
 
-const RECORD: usize = 512;
-const ATTRIBUTE: usize = 48;
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use opentelemetry::logs::{LogRecord as _, Logger as _, LoggerProvider as _};
+    use opentelemetry_sdk::logs::SdkLoggerProvider;
+
+    use super::*;
+
+    #[test]
+    fn each_scope_is_sent_once_and_its_records_in_their_order() {
+        let logger = SdkLoggerProvider::builder().build().logger("shop");
+        let emitted = |scope: &'static str, version: &'static str, body: &'static str| {
+            let mut record = logger.create_log_record();
+            record.set_observed_timestamp(UNIX_EPOCH);
+            record.set_body(body.into());
+            Emitted::new(&record, &InstrumentationScope::builder(scope).with_version(version).build())
+        };
+        let batch = Batch::from_iter([
+            emitted("a", "1", "first"),
+            emitted("b", "1", "second"),
+            emitted("a", "1", "third"),
+            emitted("a", "2", "fourth"),
+        ]);
+        let scopes: Vec<_> = by_scope(&batch)
+            .into_iter()
+            .map(|logs| {
+                let scope = logs.scope.unwrap();
+                (scope.name, scope.version, logs.log_records.len())
+            })
+            .collect();
+        let expected = [("a", "1", 2), ("b", "1", 1), ("a", "2", 1)];
+        assert_eq!(scopes, expected.map(|(name, version, records)| (name.into(), version.into(), records)));
+    }
+}

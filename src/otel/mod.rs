@@ -68,6 +68,7 @@ mod baggage;
 mod client;
 mod cut;
 mod destination;
+mod emitted;
 mod exception;
 mod flush;
 mod ids;
@@ -82,6 +83,8 @@ mod old;
 mod options;
 mod otlp;
 mod outcome;
+#[cfg(feature = "spool")]
+mod pairs;
 mod print;
 mod ratio;
 mod resend;
@@ -92,7 +95,11 @@ mod secrets;
 mod setters;
 mod size;
 mod span;
+#[cfg(feature = "spool")]
+mod span_codec;
 mod span_lane;
+#[cfg(feature = "spool")]
+mod stored;
 mod threshold;
 
 pub use baggage::BaggageAttributes;

@@ -15,6 +15,8 @@ use opentelemetry_sdk::{
 };
 use prost::Message as _;
 
+#[cfg(feature = "spool")]
+use super::span_codec;
 use super::{
     Otlp, cut,
     destination::{Partial, Signal},
@@ -22,6 +24,8 @@ use super::{
     resource::SharedResource,
     size::size,
 };
+#[cfg(feature = "spool")]
+use crate::outbox::Codec;
 use crate::{
     Error,
     outbox::{Batch, Destination, Lane, Outbox, WeakOutbox},
@@ -95,6 +99,18 @@ impl SpanLane {
     }
 }
 
+#[cfg(feature = "spool")]
+impl SpanLane {
+    /// How spans are written to the disk: for [`Destination::codec`] of a destination of the user's own.
+    ///
+    /// They lie there as OTLP has them, with their scope and without the resource, and come back as they were but for what
+    /// OTLP does not tell: an array without values is one of texts, an empty version or schema URL is none, a time before 1970
+    /// is 1970, and a span's own context is not remote.
+    pub fn codec() -> Codec<SpanData> {
+        span_codec::codec(|| {})
+    }
+}
+
 impl SpanProcessor for SpanLane {
     fn on_start(&self, _span: &mut Span, _context: &Context) {}
 
@@ -136,6 +152,17 @@ impl Signal for Spans {
         let spans = batch.iter().cloned().map(unique).collect();
         let resource_spans = group_spans_by_resource_and_scope(spans, &resource.unwrap_or_default());
         ExportTraceServiceRequest { resource_spans }.encode_to_vec()
+    }
+
+    #[cfg(feature = "spool")]
+    fn codec(&self) -> Option<Codec<SpanData>> {
+        let resource = self.resource.clone();
+        Some(span_codec::codec(move || resource.miss()))
+    }
+
+    #[cfg(feature = "spool")]
+    async fn ready(&self) {
+        self.resource.known().await;
     }
 
     fn partial(answer: Bytes) -> Option<Partial> {

@@ -13,6 +13,8 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 use super::document::Parts;
+#[cfg(feature = "spool")]
+use crate::outbox::Codec;
 use crate::{
     aws::{Client, ClientError, ServiceError, code_name, retry_after},
     outbox::{Batch, Destination, Limits, Reason, SendError},
@@ -142,6 +144,11 @@ impl<D: Parts> Destination for ApiDestination<D> {
 
     fn size(&self, document: &D) -> usize {
         document.size()
+    }
+
+    #[cfg(feature = "spool")]
+    fn codec(&self) -> Option<Codec<D>> {
+        D::codec(MOST_BYTES)
     }
 
     async fn send(&self, batch: Batch<D>) -> Result<(), SendError<D>> {

@@ -8,6 +8,8 @@ use tokio::{
 };
 
 use super::{DaemonAddress, document::Parts, pace::Pace};
+#[cfg(feature = "spool")]
+use crate::outbox::Codec;
 use crate::{
     outbox::{Batch, Destination, Limits, Reason, SendError},
     transport::{UdpClient, UdpError},
@@ -178,6 +180,11 @@ impl<D: Parts> Destination for DaemonDestination<D> {
 
     fn size(&self, document: &D) -> usize {
         document.size()
+    }
+
+    #[cfg(feature = "spool")]
+    fn codec(&self) -> Option<Codec<D>> {
+        D::codec(self.document_bytes)
     }
 
     async fn send(&self, batch: Batch<D>) -> Result<(), SendError<D>> {

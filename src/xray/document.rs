@@ -9,6 +9,8 @@ use super::{
     split,
     subsegment::{Subsegment, Subsegments},
 };
+#[cfg(feature = "spool")]
+use crate::outbox::Codec;
 use crate::trace::{SpanId, TraceId};
 
 /// What is sent to X-Ray: a segment, or a subsegment by itself.
@@ -49,6 +51,16 @@ pub(super) trait Parts: Send + Sync + 'static {
     /// The document as compact JSON, none of its parts longer than `most` bytes: what does not fit goes into documents of
     /// its own.
     fn parts(&self, most: usize) -> Vec<Vec<u8>>;
+
+    /// How it is written to the disk by a destination that asks for parts of at most `most` bytes. Default: it stays in
+    /// memory.
+    #[cfg(feature = "spool")]
+    fn codec(_most: usize) -> Option<Codec<Self>>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
 
 // ===== impl Document =====

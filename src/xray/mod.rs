@@ -94,6 +94,8 @@ mod split;
 mod sql;
 mod status;
 mod stem;
+#[cfg(feature = "spool")]
+mod stored;
 mod subsegment;
 mod text;
 mod time;

@@ -1,22 +1,32 @@
 use std::{
     borrow::Cow,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use serde_json::Value as Any;
 
+#[cfg(feature = "spool")]
+use super::stored;
 use super::{
     Cause, Document, Http, Losses,
     document::Parts,
     entity::Entity,
     text::{Text, Texts as _},
 };
+#[cfg(feature = "spool")]
+use crate::outbox::Codec;
 use crate::{exchange::Value, scrub::Scrubber};
 
-/// A document on its way out. It is scrubbed when it is written, which is not on the thread of a request.
-pub(super) struct Outgoing(Mutex<State>);
+/// A document on its way out.
+pub(super) enum Outgoing {
+    /// It is scrubbed when it is written, which is not on the thread of a request.
+    Made(Mutex<State>),
+    /// As it was read from the disk, scrubbed and in parts.
+    #[cfg(feature = "spool")]
+    Written(Vec<Vec<u8>>),
+}
 
-struct State {
+pub(super) struct State {
     document: Document,
     /// None once it is scrubbed.
     scrubber: Option<Scrubber>,
@@ -26,27 +36,47 @@ struct State {
 
 impl Outgoing {
     pub(super) fn new(document: Document, scrubber: Scrubber) -> Self {
-        Self(Mutex::new(State { document, scrubber: Some(scrubber) }))
-    }
-
-    fn locked<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {
-        with(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        Self::Made(Mutex::new(State { document, scrubber: Some(scrubber) }))
     }
 }
 
 impl Parts for Outgoing {
     fn size(&self) -> usize {
-        self.locked(|state| state.document.size())
+        match self {
+            Self::Made(state) => lock(state).document.size(),
+            #[cfg(feature = "spool")]
+            Self::Written(parts) => parts.iter().map(|part| WRITTEN + part.len()).sum(),
+        }
     }
 
     fn parts(&self, most: usize) -> Vec<Vec<u8>> {
-        self.locked(|State { document, scrubber }| {
-            if let Some(scrubber) = scrubber.take() {
-                scrub(document, &scrubber);
-            }
-            document.parts(most)
-        })
+        match self {
+            Self::Made(state) => lock(state).parts(most),
+            #[cfg(feature = "spool")]
+            Self::Written(parts) => parts.clone(),
+        }
     }
+
+    #[cfg(feature = "spool")]
+    fn codec(most: usize) -> Option<Codec<Self>> {
+        let read = move |bytes: &[u8]| stored::read(bytes, most).map(Self::Written);
+        Some(Codec::new(move |outgoing: Self, to| stored::write(&outgoing.parts(most), to), read))
+    }
+}
+
+// ===== impl State =====
+
+impl State {
+    fn parts(&mut self, most: usize) -> Vec<Vec<u8>> {
+        if let Some(scrubber) = self.scrubber.take() {
+            scrub(&mut self.document, &scrubber);
+        }
+        self.document.parts(most)
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An annotation's value as it may be shown. A flag tells nothing.
@@ -117,6 +147,10 @@ fn scrub_fact(name: &str, fact: &mut Any, scrubber: &Scrubber) {
     }
 }
 
+/// About how many bytes a part takes besides itself.
+#[cfg(feature = "spool")]
+const WRITTEN: usize = 64;
+
 #[cfg(test)]
 mod tests {
     use std::time::UNIX_EPOCH;
@@ -156,6 +190,29 @@ mod tests {
         assert_eq!(written["annotations"], json!({"pin": "REDACTED", "note": "token=REDACTED", "cart": 17}));
         assert_eq!(written["metadata"]["default"]["cart"], json!({"owner": "worf", "password": "REDACTED"}));
         assert_eq!(written["cause"]["exceptions"][0]["message"], "password=REDACTED");
+    }
+
+    #[cfg(feature = "spool")]
+    #[test]
+    fn a_segment_lies_on_the_disk_without_its_secrets_and_is_sent_as_it_would_have_been() {
+        let mut segment = segment();
+        segment.user = Some("Bearer canary".into());
+        for number in 0..3 {
+            segment.entity.metadata.insert("default", format!("text {number}"), "x".repeat(20_000));
+            let mut subsegment = Subsegment::new(SpanId::generate(), "load", UNIX_EPOCH);
+            subsegment.entity.metadata.insert("default", "password", "canary".repeat(5_000));
+            subsegment.entity.metadata.insert("default", "cart", "y".repeat(10_000));
+            segment.subsegments.push(subsegment);
+        }
+        let outgoing = || Outgoing::new(segment.clone().into(), Scrubber::default());
+        for most in [1_000, 63_000, 64_000] {
+            let mut bytes = Vec::new();
+            stored::write(&outgoing().parts(most), &mut bytes);
+            assert!(!String::from_utf8_lossy(&bytes).contains("canary"));
+            let read = Outgoing::Written(stored::read(&bytes, most).unwrap());
+            assert_eq!(read.parts(most), outgoing().parts(most));
+            assert!(read.size() >= bytes.len(), "{} {}", read.size(), bytes.len());
+        }
     }
 
     #[test]

@@ -36,17 +36,9 @@ impl Folder {
         &self.0
     }
 
-    /// All bytes of all files in it, at any depth, with their names.
+    /// The bytes of all files in it, at any depth, and their names.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        fn read(path: &Path) -> Vec<u8> {
-            let name = path.as_os_str().as_encoded_bytes().to_vec();
-            if !path.is_dir() {
-                return [name, fs::read(path).unwrap()].concat();
-            }
-            let inner = fs::read_dir(path).unwrap().flat_map(|entry| read(&entry.unwrap().path()));
-            name.into_iter().chain(inner).collect()
-        }
-        read(&self.0)
+        bytes(&self.0)
     }
 }
 
@@ -54,4 +46,10 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+fn bytes(folder: &Path) -> Vec<u8> {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let told = |path: &Path| if path.is_dir() { bytes(path) } else { fs::read(path).unwrap() };
+    paths.flat_map(|path| [path.as_os_str().as_encoded_bytes().to_vec(), told(&path)].concat()).collect()
 }

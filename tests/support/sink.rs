@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use flate2::read::GzDecoder;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -38,6 +38,8 @@ struct State {
     received: Vec<Received>,
     /// `None` is no answer.
     answers: VecDeque<Option<Response<Full<Bytes>>>>,
+    /// What those are answered with that have no answer of their own.
+    status: StatusCode,
 }
 
 /// One request, decompressed.
@@ -93,6 +95,12 @@ impl Sink {
         self
     }
 
+    /// All requests are answered with this status, after those that have an answer of their own.
+    pub fn always(&self, status: u16) -> &Self {
+        self.state.lock().unwrap().status = StatusCode::from_u16(status).unwrap();
+        self
+    }
+
     /// The next request is taken, and never answered.
     pub fn silence(&self) -> &Self {
         self.state.lock().unwrap().answers.push_back(None);
@@ -101,6 +109,12 @@ impl Sink {
 
     pub fn received(&self) -> Vec<Received> {
         self.state.lock().unwrap().received.clone()
+    }
+
+    /// Begins anew.
+    pub fn forget(&self) -> &Self {
+        self.state.lock().unwrap().received.clear();
+        self
     }
 
     /// All decompressed bytes of all requests, with their headers.
@@ -190,7 +204,9 @@ impl Sink {
     fn note(&self, received: Received) -> Option<Response<Full<Bytes>>> {
         let mut state = self.state.lock().unwrap();
         state.received.push(received);
-        state.answers.pop_front().unwrap_or_else(|| Some(Response::default()))
+        let mut answer = Response::default();
+        *answer.status_mut() = state.status;
+        state.answers.pop_front().unwrap_or(Some(answer))
     }
 }
 
