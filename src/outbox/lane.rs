@@ -4,7 +4,8 @@ use std::{
     collections::VecDeque,
     fmt, iter,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    process,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError},
 };
 
 use tokio::sync::{Notify, watch};
@@ -27,6 +28,9 @@ pub struct Lane<R> {
 pub(super) struct Shared<R> {
     name: Arc<str>,
     queue: Mutex<Queue<R>>,
+    /// What a child has that was forked while a thread of its parent had the lock: nobody gives that back to it.
+    orphaned: OnceLock<Mutex<Queue<R>>>,
+    process: u32,
     size: Box<dyn Fn(&R) -> usize + Send + Sync>,
     reporter: Reporter,
     /// Asks the worker to look again.
@@ -103,6 +107,8 @@ impl<R: Send + 'static> Shared<R> {
     {
         Self {
             queue: Mutex::new(Queue::new(limits)),
+            orphaned: OnceLock::new(),
+            process: process::id(),
             reporter: Reporter::new(name.clone(), events),
             size: Box::new(move |record| destination.size(record)),
             name,
@@ -116,7 +122,21 @@ impl<R: Send + 'static> Shared<R> {
 impl<R> Shared<R> {
     /// The lock. Nothing that could panic, block or push runs under it (invariant Q4), so it is never poisoned.
     pub(super) fn queue(&self) -> MutexGuard<'_, Queue<R>> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        match self.queue.try_lock() {
+            Ok(queue) => queue,
+            Err(TryLockError::Poisoned(queue)) => queue.into_inner(),
+            Err(TryLockError::WouldBlock) => self.contended(),
+        }
+    }
+
+    /// The lock that somebody has, or, if that somebody is in another process, one behind which the lane is closed.
+    #[cold]
+    fn contended(&self) -> MutexGuard<'_, Queue<R>> {
+        let queue = match process::id() == self.process {
+            true => &self.queue,
+            false => self.orphaned.get_or_init(|| Mutex::new(Queue::closed())),
+        };
+        queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[cfg(feature = "spool")]

@@ -17,7 +17,7 @@ use tokio::sync::{Notify, watch};
 
 use super::{
     Limits,
-    queue::{Phase, Pushed, Queue, Taken},
+    queue::{Pushed, Queue, Taken},
 };
 
 /// As `Shared`.
@@ -123,7 +123,7 @@ impl Model {
 
     fn step(&self) -> Step {
         let mut queue = self.queue();
-        if queue.phase() != Phase::Open && queue.waiting() == 0 {
+        if queue.is_over() {
             return Step::End;
         }
         if !queue.has_queued() || !queue.can_fly() {
@@ -137,16 +137,16 @@ impl Model {
     }
 
     /// Of each flight some is taken, some is lost, and some is tried again and taken then.
-    fn fly(self: &Arc<Self>, Taken { first, records }: Taken<u64>) -> JoinHandle<()> {
+    fn fly(self: &Arc<Self>, Taken { flight, records, .. }: Taken<u64>) -> JoinHandle<()> {
         let lane = self.clone();
         thread::spawn(move || {
             let lost = thread_rng().gen_range(0..=1);
             let (refused, others) = records.split_at(lost);
-            lane.land(first, refused, |queue| queue.lose(first, refused.len(), Cow::Borrowed("no")));
+            lane.land(flight, refused, |queue| queue.lose(flight, refused.len(), Cow::Borrowed("no")));
             others.iter().for_each(|record| {
                 thread::yield_now();
-                lane.land(first, &[*record], |queue| {
-                    let is_aloft = queue.deliver(first, 1);
+                lane.land(flight, &[*record], |queue| {
+                    let is_aloft = queue.deliver(flight, 1);
                     if is_aloft {
                         lane.taken.lock().unwrap().push(*record);
                     }
@@ -156,10 +156,10 @@ impl Model {
         })
     }
 
-    fn land(&self, first: u64, records: &[u64], land: impl FnOnce(&mut Queue<u64>) -> bool) {
+    fn land(&self, flight: u64, records: &[u64], land: impl FnOnce(&mut Queue<u64>) -> bool) {
         let is_aloft = !records.is_empty() && land(&mut self.queue());
         if is_aloft {
-            self.queue().told(first);
+            self.queue().told(flight);
             self.settle(Flaw::Landing);
         }
     }
@@ -211,7 +211,7 @@ fn left_alone(flaw: Option<Flaw>) {
     ];
     pushing.into_iter().for_each(|thread| thread.join().unwrap());
     let mut settled = model.settled.subscribe();
-    while model.queue().waiting() > 0 {
+    while model.queue().report("model".into()).waiting > 0 {
         let _ = block_on(settled.changed());
     }
     model.shutdown();

@@ -134,6 +134,11 @@ impl<R> Queue<R> {
         }
     }
 
+    /// One that takes nothing.
+    pub(super) fn closed() -> Self {
+        Self { phase: Phase::Closed, ..Self::new(Limits::default()) }
+    }
+
     pub(super) fn push(&mut self, record: R, size: usize) -> Pushed<R> {
         if self.phase != Phase::Open {
             self.ledger.turn_away();
