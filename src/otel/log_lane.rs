@@ -68,6 +68,9 @@ struct Logs {
 impl LogLane {
     /// A lane to an OTLP endpoint, named after it: `otlp logs localhost:4318`.
     ///
+    /// What an earlier process left in the spool is sent with the resource of this one's provider, which it waits for up to
+    /// five seconds.
+    ///
     /// # Errors
     ///
     /// When the endpoint is no whole URL, or the transport cannot be built.

@@ -54,7 +54,8 @@ struct Collections;
 
 impl MetricLane {
     /// A lane to an OTLP endpoint, named after it: `otlp metrics localhost:4318`. It has one request under way at a time,
-    /// whatever the limits say, so that no collection overtakes another one.
+    /// whatever the limits say, so that no collection overtakes another one. They stay in memory, also where the outbox
+    /// has a spool.
     ///
     /// # Errors
     ///
