@@ -1,8 +1,12 @@
 //! What comes from outside, in any shape: the properties that `fuzz/` asks for with more patience.
-#![cfg(all(feature = "rollbar", feature = "xray"))]
+#![cfg(all(feature = "console", feature = "full"))]
 
+#[path = "support/answers.rs"]
+mod answers;
 #[path = "support/inputs.rs"]
 mod inputs;
+#[path = "support/posts.rs"]
+mod posts;
 
 use std::{fs, path::Path};
 
@@ -42,6 +46,46 @@ proptest! {
     #[test]
     fn an_item_is_read_and_written(bytes in changed("tests/golden/rollbar", ITEM)) {
         inputs::item(&bytes);
+    }
+
+    #[test]
+    fn b3_is_sent_on_as_it_was_read(bytes in changed("fuzz/seeds/b3", B3)) {
+        inputs::b3(&bytes);
+    }
+
+    #[test]
+    fn baggage_is_the_same_one_service_further(bytes in made_of(BAGGAGE, 24)) {
+        inputs::baggage(&bytes);
+    }
+
+    #[test]
+    fn a_proxy_is_believed_whatever_a_client_wrote_before_it(bytes in changed("fuzz/seeds/forwarded", FORWARDED)) {
+        inputs::forwarded(&bytes);
+    }
+
+    #[test]
+    fn a_timeout_is_one_or_none(bytes in made_of(TIMEOUT, 5)) {
+        inputs::timeout(&bytes);
+    }
+
+    #[test]
+    fn a_sampler_goes_on_whatever_it_is_answered(bytes in changed("fuzz/seeds/sampling", SAMPLING)) {
+        inputs::sampling(&bytes);
+    }
+
+    #[test]
+    fn a_console_answers_whatever_it_is_sent(bytes in changed("fuzz/seeds/post", POST)) {
+        posts::post(&bytes);
+    }
+}
+
+proptest! {
+    // Some of these have a backend tried again until the end.
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn whatever_a_backend_answers_each_record_is_delivered_or_counted(bytes in changed("fuzz/seeds/answer", ANSWER)) {
+        answers::answer(&bytes);
     }
 }
 
@@ -248,4 +292,148 @@ const ITEM: &[&str] = &[
     "\\u0000",
     "\\ud800",
     "ü",
+];
+
+const B3: &[&str] = &[
+    "b3: ",
+    "x-b3-traceid: ",
+    "x-b3-spanid: ",
+    "x-b3-sampled: ",
+    "x-b3-flags: ",
+    "x-b3-parentspanid: ",
+    "\n",
+    "-",
+    "0",
+    "1",
+    "d",
+    "true",
+    "463ac35c9f6413ad48485a3953bb6124",
+    "a2fb4a1d1a96d312",
+    "0000000000000000",
+];
+
+const BAGGAGE: &[&str] =
+    &["a", "b=1", ";", "=", ",", "\n", " ", "\t", "%", "%2C", "%3B", "%25", "%FF", "%C3%A9", "p=1", "\""];
+
+const FORWARDED: &[&str] = &[
+    "forwarded: ",
+    "x-forwarded-for: ",
+    "x-forwarded-host: ",
+    "x-forwarded-proto: ",
+    "\n",
+    "for=",
+    "host=",
+    "proto=",
+    "6.6.6.6",
+    "[::1]:4711",
+    "192.0.2.1",
+    "\"",
+    "\\",
+    ";",
+    ",",
+    " ",
+    "=",
+    "unknown",
+    "_a",
+    "https",
+];
+
+const TIMEOUT: &[&str] = &["0", "1", "99999999", "H", "M", "S", "m", "u", "n", "+", "-", " "];
+
+const SAMPLING: &[&str] = &[
+    "",
+    "{",
+    "}",
+    "[",
+    "]",
+    "\"",
+    ":",
+    ",",
+    "0",
+    "-1",
+    "1e308",
+    "18446744073709551616",
+    "null",
+    "true",
+    "{}",
+    "[]",
+    "\\u0000",
+    "\\ud800",
+    "ü",
+    "\n",
+    "\"FixedRate\":",
+    "\"Interval\":",
+    "\"ReservoirQuota\":",
+    "\"ReservoirQuotaTTL\":",
+    "\"NextToken\":\"a\"",
+    "\"ErrorCode\":\"400\"",
+    "\"LastRuleModification\":",
+];
+
+const POST: &[&str] = &[
+    "",
+    "{",
+    "}",
+    "[",
+    "]",
+    "\"",
+    ":",
+    ",",
+    "0",
+    "-1",
+    "1e308",
+    "18446744073709551616",
+    "null",
+    "true",
+    "{}",
+    "[]",
+    "\\u0000",
+    "\\ud800",
+    "ü",
+    "\n",
+    "\"attributes\":",
+    "\"subsegments\":[",
+    "\"trace_id\":",
+    "\"logEvents\":",
+    "\"timestamp\":",
+];
+
+const ANSWER: &[&str] = &[
+    "",
+    "{",
+    "}",
+    "[",
+    "]",
+    "\"",
+    ":",
+    ",",
+    "0",
+    "-1",
+    "1e308",
+    "18446744073709551616",
+    "null",
+    "true",
+    "{}",
+    "[]",
+    "\\u0000",
+    "\\ud800",
+    "ü",
+    "\n",
+    "\n\n",
+    "200",
+    "400",
+    "401",
+    "413",
+    "429",
+    "500",
+    "503",
+    "retry-after: ",
+    "x-amz-retry-after: ",
+    "x-amzn-errortype: ",
+    "date: ",
+    "Fri, 31 Dec 9999 23:59:59 GMT",
+    "18446744073709551615",
+    "ThrottlingException",
+    "ResourceNotFoundException",
+    "InvalidParameterException",
 ];

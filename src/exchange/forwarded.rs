@@ -188,7 +188,11 @@ mod tests {
         for claim in ["for=6.6.6.6;a=\"", "for=6.6.6.6;a=\"\\", "for=6.6.6.6;a=\"\\\"", "for=\"6.6.6.6"] {
             let line = format!("{claim}, for=\"[2001:db8::1]:4711\";host=\"a,b\\\"c\"");
             let headers = HeaderMap::from_iter([(FORWARDED, HeaderValue::from_str(&line).unwrap())]);
-            assert_eq!(told(Hops::forwarded(1).client(&headers)).as_deref(), Some("2001:db8::1 4711"), "{claim}");
+            assert_eq!(
+                told(Hops::forwarded(1).client(&headers)).as_deref(),
+                Some("2001:db8::1 4711"),
+                "{claim}"
+            );
         }
     }
 
