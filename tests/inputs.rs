@@ -74,6 +74,11 @@ proptest! {
     }
 
     #[test]
+    fn a_service_is_set_up_by_any_variables_or_says_why_not(bytes in variables()) {
+        inputs::environment(&bytes);
+    }
+
+    #[test]
     fn a_console_answers_whatever_it_is_sent(bytes in changed("fuzz/seeds/post", POST)) {
         posts::post(&bytes);
     }
@@ -97,6 +102,15 @@ fn made_of(pieces: &'static [&'static str], most: usize) -> impl Strategy<Value 
         1 => "[ -~]{0,20}".prop_map(String::into_bytes),
     ];
     vec(piece, 0..most).prop_map(|pieces| pieces.concat())
+}
+
+/// Some of the variables, each with a value that may be none of its own.
+fn variables() -> impl Strategy<Value = Vec<u8>> {
+    let value =
+        prop_oneof![6 => select(VALUES).prop_map(str::to_owned), 1 => "[ -~]{0,12}", 1 => "\\PC{0,4}"];
+    let pair = (select(VARIABLES), vec(value, 0..3));
+    vec(pair.prop_map(|(name, values)| format!("{name}={}\n", values.concat()).into_bytes()), 0..8)
+        .prop_map(|lines| lines.concat())
 }
 
 /// A file of the folder in which one of these pieces, or nothing, stands in some places of what was there.
@@ -436,4 +450,82 @@ const ANSWER: &[&str] = &[
     "ThrottlingException",
     "ResourceNotFoundException",
     "InvalidParameterException",
+];
+
+const VARIABLES: &[&str] = &[
+    "AWS_ACCESS_KEY_ID",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
+    "AWS_ENDPOINT_URL_XRAY",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_XRAY_CONTEXT_MISSING",
+    "AWS_XRAY_DAEMON_ADDRESS",
+    "AWS_XRAY_SDK_ENABLED",
+    "AWS_XRAY_TRACING_NAME",
+    "BELVEDERE_CLOUDWATCH_FORMAT",
+    "BELVEDERE_CLOUDWATCH_RETENTION_DAYS",
+    "BELVEDERE_XRAY_EXPORTER",
+    "BELVEDERE_XRAY_LOG_GROUPS",
+    "CLOUDWATCH_LOG_GROUP",
+    "CLOUDWATCH_LOG_STREAM",
+    "HONEYCOMB_API_ENDPOINT",
+    "HONEYCOMB_DATASET",
+    "OTEL_BSP_MAX_QUEUE_SIZE",
+    "OTEL_BSP_SCHEDULE_DELAY",
+    "OTEL_EXPORTER_OTLP_COMPRESSION",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "OTEL_EXPORTER_OTLP_PROTOCOL",
+    "OTEL_EXPORTER_OTLP_TIMEOUT",
+    "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS",
+    "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+    "OTEL_METRIC_EXPORT_INTERVAL",
+    "OTEL_PROPAGATORS",
+    "OTEL_RESOURCE_ATTRIBUTES",
+    "OTEL_SDK_DISABLED",
+    "OTEL_SEMCONV_STABILITY_OPT_IN",
+    "OTEL_SERVICE_NAME",
+    "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_TRACES_EXPORTER",
+    "OTEL_TRACES_SAMPLER",
+    "OTEL_TRACES_SAMPLER_ARG",
+    "ROLLBAR_ACCESS_TOKEN",
+    "ROLLBAR_ENDPOINT",
+    "ROLLBAR_ENVIRONMENT",
+];
+
+const VALUES: &[&str] = &[
+    "",
+    "0",
+    "-1",
+    "0.5",
+    "1e400",
+    "nan",
+    "18446744073709551616",
+    "true",
+    "none",
+    "otlp",
+    "console",
+    "always_on",
+    "traceidratio",
+    "parentbased_traceidratio",
+    "xray",
+    "b3",
+    "tracecontext,baggage",
+    "http/protobuf",
+    "gzip",
+    "a=b",
+    "a=b,c=%20",
+    "%FF",
+    "/shop",
+    "{instance}",
+    "eu-west-1",
+    "http://127.0.0.1:9",
+    "https://",
+    "127.0.0.1:9",
+    "udp:127.0.0.1:9 tcp:127.0.0.1:9",
+    "ü",
+    " ",
+    ",",
 ];

@@ -3,9 +3,10 @@
 
 #![allow(dead_code, reason = "each fuzz target uses one")]
 
-use std::{borrow::Cow, convert::Infallible, time::Duration};
+use std::{borrow::Cow, collections::HashMap, convert::Infallible, time::Duration};
 
 use belvedere::{
+    Setup,
     exchange::{Hops, Host, grpc_timeout},
     otel::{OtelClientLayer, OtelLayer},
     outbox::{Outbox, Reason},
@@ -138,6 +139,27 @@ pub(crate) fn timeout(bytes: &[u8]) {
     let Some(headers) = headers(&HeaderName::from_static("grpc-timeout"), bytes) else { return };
     let most = Duration::from_secs(99_999_999 * 3_600);
     assert!(grpc_timeout(&headers).is_none_or(|timeout| timeout <= most));
+}
+
+/// The variables that a service is set up by, `NAME=value` in a line each: it starts, or says in few words why not.
+pub(crate) fn environment(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    // None that names a file, or has the network asked.
+    let is_tried = |name: &str| !OUTWARD.iter().any(|word| name.contains(word));
+    let pairs = pairs.filter(|(name, _)| is_tried(name));
+    let variables: HashMap<_, _> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let setup = Setup::lookup(move |name| match name {
+        "OTEL_METRICS_EXPORTER" => Some("none".to_owned()),
+        _ => variables.get(name).cloned(),
+    });
+    match setup.global(false).start() {
+        Ok(belvedere) => {
+            assert!(belvedere.warnings().iter().all(|warning| warning.len() <= 6 * text.len() + 500));
+            assert_eq!(belvedere.shutdown_blocking(Duration::ZERO).lost(), 0);
+        }
+        Err(error) => assert!(error.to_string().len() <= 6 * text.len() + 500, "{error}"),
+    }
 }
 
 /// What X-Ray answers about sampling, rules in the first line and targets in the second: a sampler goes on by it.
@@ -414,6 +436,8 @@ const B3: [&str; 6] =
     ["b3", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled", "x-b3-flags"];
 
 const FORWARDED: [&str; 4] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
+
+const OUTWARD: [&str; 6] = ["CERTIFICATE", "CHECK", "CLIENT_KEY", "DETECTORS", "PLUGINS", "SAMPLING_RULES"];
 
 const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 
