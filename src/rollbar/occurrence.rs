@@ -157,7 +157,7 @@ impl Exchange {
     /// items are told apart by it.
     fn route(&self) -> String {
         let snapshot = &self.case.facts().snapshot;
-        let method = Methods::default().name(snapshot.method()).unwrap_or(OTHER.into());
+        let method = Methods::default().name(snapshot.method()).unwrap_or(Cow::Borrowed(OTHER));
         match (snapshot.route(), self.call()) {
             (Some(route), _) => format!("{method} {route}"),
             (None, Some(call)) => format!("{method} {call}"),
