@@ -312,7 +312,7 @@ pub(super) fn weight(text: &str) -> usize {
 const DELETE: u8 = 0x7f;
 /// What UTF-8 begins the further control characters with, and some letters.
 const C1: u8 = 0xc2;
-/// What it begins U+2028 and U+2029 with, and much else.
+/// What it begins U+2028 and U+2029 with, what turns the direction of writing, and much else.
 const SEPARATORS: u8 = 0xe2;
 
 const TEXT: u8 = 0;

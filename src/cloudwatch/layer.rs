@@ -90,8 +90,12 @@ impl CloudWatchLayer {
 
     /// The share of good exchanges, those below `WARN`, that are logged: from 0 to 1. Default: all.
     ///
-    /// Whether one is logged follows from its trace's id, so that of a trace all is logged or nothing. What is logged says in
-    /// `sample_rate` how many it stands for.
+    /// Whether one is logged follows from its trace's id, or from the randomness (`rv`) that `tracestate` has in its place
+    /// where callers are [trusted](Self::trust) with all, so that of a trace all is logged or nothing, and its spans by the
+    /// same rule. What is logged says in `sample_rate` how many it stands for.
+    ///
+    /// A stranger can make up ids that are always logged: only [`TrustIncoming::None`](crate::trace::TrustIncoming::None)
+    /// leaves nothing to them.
     #[must_use]
     pub fn sample(mut self, share: f64) -> Self {
         self.options_mut().share = Share::new(share);

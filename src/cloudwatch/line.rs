@@ -6,11 +6,13 @@ pub(super) struct Line<'a>(pub(super) &'a mut String);
 // ===== impl Line =====
 
 impl Line<'_> {
-    /// Adds a text; control characters but the tabulator, and what Unicode ends lines with, are escaped as JSON does, so that
-    /// JSON stays JSON.
+    /// Adds a text; control characters but the tabulator, and what Unicode ends lines or turns the direction of writing with,
+    /// are escaped as JSON does, so that JSON stays JSON.
     pub(super) fn push(&mut self, text: &str) {
         let breaks = |letter: char| {
-            (letter.is_control() && letter != '\t') || matches!(letter, '\u{2028}' | '\u{2029}')
+            let ends = matches!(letter, '\u{2028}' | '\u{2029}');
+            let turns = matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            (letter.is_control() && letter != '\t') || ends || turns
         };
         let mut rest = text;
         while let Some(at) = rest.find(breaks) {
@@ -40,16 +42,19 @@ mod tests {
     #[test]
     fn nothing_breaks_a_line() {
         let mut line = String::new();
-        Line(&mut line).push("a\tb\r\nGET /forged 200\u{1b}[31m\u{85}\u{2028}\u{e4}");
-        assert_eq!(line, "a\tb\\r\\nGET /forged 200\\u001b[31m\\u0085\\u2028\u{e4}");
+        Line(&mut line).push("a\tb\r\nGET /forged 200\u{1b}[31m\u{85}\u{2028}\u{e4}\u{202e}002");
+        assert_eq!(line, "a\tb\\r\\nGET /forged 200\\u001b[31m\\u0085\\u2028\u{e4}\\u202e002");
     }
 
     #[test]
     fn json_stays_what_it_is() {
-        let text = "\0\r\n\t\u{1b}[31m\u{7f}\u{85}\u{9b}31m\u{2028}\u{2029}\"\\\u{e4}";
+        let text = "\0\r\n\t\u{1b}[31m\u{7f}\u{85}\u{9b}31m\u{2028}\u{2029}\u{202e}\u{2066}\"\\\u{e4}";
         let (json, mut line) = (serde_json::to_string(text).unwrap(), String::new());
         Line(&mut line).push(&json);
         assert_eq!(serde_json::from_str::<String>(&line).unwrap(), text);
-        assert!(!line.contains(['\u{7f}', '\u{85}', '\u{9b}', '\u{2028}', '\u{2029}']), "{line}");
+        assert!(
+            !line.contains(['\u{7f}', '\u{85}', '\u{9b}', '\u{2028}', '\u{2029}', '\u{202e}', '\u{2066}']),
+            "{line}"
+        );
     }
 }

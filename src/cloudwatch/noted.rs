@@ -153,9 +153,13 @@ impl Noted {
     fn record(&self) -> AccessRecord<'_> {
         let Self { options, asked, annotations, .. } = self;
         let scrubber = &options.scrubber;
+        let query = asked.uri.query().filter(|_| options.query);
         let shown = |(key, value): &(Cow<'static, str>, Value)| {
             let value = match value {
-                Value::Text(text) => Value::Text(Cow::Owned(scrubber.value(key, text).into_owned())),
+                Value::Text(text) => {
+                    let shown = scrubber.value(key, beginning(text, LONGEST));
+                    Value::Text(Cow::Owned(cut(&shown, LONGEST).to_owned()))
+                }
                 Value::Int(_) | Value::Float(_) if scrubber.is_secret(key) => {
                     Value::Text(Cow::Owned(scrubber.value(key, "number").into_owned()))
                 }
@@ -172,8 +176,8 @@ impl Noted {
             scheme: &asked.scheme,
             host: asked.host().map(|host| Cow::Owned(cut(&host.to_string(), LONGEST_HOST).to_owned())),
             route: asked.route.as_ref().map(|route| Cow::Borrowed(route.pattern())),
-            path: asked.path(scrubber),
-            query: asked.uri.query().filter(|_| options.query).map(|query| scrubber.query(query)),
+            path: shortened(asked.path(scrubber)),
+            query: query.map(|query| shortened(scrubber.query(query))),
             status: self.status,
             grpc_status: self.code,
             duration: self.duration,
@@ -212,11 +216,19 @@ impl Draft for Noted {
     }
 }
 
+/// As long as a path or a query may be.
+fn shortened(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(cut(text, LONGEST)),
+        Cow::Owned(text) => Cow::Owned(cut(&text, LONGEST).to_owned()),
+    }
+}
+
 fn cut(text: &str, longest: usize) -> &str {
     &text[..text.floor_char_boundary(longest)]
 }
 
-/// The bytes of a header's value, and of what an error says.
+/// The bytes of a header's value, a path, a query, an annotation, and of what an error says.
 const LONGEST: usize = 4096;
 
 const LONGEST_METHOD: usize = 32;

@@ -161,7 +161,8 @@ impl Observation for LoggedExchange {
         let trace_id = self.identity.trace_id();
         let Some(asked) = self.asked.take() else { return };
         self.measure(&asked, end, code, tally);
-        if is_good && !self.options.share.keeps(trace_id) {
+        let may_decide = self.options.propagation.passes_on();
+        if is_good && !self.options.share.keeps(&self.identity, may_decide) {
             return;
         }
         let error = self.said(end, level);

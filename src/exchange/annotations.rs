@@ -12,7 +12,8 @@ use crate::trace::{OccurrenceId, Scope};
 /// [`Scope`], or with [`current`](Self::current) from anywhere in scope. Clones share one list. An annotation may be
 /// added until the exchange ends, so also while its body is streamed; what comes later is not recorded.
 ///
-/// At most 64 keys are kept, further ones are dropped and counted; a second value for a key replaces the first.
+/// At most 64 keys are kept, of at most 255 bytes each; further ones are dropped and counted. A second value for a key
+/// replaces the first. Of a text each backend is sent the first 4096 bytes, X-Ray the first 1,000 characters.
 ///
 /// ```
 /// use belvedere::exchange::Annotations;
@@ -62,7 +63,7 @@ impl Annotations {
         let mut list = self.lock();
         if let Some(entry) = list.pairs.iter_mut().find(|entry| entry.0 == key) {
             entry.1 = value;
-        } else if list.pairs.len() < LIMIT {
+        } else if list.pairs.len() < LIMIT && key.len() <= LONGEST_KEY {
             list.pairs.push((key, value));
         } else {
             list.dropped += 1;
@@ -94,7 +95,7 @@ impl Annotations {
         self.lock().pairs.iter().map(|(key, value)| key.len() + size(value)).sum()
     }
 
-    /// How many there was no room for.
+    /// How many there was no room for, or had a key that is too long.
     pub fn dropped(&self) -> u64 {
         self.lock().dropped
     }
@@ -200,6 +201,9 @@ ints!(i8, i16, i32, i64, u8, u16, u32, u64, usize);
 
 const LIMIT: usize = 64;
 
+/// Keys are the program's own, unless it makes them of what a client said.
+const LONGEST_KEY: usize = 255;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,6 +226,15 @@ mod tests {
             annotations.insert(n.to_string(), n);
         }
         assert_eq!(annotations.lock().pairs.len(), LIMIT);
+    }
+
+    #[test]
+    fn a_key_that_is_too_long_is_dropped_and_counted() {
+        let annotations = Annotations::default();
+        annotations.insert("k".repeat(255), 1);
+        annotations.insert("k".repeat(256), 1);
+        assert_eq!(annotations.pairs().len(), 1);
+        assert_eq!(annotations.dropped(), 1);
     }
 
     #[test]

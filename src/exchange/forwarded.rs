@@ -53,7 +53,7 @@ impl Hops {
     /// One parameter of the `Forwarded` element that counts.
     fn pair<'a>(self, headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         let element = self.entry(headers, &http::header::FORWARDED)?;
-        split(element, ';').find_map(|pair| {
+        rsplit(element, ';').rev().find_map(|pair| {
             let (key, value) = pair.split_once('=')?;
             key.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches('"'))
         })
@@ -63,7 +63,7 @@ impl Hops {
     fn entry<'a>(self, headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
         let last = self.count.checked_sub(1)?;
         let lines = || headers.get_all(name).iter().rev().filter_map(|line| line.to_str().ok());
-        let entries = || lines().flat_map(|line| split(line, ',').rev()).map(str::trim);
+        let entries = || lines().flat_map(|line| rsplit(line, ',')).map(str::trim);
         // A shorter list than the proxies should have made: the first of them is as far as one can see.
         entries().nth(last).or_else(|| entries().next_back()).filter(|entry| !entry.is_empty())
     }
@@ -75,18 +75,26 @@ impl From<usize> for Hops {
     }
 }
 
-/// Splits at `separator`, but not within a quoted string.
-fn split(text: &str, separator: char) -> std::vec::IntoIter<&str> {
-    let (mut parts, mut start, mut quoted) = (Vec::new(), 0, false);
-    for (at, char) in text.char_indices() {
-        quoted ^= char == '"';
+/// Splits at `separator`, but not within a quoted string; the last part comes first.
+///
+/// It is read from the end, which the proxy has written: a quote that a client opened and did not close would else go on
+/// over all that was appended to it.
+fn rsplit(text: &str, separator: char) -> std::vec::IntoIter<&str> {
+    let (mut parts, mut end, mut quoted) = (Vec::new(), text.len(), false);
+    for (at, char) in text.char_indices().rev() {
+        quoted ^= char == '"' && !(quoted && is_escaped(text, at));
         if char == separator && !quoted {
-            parts.push(&text[start..at]);
-            start = at + char.len_utf8();
+            parts.push(&text[at + 1..end]);
+            end = at;
         }
     }
-    parts.push(&text[start..]);
+    parts.push(&text[..end]);
     parts.into_iter()
+}
+
+/// Whether there is an odd number of backslashes before this place.
+fn is_escaped(text: &str, at: usize) -> bool {
+    text[..at].bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1
 }
 
 fn address(text: &str) -> Option<(IpAddr, Option<u16>)> {
@@ -103,6 +111,8 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderValue, header::FORWARDED};
+
     use super::*;
 
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -165,6 +175,25 @@ mod tests {
         assert_eq!(told(Hops::forwarded(1).client(&lines)).as_deref(), Some("6.6.6.6"));
         let lines = headers(&[("forwarded", "for=6.6.6.6")]);
         assert_eq!(Hops::x_forwarded(1).client(&lines), None);
+    }
+
+    #[test]
+    fn a_quote_that_a_client_opens_hides_nothing_that_a_proxy_appends() {
+        for claim in ["\"", "6.6.6.6, \"", "\"\\", "a\\\"b\""] {
+            let line = HeaderValue::from_str(&format!("{claim}, 192.0.2.1")).unwrap();
+            let headers = HeaderMap::from_iter([(X_FORWARDED_FOR, line)]);
+            let client = Hops::x_forwarded(1).client(&headers);
+            assert_eq!(told(client).as_deref(), Some("192.0.2.1"), "{claim}");
+        }
+        for claim in ["for=6.6.6.6;a=\"", "for=6.6.6.6;a=\"\\", "for=6.6.6.6;a=\"\\\"", "for=\"6.6.6.6"] {
+            let line = format!("{claim}, for=\"[2001:db8::1]:4711\";host=\"a,b\\\"c\"");
+            let headers = HeaderMap::from_iter([(FORWARDED, HeaderValue::from_str(&line).unwrap())]);
+            assert_eq!(
+                told(Hops::forwarded(1).client(&headers)).as_deref(),
+                Some("2001:db8::1 4711"),
+                "{claim}"
+            );
+        }
     }
 
     #[test]

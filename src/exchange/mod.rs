@@ -13,6 +13,8 @@
 mod address;
 mod annotations;
 mod blame;
+#[cfg(any(feature = "otel", feature = "rollbar"))]
+mod calls;
 mod end;
 mod forwarded;
 mod handler_error;
@@ -34,6 +36,8 @@ mod timeout;
 pub use address::AddressPolicy;
 pub use annotations::{Annotations, Value};
 pub use blame::{Blame, Blamed, OfBox, OfError, OfText};
+#[cfg(any(feature = "otel", feature = "rollbar"))]
+pub(crate) use calls::Calls;
 #[cfg(feature = "xray")]
 pub(crate) use end::known_name;
 #[cfg(any(feature = "cloudwatch", feature = "otel"))]

@@ -78,8 +78,39 @@
 //! [`TrustIncoming`](crate::trace::TrustIncoming) says what they may decide; whatever it says, ids that break a rule are
 //! as if they were not there.
 //!
-//! Text that strangers write is cut: a path, a query and a message at 4096 bytes, a user agent at 1024, a host at 255, a
-//! listed header at 4096.
+//! # What a stranger can make you store
+//!
+//! Whatever a client sends, a record is at most so large, and names are at most so many. Lengths are in bytes, those of a
+//! segment in characters.
+//!
+//! | what | at most | where |
+//! |---|---|---|
+//! | ids of traces and spans | their own length: what breaks a rule counts for nothing | all |
+//! | whether a trace is recorded, and by `rv` whether its line is logged | decided by callers, unless [`TrustIncoming`](crate::trace::TrustIncoming) says otherwise | spans, segments, lines |
+//! | `tracestate` | 32 members of 513, which are on the spans of the trace and passed on | spans |
+//! | further fields of `X-Amzn-Trace-Id` | 256, passed on, not stored | |
+//! | `baggage` | 180 entries, 8192 in all, passed on; on spans the keys of `BaggageAttributes` alone, 1024 characters each | spans |
+//! | method | 256 in spans, 250 in segments, 32 in items and lines | all |
+//! | path, query | 4096 each; 250 for a segment's URL; in an item also 256 parameters of the query one by one | all |
+//! | host | 255 in spans, 260 in items and lines, a part of the URL in segments | all |
+//! | user agent | 1024 in spans, 250 in segments, 4096 in items and lines | all |
+//! | a header that is listed | 4096 | spans, items |
+//! | annotations | 64, with keys of 255 and texts of 4096, or 1000 in segments | all |
+//! | what an error or a panic says | 4096, or 250 in segments | all |
+//! | names of spans | known methods with the router's routes; 1000 routes and 1000 names that code makes; 1000 gRPC methods that went well and 100 others | spans, metrics |
+//! | names of segments | one; with `hosts` 200 that a pattern matches | segments |
+//! | what tells items apart | known methods with the router's routes; gRPC as above | items |
+//! | series of metrics | 10, `other` among them, or as many as `Metrics::series` says | lines |
+//! | lines | one for each record: what ends lines, controls terminals or turns the direction of writing is escaped | lines |
+//!
+//! The path is never a name. A service without a router, as one of hyper alone, has the methods alone as names, unless code
+//! of its own tells routes; past the room they are `_OTHER`, in spans and metrics alike.
+//!
+//! A trace's id is random where nobody else may choose it. A sampler that keeps a share of all traces by their ids, as
+//! `Ratio` and CloudWatch's `sample`, keeps whatever id a caller has made up to be kept: only `TrustIncoming::None` leaves no
+//! choice. X-Ray's samplers do not look at ids.
+//!
+//! Card numbers are numbers like others, unless `Scrubber::card_numbers` has them looked for, in all four backends alike.
 //!
 //! # Who is told about a trace
 //!

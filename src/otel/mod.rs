@@ -46,9 +46,9 @@
 //! # Names that a stranger cannot multiply
 //!
 //! Whatever names a span or tells two points of a metric apart has few values, also when somebody tries: methods are
-//! those that are [known](OtelLayer::known_methods), servers and the routes that [`route`](OtelLayer::route) tells have
-//! room for 1,000 each, and the methods of gRPC must [exist](OtelLayer::rpc_methods). What finds no room is `_OTHER`;
-//! where it matters the span says what it was. A layer and its clones share the room.
+//! those that are [known](OtelLayer::known_methods), servers, the routes that [`route`](OtelLayer::route) tells and the
+//! names that [`span_name`](OtelLayer::span_name) makes have room for 1,000 each, and the methods of gRPC must [exist](OtelLayer::rpc_methods). What finds no room is `_OTHER`, a
+//! span's name the conventions'; where it matters the span says what it was. A layer and its clones share the room.
 //!
 //! # What leaves the process
 //!

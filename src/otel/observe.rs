@@ -268,8 +268,7 @@ impl Observation for ServerSpan {
         let report = self.annotations.report_id().filter(|_| outcome.error_type().is_some());
         outcome.record(&span, tally.ended(), &self.options.exceptions, kind);
         self.annotations.visit(|key, value| {
-            let mut value = told(value);
-            secrets::hide(&self.options.scrubber, key, &mut value);
+            let value = secrets::annotation(&self.options.scrubber, key, told(value));
             span.set_attribute(KeyValue::new(key.clone(), value));
         });
         if let Some(id) = report {

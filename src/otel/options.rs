@@ -86,7 +86,7 @@ impl Options {
     }
 
     pub(super) fn span_name(&self, request: &request::Parts) -> Option<Cow<'static, str>> {
-        self.span_name.as_ref()?(request)
+        self.rooms.name(self.span_name.as_ref()?(request)?)
     }
 
     pub(super) fn request_attributes(&self, request: &request::Parts) -> Vec<KeyValue> {

@@ -1,20 +1,25 @@
-use std::sync::{Arc, Once};
+use std::{
+    borrow::Cow,
+    sync::{Arc, Once},
+};
 
 use opentelemetry::{KeyValue, Value};
 
 use super::attributes::{self, HOST, OTHER, cut};
-use crate::exchange::{Code, Host, Names};
+use crate::exchange::{Calls, Code, Host, Names};
 
 /// Room for the names that come from outside, so that no stranger can multiply them. The clones of a layer share it.
 #[derive(Debug)]
 pub(super) struct Rooms {
     routes: Names,
     warned_of_routes: Once,
+    warned_of_names: Once,
     warned_of_servers: Once,
-    /// The gRPC methods that went well once, or that are called.
-    methods: Names,
-    /// The gRPC methods that never went well: nobody knows whether they exist.
-    refused: Names,
+    names: Names,
+    /// The gRPC methods that a server has.
+    calls: Calls,
+    /// Those that a client calls.
+    called: Names,
     servers: Names,
 }
 
@@ -29,18 +34,25 @@ impl Rooms {
         })
     }
 
+    /// The name that somebody's code has made for a span, unless there are too many: code that makes names of whatever a
+    /// client said.
+    pub(super) fn name(&self, name: Cow<'static, str>) -> Option<Cow<'static, str>> {
+        let Cow::Owned(made) = &name else { return Some(name) };
+        if self.names.admit(cut(made, NAME)).is_some() {
+            return Some(if made.len() > NAME { cut(made, NAME).to_owned().into() } else { name });
+        }
+        self.warned_of_names.call_once(warn_of_names);
+        None
+    }
+
     /// A gRPC method that a server has answered with this code, if it may be believed to exist.
     pub(super) fn answered(&self, method: &str, code: Code) -> Option<Arc<str>> {
-        match code {
-            Code::UNIMPLEMENTED => None,
-            Code::OK => self.methods.admit(method),
-            _ => self.methods.find(method).or_else(|| self.refused.admit(method)),
-        }
+        self.calls.answered(method, code)
     }
 
     /// A gRPC method that a client calls.
     pub(super) fn called(&self, method: &str) -> Option<Arc<str>> {
-        self.methods.admit(method)
+        self.called.admit(method)
     }
 
     /// Whom a client calls, as attributes of a metric.
@@ -71,9 +83,11 @@ impl Default for Rooms {
         Self {
             routes: Names::new(MANY),
             warned_of_routes: Once::new(),
+            warned_of_names: Once::new(),
             warned_of_servers: Once::new(),
-            methods: Names::new(MANY),
-            refused: Names::new(FEW),
+            names: Names::new(MANY),
+            calls: Calls::default(),
+            called: Names::new(MANY),
             servers: Names::new(MANY),
         }
     }
@@ -88,6 +102,15 @@ fn warn_of_routes() {
 }
 
 #[cold]
+fn warn_of_names() {
+    tracing::warn!(
+        target: "belvedere::otel",
+        "a layer was given more than {MANY} names for spans, further ones are those of the conventions: does `span_name` give \
+         the path?"
+    );
+}
+
+#[cold]
 fn warn_of_servers() {
     tracing::warn!(
         target: "belvedere::otel",
@@ -98,10 +121,12 @@ fn warn_of_servers() {
 
 /// More than services have, and less than hurts.
 const MANY: usize = 1_000;
-const FEW: usize = 100;
 
 /// How long a route may be.
 pub(super) const ROUTE: usize = 1024;
+
+/// How long the name of a span may be, where it was made of something.
+const NAME: usize = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -110,19 +135,6 @@ mod tests {
     fn server(rooms: &Rooms, name: &str, port: u16) -> Vec<String> {
         let pairs = rooms.server(Some(Host { name, port: Some(port) }));
         pairs.map(|pair| format!("{}={}", pair.key, pair.value)).collect()
-    }
-
-    #[test]
-    fn a_method_that_went_well_needs_no_room_among_those_that_did_not() {
-        let (rooms, refused) = (Rooms::default(), Code::INTERNAL);
-        assert!(rooms.answered("a.B/C", Code::OK).is_some());
-        let believed = |n: usize| rooms.answered(&format!("by.A/Stranger{n}"), refused).is_some();
-        assert_eq!((0..1_000).filter(|n| believed(*n)).count(), FEW);
-        assert!(rooms.answered("a.B/C", refused).is_some());
-        assert!(rooms.answered("a.B/D", refused).is_none());
-        assert!(rooms.answered("a.B/D", Code::OK).is_some());
-        assert!(rooms.answered("a.B/D", refused).is_some());
-        assert!(rooms.answered("a.B/D", Code::UNIMPLEMENTED).is_none());
     }
 
     #[test]
@@ -140,7 +152,17 @@ mod tests {
     }
 
     #[test]
-    fn a_long_route_is_cut() {
+    fn what_is_long_is_cut() {
         assert_eq!(Rooms::default().route(&"x".repeat(100_000)).len(), ROUTE);
+        assert_eq!(Rooms::default().name("x".repeat(100_000).into()).unwrap().len(), NAME);
+    }
+
+    #[test]
+    fn names_that_are_made_have_room_and_those_that_the_program_has_need_none() {
+        let rooms = Rooms::default();
+        let made = |n: usize| rooms.name(format!("GET /{n}").into());
+        assert_eq!((0..3_000).filter_map(made).count(), MANY);
+        assert_eq!((made(7), made(2_000)), (Some("GET /7".into()), None));
+        assert_eq!(rooms.name("GET /carts".into()), Some("GET /carts".into()));
     }
 }

@@ -44,6 +44,22 @@ fn names<'a>(scrubber: &Scrubber, query: &'a str) -> Cow<'a, str> {
     if query.split('&').any(is_secret) { scrubber.query(query) } else { Cow::Borrowed(query) }
 }
 
+/// What a handler has told of its exchange, as it may be shown, and as long as a text may be.
+pub(super) fn annotation(scrubber: &Scrubber, key: &str, mut value: Value) -> Value {
+    shorten(&mut value, |text| beginning(text, TEXT));
+    hide(scrubber, key, &mut value);
+    shorten(&mut value, |text| cut(text, TEXT));
+    value
+}
+
+fn shorten(value: &mut Value, short: impl FnOnce(&str) -> &str) {
+    if let Value::String(text) = value
+        && text.as_str().len() > TEXT
+    {
+        *text = short(text.as_str()).to_owned().into();
+    }
+}
+
 /// Hides what is a secret in the value of an attribute, by its name or by its looks. Flags tell nothing.
 pub(super) fn hide(scrubber: &Scrubber, name: &str, value: &mut Value) {
     match value {
@@ -86,6 +102,16 @@ mod tests {
             "page=2&token=REDACTED&q=REDACTED"
         );
         assert_eq!(shown(Query::only(["token", "page"]), "token=canary&page=2"), "token=REDACTED&page=2");
+    }
+
+    #[test]
+    fn an_annotation_is_hidden_and_cut() {
+        let shown = |key, value: Value| annotation(&Scrubber::default(), key, value);
+        assert_eq!(shown("pin", 1701.into()), "REDACTED".into());
+        assert_eq!(shown("note", "token=canary".into()), "token=REDACTED".into());
+        let long = format!("{} https://me:canary@shop.example/", "\u{e4}".repeat(2_040));
+        let Value::String(text) = shown("note", long.into()) else { panic!("a text") };
+        assert!(text.as_str().len() <= TEXT && !text.as_str().contains("can"), "{text}");
     }
 
     #[test]

@@ -33,7 +33,8 @@ macro_rules! shared_setters {
         /// Names the span; where it gives `None`, the name is by the conventions: `GET /carts/{id}`,
         /// `GET`, a method of gRPC.
         ///
-        /// A name should have few values: never the path.
+        /// A name should have few values: never the path. There is room for 1,000 that are made, each of at most 1024 bytes;
+        /// once there are more, further ones count as `None`. Names that are `&'static str` need no room.
         #[must_use]
         pub fn span_name<N>(
             mut self,

@@ -1,6 +1,6 @@
 use opentelemetry::trace::{TraceId, TraceState};
 
-use crate::trace::share::{self, RANGE};
+use crate::trace::share::{self, MEMBER, RANGE, digits};
 
 /// From which value of a trace's randomness on the trace is kept, out of 2⁵⁶: `th` in the member `ot` of `tracestate`,
 /// <https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/>.
@@ -37,7 +37,7 @@ impl Threshold {
 
     /// Whether a trace is kept: by its explicit randomness, or else by the lower 56 bits of its id.
     pub(super) fn keeps(self, trace_id: TraceId, state: &TraceState) -> bool {
-        let explicit = subkey(state, "rv:").filter(|text| text.len() == DIGITS).and_then(digits);
+        let explicit = state.get(MEMBER).and_then(share::randomness);
         let by_id = || u64::from_be_bytes(low(trace_id)) & (RANGE - 1);
         explicit.unwrap_or_else(by_id) >= self.0
     }
@@ -58,17 +58,7 @@ fn low(trace_id: TraceId) -> [u8; 8] {
 
 /// The value of a subkey of `ot`.
 fn subkey<'a>(state: &'a TraceState, key: &str) -> Option<&'a str> {
-    state.get(MEMBER)?.split(';').find_map(|pair| pair.strip_prefix(key))
-}
-
-/// Up to 14 hexadecimal digits, the first ones of a number of 56 bits.
-fn digits(text: &str) -> Option<u64> {
-    let are_digits = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if !are_digits || !(1..=DIGITS).contains(&text.len()) {
-        return None;
-    }
-    let number = u64::from_str_radix(text, 16).ok()?;
-    Some(number << (4 * (DIGITS - text.len())))
+    share::subkey(state.get(MEMBER)?, key)
 }
 
 fn replace(state: &TraceState, threshold: Option<&str>) -> TraceState {
@@ -78,9 +68,6 @@ fn replace(state: &TraceState, threshold: Option<&str>) -> TraceState {
     let changed = if pairs.is_empty() { state.delete(MEMBER) } else { state.insert(MEMBER, pairs.join(";")) };
     changed.unwrap_or_else(|_| state.clone())
 }
-
-const MEMBER: &str = "ot";
-const DIGITS: usize = 14;
 
 #[cfg(test)]
 mod tests {

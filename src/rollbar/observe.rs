@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use http::{StatusCode, request, response};
 
-use super::{Case, Report, RollbarLayer, options::Options, snapshot::Snapshot};
+use super::{Case, Report, RollbarLayer, case::Facts, options::Options, snapshot::Snapshot};
 use crate::{
     exchange::{Code, End, HandlerError, Tally, is_grpc, may_be_grpc},
     observe::{Observation, Observer},
@@ -105,6 +105,16 @@ impl WatchedExchange {
         Some(Code::of(status, self.code, trailers))
     }
 
+    /// A method of gRPC that went well exists.
+    fn learn_call(&self, end: End<'_>) {
+        let Facts { reporter, snapshot, .. } = &**self.case.facts();
+        if let (Some(call), Some(status)) = (snapshot.call(), self.status)
+            && self.grpc_code(status, end) == Some(Code::OK)
+        {
+            reporter.settings().calls.answered(call, Code::OK);
+        }
+    }
+
     /// What a call of gRPC that failed says.
     fn said(&self, end: End<'_>) -> Option<String> {
         let trailers = match end {
@@ -129,6 +139,7 @@ impl Observation for WatchedExchange {
     }
 
     fn on_end(self, end: End<'_>, _tally: &Tally) {
+        self.learn_call(end);
         if let Some(report) = self.failure(end)
             && let Some(uuid) = self.case.report()
         {

@@ -1,4 +1,4 @@
-use std::{borrow::Cow, time::SystemTime};
+use std::{borrow::Cow, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -13,8 +13,8 @@ use super::{
     reporter::Settings,
 };
 use crate::{
-    exchange::{self, HandlerError},
-    scrub::Scrubber,
+    exchange::{self, HandlerError, Methods},
+    scrub::{Scrubber, beginning},
     trace::OccurrenceId,
 };
 
@@ -159,14 +159,23 @@ impl What {
 // ===== impl Exchange =====
 
 impl Exchange {
-    /// `GET /carts/{id}`, `POST /shop.Greeter/SayHello` of gRPC, or `GET` where the route is not known.
+    /// `GET /carts/{id}`, `POST /shop.Greeter/SayHello` of gRPC, or `GET` where the route is not known. It has few values:
+    /// items are told apart by it.
     fn route(&self) -> String {
         let snapshot = &self.case.facts().snapshot;
-        let call = || snapshot.call().filter(|_| !self.is_no_call);
-        match snapshot.route().or_else(call) {
-            Some(route) => format!("{} {route}", snapshot.method()),
-            None => snapshot.method().to_string(),
+        let method = Methods::default().name(snapshot.method()).unwrap_or(Cow::Borrowed(OTHER));
+        match (snapshot.route(), self.call()) {
+            (Some(route), _) => format!("{method} {route}"),
+            (None, Some(call)) => format!("{method} {call}"),
+            (None, None) => method.into_owned(),
         }
+    }
+
+    /// The method of gRPC, if it may be believed to exist.
+    fn call(&self) -> Option<Arc<str>> {
+        let facts = self.case.facts();
+        let call = facts.snapshot.call().filter(|_| !self.is_no_call)?;
+        facts.reporter.settings().calls.failed(call)
     }
 
     fn size(&self) -> usize {
@@ -227,7 +236,7 @@ fn trace(caused: &Caused, scrubber: &Scrubber) -> Trace {
 
 fn told(value: &exchange::Value) -> Value {
     match value {
-        exchange::Value::Text(text) => text.clone().into_owned().into(),
+        exchange::Value::Text(text) => beginning(text, LONGEST).into(),
         exchange::Value::Int(int) => (*int).into(),
         exchange::Value::Float(float) => (*float).into(),
         exchange::Value::Bool(bool) => (*bool).into(),
@@ -244,8 +253,14 @@ fn size(value: &Value) -> usize {
     }
 }
 
+/// What conventions call a method that they do not know.
+const OTHER: &str = "_OTHER";
+
 /// About how many bytes the errors of a chain are that has not been asked yet.
 const LEFT: usize = 4096;
+
+/// The bytes of an annotation's text.
+const LONGEST: usize = 4096;
 
 /// What an occurrence takes besides its texts.
 const BESIDES: usize = 8 * 1024;

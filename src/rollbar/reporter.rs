@@ -4,7 +4,7 @@ use std::{
 };
 
 use super::{ItemLane, Place, Project, Server, Stack, report::watch_panics};
-use crate::scrub::Scrubber;
+use crate::{exchange::Calls, scrub::Scrubber};
 
 /// What reports: a lane, and what all its items have in common. Clones share it.
 #[derive(Clone)]
@@ -25,6 +25,8 @@ pub(super) struct Settings {
     /// Where the layer was made, from which the project is known, once.
     made: Arc<(Stack, Place, Once)>,
     pub(super) scrubber: Scrubber,
+    /// What a stranger calls must not become the name of an item each.
+    pub(super) calls: Arc<Calls>,
 }
 
 /// The one for what happens in no request.
@@ -45,6 +47,7 @@ impl Reporter {
             project: Project::default(),
             made: Arc::new((Stack::capture(), Place::here(), Once::new())),
             scrubber: Scrubber::default(),
+            calls: Arc::default(),
         };
         Self { settings: Arc::new(settings) }
     }

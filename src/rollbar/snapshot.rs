@@ -116,19 +116,24 @@ impl Snapshot {
         let query = self.uri.query().filter(|query| !query.is_empty());
         let client = self.client.and_then(|client| self.addresses.apply(client));
         request.url = Some(self.url(scrubber));
-        request.method = Some(self.method.to_string());
+        let method = self.method.as_str();
+        request.method = Some(method[..method.len().min(LONGEST_METHOD)].to_owned());
         request.headers = self.headers(scrubber);
         request.params = self.params(scrubber);
-        request.get = query.map(|query| lists(scrubber.query_pairs(query))).unwrap_or_default();
-        request.query_string = query.map(|query| scrubber.query(query).into_owned());
+        request.get = query.map(|query| lists(pairs(scrubber, query))).unwrap_or_default();
+        request.query_string = query.map(|query| cut(&scrubber.query(query)).to_owned());
         request.user_ip = client.map(|client| client.to_string());
     }
 
     fn url(&self, scrubber: &Scrubber) -> String {
         let path = self.path(scrubber);
-        let query = self.uri.query().map(|query| format!("?{}", scrubber.query(query))).unwrap_or_default();
+        let query =
+            self.uri.query().map(|query| format!("?{}", cut(&scrubber.query(query)))).unwrap_or_default();
         match self.host() {
-            Some(host) => format!("{}://{host}{path}{query}", self.scheme),
+            Some(host) => {
+                let host = host.to_string();
+                format!("{}://{}{path}{query}", self.scheme, &host[..host.floor_char_boundary(LONGEST_HOST)])
+            }
             None => format!("{path}{query}"),
         }
     }
@@ -137,7 +142,7 @@ impl Snapshot {
     fn path(&self, scrubber: &Scrubber) -> String {
         let path = self.uri.path();
         let hidden = self.route.get().and_then(|route| route.redact(path, |name| scrubber.is_secret(name)));
-        scrubber.url(hidden.as_deref().unwrap_or(path)).into_owned()
+        cut(&scrubber.url(hidden.as_deref().unwrap_or(path))).to_owned()
     }
 
     fn host(&self) -> Option<Host<'_>> {
@@ -150,7 +155,7 @@ impl Snapshot {
         let Some(route) = self.route.get() else { return Map::new() };
         let shown = |(name, value): (&str, &str)| {
             let value = percent_decode_str(value).decode_utf8_lossy();
-            (name.to_owned(), Value::from(scrubber.value(name, &value)))
+            (name.to_owned(), Value::from(cut(&scrubber.value(name, &value))))
         };
         route.params(self.uri.path()).map(shown).collect()
     }
@@ -169,6 +174,12 @@ impl Snapshot {
         }
         headers
     }
+}
+
+/// The first parameters of a query, without secrets.
+fn pairs<'a>(scrubber: &'a Scrubber, query: &'a str) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> {
+    let short = |text: Cow<'a, str>| if text.len() > LONGEST { cut(&text).to_owned().into() } else { text };
+    scrubber.query_pairs(query).take(PARAMETERS).map(move |(name, value)| (short(name), short(value)))
 }
 
 /// A host is shown without the user that a client may have written before it.
@@ -211,8 +222,17 @@ fn cut(value: &str) -> &str {
     &value[..value.floor_char_boundary(LONGEST)]
 }
 
-/// The length of a header's value, in bytes.
+/// How many parameters of a query are told one by one.
+const PARAMETERS: usize = 256;
+
+/// The length of a header's value, a path or a query, in bytes.
 const LONGEST: usize = 4096;
+
+/// A name has 253 at most, <https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4>.
+const LONGEST_HOST: usize = 260;
+
+/// What a stranger may make a method as long as.
+const LONGEST_METHOD: usize = 32;
 
 /// The length of a method of gRPC, with its service.
 const LONGEST_CALL: usize = 200;

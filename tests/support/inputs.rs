@@ -3,20 +3,35 @@
 
 #![allow(dead_code, reason = "each fuzz target uses one")]
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap, convert::Infallible, time::Duration};
 
 use belvedere::{
+    Setup,
+    exchange::{Hops, Host, grpc_timeout},
+    otel::{OtelClientLayer, OtelLayer},
+    outbox::{Outbox, Reason},
     rollbar::Item,
     scrub::Scrubber,
     trace::{
         SpanId, TraceId,
         amzn::{self, Decision},
+        b3,
         w3c::{self, Flags, Traceparent},
     },
-    xray::{DaemonAddress, Document, Sampler, Subsegment, sampler},
+    xray::{
+        DaemonAddress, Document, Sampler, Subsegment,
+        sampler::{
+            self, GetSamplingRulesOutput, GetSamplingTargetsOutput, SamplingSource,
+            SamplingStatisticsDocument,
+        },
+    },
 };
-use http::{HeaderMap, HeaderName, HeaderValue};
+use futures_util::FutureExt as _;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use opentelemetry::{Context, baggage::BaggageExt as _};
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use serde_json::Value;
+use tower::{Layer as _, ServiceExt as _};
 
 /// `X-Amzn-Trace-Id`, one header a line: what it says is what a reader says that knows nothing of ours, and what is sent
 /// on says it again.
@@ -69,6 +84,102 @@ pub(crate) fn w3c(bytes: &[u8]) {
             members.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",");
         assert_eq!(joined, state.as_str());
     }
+}
+
+/// B3's headers, one a line, with their names: what is sent on reads the same, in one header and in many.
+pub(crate) fn b3(bytes: &[u8]) {
+    let incoming = named(bytes, &B3);
+    let Some(header) = b3::Header::read(&incoming) else { return };
+    for inject in [b3::Header::inject, b3::Header::inject_multi] {
+        let mut sent = incoming.clone();
+        inject(&header, &mut sent);
+        assert_eq!(b3::Header::read(&sent), Some(header), "{sent:?}");
+        assert!(sent.keys().all(|name| B3.contains(&name.as_str())));
+        assert!(sent.values().all(|value| value.len() <= LONGEST_B3), "{sent:?}");
+    }
+}
+
+/// What proxies write about a client, one header a line, with its name: whatever a client has written before it, the
+/// proxies are believed.
+pub(crate) fn forwarded(bytes: &[u8]) {
+    let headers = named(bytes, &FORWARDED);
+    let none = Hops::NONE;
+    assert_eq!((none.client(&headers), none.host(&headers), none.scheme(&headers)), (None, None, None));
+    for hops in (1..4).flat_map(|count| [Hops::x_forwarded(count), Hops::forwarded(count)]) {
+        let texts = [hops.host(&headers), hops.scheme(&headers)];
+        let _ =
+            (hops.client(&headers), texts.map(|text| text.and_then(Host::read).map(|host| host.to_string())));
+    }
+    for (hops, name, appended) in [
+        (Hops::x_forwarded(1), "x-forwarded-for", "192.0.2.1"),
+        (Hops::forwarded(1), "forwarded", "for=192.0.2.1;host=\"shop.example\""),
+        (Hops::forwarded(1), "forwarded", "host=\"a\\\"b\";for=192.0.2.1"),
+    ] {
+        for claim in headers.values().filter_map(|value| value.to_str().ok()) {
+            let Ok(line) = HeaderValue::try_from(format!("{claim}, {appended}")) else { continue };
+            let one = HeaderMap::from_iter([(HeaderName::from_static(name), line)]);
+            let client = hops.client(&one).map(|(address, _)| address.to_string());
+            assert_eq!(client.as_deref(), Some("192.0.2.1"), "{one:?}");
+        }
+    }
+}
+
+/// The header `baggage`, one a line: what a handler finds is what the next service finds, and it is bounded.
+pub(crate) fn baggage(bytes: &[u8]) {
+    let Some(headers) = headers(&BAGGAGE, bytes) else { return };
+    let (found, sent) = passed_on(headers);
+    assert!(sent.get_all(&BAGGAGE).iter().count() <= 1);
+    assert!(sent.get(&BAGGAGE).is_none_or(|value| value.len() <= LONGEST_BAGGAGE), "{sent:?}");
+    assert!(found.len() <= MOST_BAGGAGE, "{}", found.len());
+    assert_eq!(passed_on(sent).0, found);
+}
+
+/// The header `grpc-timeout`.
+pub(crate) fn timeout(bytes: &[u8]) {
+    let Some(headers) = headers(&HeaderName::from_static("grpc-timeout"), bytes) else { return };
+    let most = Duration::from_secs(99_999_999 * 3_600);
+    assert!(grpc_timeout(&headers).is_none_or(|timeout| timeout <= most));
+}
+
+/// The variables that a service is set up by, `NAME=value` in a line each: it starts, or says in few words why not.
+pub(crate) fn environment(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let pairs = text.lines().filter_map(|line| line.split_once('='));
+    // None that names a file, or has the network asked.
+    let is_tried = |name: &str| !OUTWARD.iter().any(|word| name.contains(word));
+    let pairs = pairs.filter(|(name, _)| is_tried(name));
+    let variables: HashMap<_, _> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let setup = Setup::lookup(move |name| match name {
+        "OTEL_METRICS_EXPORTER" => Some("none".to_owned()),
+        _ => variables.get(name).cloned(),
+    });
+    match setup.global(false).start() {
+        Ok(belvedere) => {
+            assert!(belvedere.warnings().iter().all(|warning| warning.len() <= 6 * text.len() + 500));
+            assert_eq!(belvedere.shutdown_blocking(Duration::ZERO).lost(), 0);
+        }
+        Err(error) => assert!(error.to_string().len() <= 6 * text.len() + 500, "{error}"),
+    }
+}
+
+/// What X-Ray answers about sampling, rules in the first line and targets in the second: a sampler goes on by it.
+pub(crate) fn sampling(bytes: &[u8]) {
+    let (first, second) = bytes.split_at(bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len()));
+    let (rules, targets) = (serde_json::from_slice(first), serde_json::from_slice(second));
+    let answers = Answers { rules: rules.unwrap_or_default(), targets: targets.unwrap_or_default() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.expect("a runtime");
+    runtime.block_on(async {
+        let outbox = Outbox::builder().runtime(tokio::runtime::Handle::current()).start().expect("an outbox");
+        let sampler = Sampler::central(answers, Sampler::none(), &outbox);
+        let known = sampler::Request::default().host("h:1").method("GET").path("/a/b").service("s");
+        for _ in 0..4 {
+            let _ = (sampler.sample(&sampler::Request::default()), sampler.sample(&known));
+            assert!(sampler.decide(Some(true), &known).sampled);
+            tokio::time::sleep(Duration::from_secs(7)).await;
+        }
+        outbox.shutdown(Duration::from_secs(1)).await;
+    });
 }
 
 /// An address that is taken is written as it is read, in both forms, and has a host and a port for both protocols.
@@ -158,6 +269,38 @@ pub(crate) fn item(bytes: &[u8]) {
     assert!(are_alike(&value(&written), &value(&again)), "{written}\n{again}");
 }
 
+/// What a handler finds as its baggage, and the header that a call of it sends.
+fn passed_on(headers: HeaderMap) -> (Vec<(String, String, String)>, HeaderMap) {
+    let provider = SdkTracerProvider::builder().build();
+    let client = OtelClientLayer::new().tracer_provider(&provider).layer(tower::service_fn(
+        async |request: Request<()>| {
+            let sent = request.headers().get_all(&BAGGAGE).iter().map(|value| (BAGGAGE, value.clone()));
+            let mut response = Response::new(String::new());
+            *response.headers_mut() = sent.collect();
+            Ok::<_, Infallible>(response)
+        },
+    ));
+    let (tell, told) = std::sync::mpsc::channel();
+    let handler = tower::service_fn(move |_: Request<()>| {
+        let found = Context::map_current(|context| {
+            let entry =
+                |(key, (value, metadata)): (&opentelemetry::Key, &(opentelemetry::StringValue, _))| {
+                    (key.to_string(), value.to_string(), format!("{metadata:?}"))
+                };
+            let mut found: Vec<_> = context.baggage().iter().map(entry).collect();
+            found.sort();
+            found
+        });
+        tell.send(found).expect("somebody listens");
+        client.clone().oneshot(Request::get("http://b.example/").body(()).expect("a request"))
+    });
+    let mut request = Request::new(());
+    *request.headers_mut() = headers;
+    let served = OtelLayer::new().tracer_provider(&provider).layer(handler).oneshot(request);
+    let Ok(response) = served.now_or_never().expect("nobody waits");
+    (told.recv().expect("the handler has told"), response.headers().clone())
+}
+
 fn value(json: &str) -> Value {
     serde_json::from_str(json).expect("what is written can be read")
 }
@@ -197,6 +340,24 @@ pub(crate) fn places(document: &Document) -> Vec<(u64, Option<u64>)> {
         rest.extend(next.subsegments.iter().map(|inner| (inner, id)));
     }
     found
+}
+
+/// An X-Ray that always answers the same.
+struct Answers {
+    rules: GetSamplingRulesOutput,
+    targets: GetSamplingTargetsOutput,
+}
+
+// ===== impl Answers =====
+
+impl SamplingSource for Answers {
+    async fn rules(&self, _next_token: Option<&str>) -> Result<GetSamplingRulesOutput, Reason> {
+        Ok(self.rules.clone())
+    }
+
+    async fn targets(&self, _: &[SamplingStatisticsDocument]) -> Result<GetSamplingTargetsOutput, Reason> {
+        Ok(self.targets.clone())
+    }
 }
 
 /// What a simple reader finds in the header: one that makes a text of it, and takes that apart.
@@ -255,6 +416,37 @@ fn headers(name: &HeaderName, bytes: &[u8]) -> Option<HeaderMap> {
     let lines = bytes.split(|byte| *byte == b'\n').take(100);
     lines.map(|line| Some((name.clone(), HeaderValue::from_bytes(line).ok()?))).collect()
 }
+
+/// The lines that are headers of these names: `name: value`.
+fn named(bytes: &[u8], names: &[&'static str]) -> HeaderMap {
+    let lines = bytes.split(|byte| *byte == b'\n').take(100);
+    let header = |line: &[u8]| {
+        let (name, value) = std::str::from_utf8(line).ok()?.split_once(": ")?;
+        let name = names.iter().find(|known| known.eq_ignore_ascii_case(name))?;
+        Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?))
+    };
+    let mut headers = HeaderMap::new();
+    for (name, value) in lines.filter_map(header) {
+        headers.append(name, value);
+    }
+    headers
+}
+
+const B3: [&str; 6] =
+    ["b3", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled", "x-b3-flags"];
+
+const FORWARDED: [&str; 4] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
+
+const OUTWARD: [&str; 6] = ["CERTIFICATE", "CHECK", "CLIENT_KEY", "DETECTORS", "PLUGINS", "SAMPLING_RULES"];
+
+const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
+
+/// <https://www.w3.org/TR/baggage/#limits>; each byte may take three as it is written.
+const LONGEST_BAGGAGE: usize = 3 * 8_192;
+const MOST_BAGGAGE: usize = 180;
+
+/// Two ids, a decision and a parent.
+const LONGEST_B3: usize = 68;
 
 /// Root, parent, decision, and 256 bytes of others.
 const LONGEST_SENT: usize = 350;

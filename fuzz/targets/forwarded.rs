@@ -1,0 +1,7 @@
+//! What proxies write about a client.
+#![no_main]
+
+#[path = "../../tests/support/inputs.rs"]
+mod inputs;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| inputs::forwarded(bytes));

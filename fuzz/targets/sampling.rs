@@ -1,0 +1,7 @@
+//! What X-Ray answers about sampling.
+#![no_main]
+
+#[path = "../../tests/support/inputs.rs"]
+mod inputs;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| inputs::sampling(bytes));

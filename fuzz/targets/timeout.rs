@@ -1,0 +1,7 @@
+//! The header `grpc-timeout`.
+#![no_main]
+
+#[path = "../../tests/support/inputs.rs"]
+mod inputs;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| inputs::timeout(bytes));
