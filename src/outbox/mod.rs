@@ -107,6 +107,7 @@
 //! - When the runtime ends, so do the lanes: what is left counts as `shutdown`, what comes later as `closed`.
 
 mod batch;
+pub mod budget;
 mod builder;
 mod deadline;
 mod destination;
@@ -129,6 +130,7 @@ mod spool;
 mod worker;
 
 pub use batch::Batch;
+pub use budget::{Allowance, Budget, Price, Tariff, Unit};
 pub use builder::Builder;
 pub use destination::{Destination, Reason, SendError};
 pub use event::OutboxEvent;
