@@ -111,7 +111,7 @@ impl Account {
 
     /// How many units are taken from the till at a time.
     fn part(&self) -> f64 {
-        (self.pace.depth / PARTS).max(1.0)
+        (self.pace.depth / PARTS).floor().max(1.0)
     }
 
     /// What the till said is what counts from now on.
@@ -195,10 +195,10 @@ impl Account {
 // ===== impl Open =====
 
 impl Open<'_> {
-    /// How much is left of what could be, from 0 to 1.
+    /// How much is left of what could be, from 0 to 1. The first unit of an empty bucket is not taken for plenty.
     pub(super) fn fullness(&self) -> f64 {
         let pace = &self.account.pace;
-        let top = self.state.bucket.top.max(pace.depth / LEAST_TOP);
+        let top = self.state.bucket.top.max(pace.start);
         (self.left() / top).clamp(0.0, 1.0)
     }
 
@@ -210,7 +210,7 @@ impl Open<'_> {
     /// How long it takes until nothing is left out any more, if nothing is used.
     pub(super) fn quiet(&self) -> Duration {
         let pace = &self.account.pace;
-        pace.time_for(PLENTY * self.state.bucket.top.max(pace.depth / LEAST_TOP) - self.left())
+        pace.time_for(PLENTY * self.state.bucket.top.max(pace.start) - self.left())
     }
 
     /// Uses so many units, if there are so many.
@@ -236,7 +236,7 @@ impl Open<'_> {
         }
         let is_time =
             asked.is_none_or(|asked| self.now.duration_since(asked).unwrap_or_default() >= PATIENCE);
-        is_time || bucket.left(&self.account.pace) >= self.account.part() / 4.0
+        is_time || bucket.left(&self.account.pace) >= units.min(self.account.part() / 4.0)
     }
 }
 
@@ -269,9 +269,6 @@ impl Drop for Errand {
 
 /// Into how many parts a bucket is divided that are taken at a time. One that dies takes one of them along.
 const PARTS: f64 = 32.0;
-
-/// Of a bucket that has nothing yet this part counts as full, so that the first unit is not taken for plenty.
-const LEAST_TOP: f64 = 10.0;
 
 /// How full a bucket is of which all are kept.
 const PLENTY: f64 = 0.95;

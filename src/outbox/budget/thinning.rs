@@ -34,7 +34,7 @@ impl Thinning {
     /// Of how many one was kept, all together. Zero: of any.
     pub(crate) fn one_in(&self) -> u64 {
         let kept: usize = self.counts.0.iter().map(|count| count.kept).sum();
-        (kept > 0).then(|| ((kept + self.records()) as f64 / kept as f64).round() as u64).unwrap_or_default()
+        ((kept + self.records() + kept / 2) as u64).checked_div(kept as u64).unwrap_or(0)
     }
 }
 
@@ -82,6 +82,12 @@ impl Counts {
 // ===== impl Count =====
 
 impl Count {
+    /// Which part of them was kept.
+    #[cfg(test)]
+    pub(super) fn share(self) -> f64 {
+        self.kept as f64 / (self.kept + self.thinned).max(1) as f64
+    }
+
     fn and(self, other: Self) -> Self {
         Self { kept: self.kept + other.kept, thinned: self.thinned + other.thinned }
     }
