@@ -33,6 +33,8 @@ pub struct LogLane {
 pub(super) struct Entry {
     pub(super) draft: Arc<dyn Draft>,
     pub(super) stream: Arc<StreamName>,
+    /// How many events it stands for.
+    pub(super) weight: u32,
 }
 
 // ===== impl LogLane =====
@@ -76,7 +78,7 @@ impl LogLane {
 
     pub(super) fn share(&self, draft: Arc<dyn Draft>) {
         let Some((last, others)) = self.lanes.split_last() else { return };
-        let entry = Entry { draft, stream: self.stream.clone() };
+        let entry = Entry { draft, stream: self.stream.clone(), weight: 1 };
         others.iter().for_each(|lane| lane.push(entry.clone()));
         last.push(entry);
     }
@@ -96,6 +98,14 @@ impl Entry {
     /// What it counts for in the books: the event, and what carries it.
     pub(super) fn size(&self) -> usize {
         size_of::<Self>() + self.draft.size()
+    }
+
+    /// Adds what there is to read.
+    pub(super) fn write(&self, message: &mut String) {
+        match self.weight {
+            1 => self.draft.write(message),
+            weight => self.draft.write_weighed(message, weight),
+        }
     }
 }
 

@@ -218,7 +218,7 @@ mod tests {
         async fn send(&self, batch: Batch<Entry>) -> Result<(), SendError<Entry>> {
             for entry in &batch {
                 let mut line = String::new();
-                entry.draft.write(&mut line);
+                entry.write(&mut line);
                 self.0.lock().unwrap().push(serde_json::from_str(&line).unwrap());
             }
             Ok(())

@@ -18,10 +18,11 @@ use super::{
     destination::{Partial, Signal},
     flush::{FLUSH, flush},
     resource::SharedResource,
+    worth,
 };
 use crate::{
     Error,
-    outbox::{Batch, Lane, Outbox, WeakOutbox},
+    outbox::{Batch, Lane, Outbox, Tariff, Unit, WeakOutbox},
 };
 
 /// The SDK's log processor that puts log records into a lane of the outbox.
@@ -101,6 +102,10 @@ impl Signal for Logs {
         let attributes =
             emitted.0.attributes_iter().map(|(key, value)| ATTRIBUTE + key.as_str().len() + size(value));
         RECORD + emitted.0.body().map_or(0, size) + attributes.sum::<usize>()
+    }
+
+    fn tariff() -> Option<Tariff<Emitted>> {
+        Some(Tariff::new(Unit::SPANS, |emitted: &Emitted| worth::log(&emitted.0)))
     }
 
     fn encode(&self, batch: &Batch<Emitted>) -> Vec<u8> {

@@ -94,6 +94,7 @@ mod size;
 mod span;
 mod span_lane;
 mod threshold;
+mod worth;
 
 pub use baggage::BaggageAttributes;
 pub use client::{ClientSpan, OtelClientLayer};

@@ -21,10 +21,11 @@ use super::{
     flush::{FLUSH, flush},
     resource::SharedResource,
     size::size,
+    worth,
 };
 use crate::{
     Error,
-    outbox::{Batch, Destination, Lane, Outbox, WeakOutbox},
+    outbox::{Batch, Destination, Lane, Outbox, Tariff, WeakOutbox},
 };
 
 /// The SDK's span processor that puts ended spans into a lane of the outbox.
@@ -129,6 +130,10 @@ impl Signal for Spans {
 
     fn size(span: &SpanData) -> usize {
         size(span)
+    }
+
+    fn tariff() -> Option<Tariff<SpanData>> {
+        Some(worth::spans())
     }
 
     fn encode(&self, batch: &Batch<SpanData>) -> Vec<u8> {

@@ -18,7 +18,7 @@ use tokio::{
 use super::{Item, Token, draft::Draft, fit};
 use crate::{
     Error,
-    outbox::{Batch, Destination, Limits, Reason, SendError},
+    outbox::{Batch, Destination, Limits, Reason, SendError, Tariff, Unit},
     transport::{Answer, HttpClient, HttpClientBuilder},
 };
 
@@ -211,6 +211,10 @@ impl Destination for ApiDestination {
 
     fn limits(&self) -> Limits {
         self.api.limits
+    }
+
+    fn tariff(&self) -> Option<Tariff<Box<dyn Draft>>> {
+        Some(Tariff::new(Unit::ITEMS, |draft: &Box<dyn Draft>| draft.price()))
     }
 
     fn size(&self, draft: &Box<dyn Draft>) -> usize {

@@ -7,9 +7,13 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{DaemonAddress, document::Parts, pace::Pace};
+use super::{
+    DaemonAddress,
+    document::{Parts, tariff},
+    pace::Pace,
+};
 use crate::{
-    outbox::{Batch, Destination, Limits, Reason, SendError},
+    outbox::{Batch, Destination, Limits, Reason, SendError, Tariff},
     transport::{UdpClient, UdpError},
 };
 
@@ -174,6 +178,10 @@ impl<D: Parts> Destination for DaemonDestination<D> {
 
     fn limits(&self) -> Limits {
         self.limits
+    }
+
+    fn tariff(&self) -> Option<Tariff<D>> {
+        Some(tariff())
     }
 
     fn size(&self, document: &D) -> usize {

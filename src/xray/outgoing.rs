@@ -11,7 +11,7 @@ use super::{
     entity::Entity,
     text::{Text, Texts as _},
 };
-use crate::{exchange::Value, scrub::Scrubber};
+use crate::{exchange::Value, outbox::Price, scrub::Scrubber};
 
 /// A document on its way out. It is scrubbed when it is written, which is not on the thread of a request.
 pub(super) struct Outgoing(Mutex<State>);
@@ -37,6 +37,10 @@ impl Outgoing {
 impl Parts for Outgoing {
     fn size(&self) -> usize {
         self.locked(|state| state.document.size())
+    }
+
+    fn price(&self) -> Price {
+        self.locked(|state| state.document.price())
     }
 
     fn parts(&self, most: usize) -> Vec<Vec<u8>> {

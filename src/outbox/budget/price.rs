@@ -39,6 +39,12 @@ impl Price {
         }
     }
 
+    /// It costs so many units more.
+    pub fn plus(mut self, units: u64) -> Self {
+        self.units = self.units.saturating_add(units);
+        self
+    }
+
     /// The trace that it is of: the lower half of its id. Of one trace all lanes keep the records, or none; what has no
     /// trace is kept or not by itself.
     pub fn trace(mut self, id: u64) -> Self {
