@@ -1,7 +1,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{Api, LogEvent, Stdout, StreamName, draft::Draft};
-use crate::outbox::{Lane, Outbox, Sideline};
+use crate::outbox::{Lane, Outbox, Sideline, Unit};
 
 /// A lane of log events: their way to CloudWatch Logs, to the standard output, or to both. Clones share it.
 ///
@@ -26,6 +26,7 @@ pub struct LogLane {
     stream: Arc<StreamName>,
     /// For what sends by it at times of its own.
     sideline: Sideline,
+    most_metrics: Option<u64>,
 }
 
 /// An event and the stream that it is for.
@@ -51,7 +52,8 @@ impl LogLane {
     }
 
     pub(super) fn of(outbox: &Outbox, lane: Lane<Entry>) -> Self {
-        Self { lanes: Arc::new([lane]), stream: Arc::default(), sideline: outbox.sideline(SIDELINE) }
+        let (sideline, most_metrics) = (outbox.sideline(SIDELINE), outbox.allowed(&Unit::METRICS));
+        Self { lanes: Arc::new([lane]), stream: Arc::default(), sideline, most_metrics }
     }
 
     /// To both: each has every event, and loses none because of the other.
@@ -70,6 +72,11 @@ impl LogLane {
     /// Sends an event of one's own.
     pub fn push(&self, event: LogEvent) {
         self.share(Arc::new(event));
+    }
+
+    /// How many custom metrics there may be, if that is bounded.
+    pub(super) fn most_metrics(&self) -> Option<u64> {
+        self.most_metrics
     }
 
     pub(super) fn sideline(&self) -> &Sideline {

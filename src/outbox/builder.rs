@@ -13,7 +13,12 @@ use tokio::{
     sync::oneshot,
 };
 
-use super::{Outbox, OutboxEvent, event::Events, shutdown::Core};
+use super::{
+    Budget, Outbox, OutboxEvent,
+    budget::{Bank, Clock},
+    event::Events,
+    shutdown::Core,
+};
 use crate::Error;
 
 /// What an outbox runs on, and whom it tells. Made by [`Outbox::builder`].
@@ -21,6 +26,7 @@ use crate::Error;
 pub struct Builder {
     runtime: Option<Handle>,
     events: Option<Events>,
+    budget: Option<Budget>,
     drop_limit: Duration,
 }
 
@@ -35,7 +41,7 @@ pub(super) struct Thread {
 
 impl Builder {
     pub(super) fn new() -> Self {
-        Self { runtime: None, events: None, drop_limit: Duration::from_secs(2) }
+        Self { runtime: None, events: None, budget: None, drop_limit: Duration::from_secs(2) }
     }
 
     /// Runs the lanes on a runtime of yours instead of a thread of the outbox's own. Its time and, if destinations
@@ -59,6 +65,12 @@ impl Builder {
         self
     }
 
+    /// How much the backends may be given in a month; what is worth least is left out first. Default: all there is.
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.budget = Some(budget);
+        self
+    }
+
     /// How long dropping the last [`Outbox`] may wait for what is left. Default 2 s.
     ///
     /// More of it saves more when the process ends without a [`shutdown`](Outbox::shutdown), and makes it end later
@@ -74,20 +86,22 @@ impl Builder {
     ///
     /// When the system refuses the thread or what its runtime needs. With [`runtime`](Self::runtime) there is none.
     pub fn start(self) -> Result<Outbox, Error> {
-        let Self { runtime, events, drop_limit } = self;
+        let Self { runtime, events, budget, drop_limit } = self;
         let (runtime, thread) = match runtime {
             Some(runtime) => (runtime, None),
             None => spawn().map(|(runtime, thread)| (runtime, Some(thread)))?,
         };
-        Ok(Outbox::new(Core::new(runtime, thread, events), drop_limit))
+        let bank = budget.map(|budget| Bank::new(budget, Clock::new()));
+        Ok(Outbox::new(Core::new(runtime, thread, events, bank), drop_limit))
     }
 }
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { runtime, events: _, drop_limit } = self;
+        let Self { runtime, events: _, budget, drop_limit } = self;
         f.debug_struct("Builder")
             .field("runtime", runtime)
+            .field("budget", budget)
             .field("drop_limit", drop_limit)
             .finish_non_exhaustive()
     }

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{
     Batch, Destination, Limits, OutboxEvent, Reason, SendError,
+    budget::{Clock, Requests},
     lane::Shared,
     ledger::{EXPIRED, PANIC, SHUTDOWN},
     retry::{Backoff, Wait},
@@ -27,13 +28,20 @@ pub(super) struct Flight<D: Destination> {
     first: u64,
     records: usize,
     attempts: u32,
+    requests: Option<(Arc<Requests>, Clock)>,
 }
 
 // ===== impl Flight =====
 
 impl<D: Destination> Flight<D> {
     pub(super) fn new(destination: Arc<D>, lane: Arc<Shared<D::Record>>, first: u64, records: usize) -> Self {
-        Self { destination, lane, first, records, attempts: 0 }
+        Self { destination, lane, first, records, attempts: 0, requests: None }
+    }
+
+    /// Each attempt but the first asks whether there may be one.
+    pub(super) fn requests(mut self, requests: Option<(Arc<Requests>, Clock)>) -> Self {
+        self.requests = requests;
+        self
     }
 
     /// Sends the batch, again and again if need be.
@@ -61,6 +69,9 @@ impl<D: Destination> Flight<D> {
             let Some(wait) = backoff.next(after) else { return self.expired(reason) };
             self.retrying(wait, reason);
             self.pause(wait, &mut backoff).await;
+            if let Some((requests, clock)) = &self.requests {
+                requests.pass(*clock).await;
+            }
         }
     }
 

@@ -68,6 +68,7 @@
 //! | `expired`  | It was tried again for [`Limits::retry_for`]. |
 //! | `panic`    | The destination panicked while it sent the batch, or measured the record. The lane lives on. |
 //! | `shutdown` | The shutdown reached its limit, or the runtime under the lane ended. The backend may have taken what was in flight. |
+//! | `budget`   | The [`Budget`] did not reach for it. |
 //! | `closed`   | It was pushed after the shutdown had begun. It counts as accepted, too. |
 //! | any other  | The destination rejected it, with this [`Reason`]. After sixteen of them, more count as `other`. |
 //!
@@ -107,7 +108,7 @@
 //! - When the runtime ends, so do the lanes: what is left counts as `shutdown`, what comes later as `closed`.
 
 mod batch;
-pub mod budget;
+mod budget;
 mod builder;
 mod deadline;
 mod destination;

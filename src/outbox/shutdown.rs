@@ -9,8 +9,11 @@ use std::{
 
 use tokio::{runtime::Handle, sync::oneshot, task::AbortHandle};
 
+#[cfg(feature = "cloudwatch")]
+use super::Unit;
 use super::{
     Destination, Lane, Report,
+    budget::Bank,
     builder::Thread,
     deadline::{Deadline, block_on, either},
     event::Events,
@@ -33,6 +36,7 @@ use super::{event::Reporter, sideline::Sideline};
 pub(super) struct Core {
     runtime: Handle,
     events: Option<Events>,
+    bank: Option<Bank>,
     lanes: Mutex<Lanes>,
     /// Held while last words are said.
     saying: Mutex<()>,
@@ -59,23 +63,30 @@ type Mark = (Arc<dyn AnyLane>, u64);
 // ===== impl Core =====
 
 impl Core {
-    pub(super) fn new(runtime: Handle, thread: Option<Thread>, events: Option<Events>) -> Arc<Self> {
+    pub(super) fn new(
+        runtime: Handle,
+        thread: Option<Thread>,
+        events: Option<Events>,
+        bank: Option<Bank>,
+    ) -> Arc<Self> {
         let (id, stop) = thread.map(|Thread { id, stop }| (id, stop)).unzip();
         let (lanes, saying) = (Mutex::default(), Mutex::default());
         let (stop, last) = (Mutex::new(stop), OnceLock::new());
-        Arc::new(Self { runtime, events, lanes, saying, id, stop, last })
+        Arc::new(Self { runtime, events, bank, lanes, saying, id, stop, last })
     }
 
     pub(super) fn lane<D: Destination>(&self, name: Arc<str>, destination: D) -> Lane<D::Record> {
         let destination = Arc::new(destination);
         let limits = destination.limits();
         let shared = Arc::new(Shared::new(name, destination.clone(), limits, self.events.clone()));
+        let meter =
+            self.bank.as_ref().and_then(|bank| Some((bank.meter(destination.tariff()?)?, bank.clock())));
         let mut lanes = self.lanes();
         lanes.open.push(shared.clone());
         if lanes.are_closed {
             shared.abandon();
         } else {
-            self.runtime.spawn(untraced(Worker::new(shared.clone(), destination, limits).run()));
+            self.runtime.spawn(untraced(Worker::new(shared.clone(), destination, limits, meter).run()));
         }
         Lane::new(shared)
     }
@@ -83,6 +94,11 @@ impl Core {
     #[cfg(any(feature = "cloudwatch", feature = "rollbar", feature = "xray"))]
     pub(super) fn sideline(self: &Arc<Self>, name: Arc<str>) -> Sideline {
         Sideline::new(self.clone(), Reporter::new(name, self.events.clone()))
+    }
+
+    #[cfg(feature = "cloudwatch")]
+    pub(super) fn allowed(&self, unit: &Unit) -> Option<u64> {
+        self.bank.as_ref()?.budget().units(unit)
     }
 
     /// Runs `work` beside the lanes; by invariant S3 not after the end.
@@ -131,7 +147,8 @@ impl Core {
             return last.clone();
         }
         let marks = self.close();
-        if are_past(&marks) {
+        // A budget may have to be written down, which blocks.
+        if are_past(&marks) && self.bank.is_none() {
             return self.end();
         }
         let (tell, told) = oneshot::channel();
@@ -182,6 +199,10 @@ impl Core {
     fn end(&self) -> Report {
         let lanes = self.lanes().open.clone();
         lanes.iter().for_each(|lane| lane.abandon());
+        // On a runtime of the user's the workers do it.
+        if let Some(bank) = self.bank.as_ref().filter(|_| self.id.is_some()) {
+            bank.close();
+        }
         let last = self.last.get_or_init(|| self.report()).clone();
         drop(self.stop.lock().unwrap_or_else(PoisonError::into_inner).take());
         last

@@ -1,6 +1,11 @@
 //! What moves records from a lane's queue into flights.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use opentelemetry::{Context, context::FutureExt};
 use tokio::{
@@ -9,9 +14,11 @@ use tokio::{
 };
 
 use super::{
-    Destination, Limits,
+    Destination, Limits, OutboxEvent, Reason,
+    budget::{Admitted, Clock, Meter, Thinning},
     flight::Flight,
     lane::{AnyLane, Shared},
+    ledger::BUDGET,
     queue::{Phase, Taken},
 };
 
@@ -30,6 +37,8 @@ pub(super) struct Worker<D: Destination> {
     lane: Arc<Shared<D::Record>>,
     destination: Arc<D>,
     limits: Limits,
+    meter: Option<Meter<D::Record>>,
+    clock: Clock,
     flights: JoinSet<()>,
     /// When the oldest queued record has waited for company long enough.
     due: Option<Instant>,
@@ -47,18 +56,27 @@ enum Step<R> {
 // ===== impl Worker =====
 
 impl<D: Destination> Worker<D> {
-    pub(super) fn new(lane: Arc<Shared<D::Record>>, destination: Arc<D>, limits: Limits) -> Self {
-        Self { lane, destination, limits, flights: JoinSet::new(), due: None, overflow_due: None }
+    pub(super) fn new(
+        lane: Arc<Shared<D::Record>>,
+        destination: Arc<D>,
+        limits: Limits,
+        meter: Option<(Meter<D::Record>, Clock)>,
+    ) -> Self {
+        let (meter, clock) =
+            meter.map_or_else(|| (None, Clock::new()), |(meter, clock)| (Some(meter), clock));
+        let flights = JoinSet::new();
+        Self { lane, destination, limits, meter, clock, flights, due: None, overflow_due: None }
     }
 
     pub(super) async fn run(mut self) {
         loop {
             self.tell_overflow();
             while self.flights.try_join_next().is_some() {}
+            self.prepare().await;
             match self.step() {
-                Step::Send(taken) => self.send(taken),
+                Step::Send(taken) => self.send(taken).await,
                 Step::Wait(due) => self.wait(due).await,
-                Step::End => return,
+                Step::End => return self.settle_up().await,
             }
         }
     }
@@ -79,6 +97,9 @@ impl<D: Destination> Worker<D> {
         }
         if now < due && !queue.is_ready() {
             return Step::Wait(Some(due));
+        }
+        if let Err(wait) = self.meter.as_ref().map_or(Ok(()), |meter| meter.next_request(self.clock.now())) {
+            return Step::Wait(Some(now + wait));
         }
         let Some(taken) = queue.take() else { return Step::Wait(None) };
         // What a full batch leaves behind has just come. What is overdue stays so, until the queue was empty once.
@@ -101,10 +122,66 @@ impl<D: Destination> Worker<D> {
         }
     }
 
-    fn send(&mut self, taken: Taken<D::Record>) {
-        let Taken { first, records } = taken;
+    async fn send(&mut self, taken: Taken<D::Record>) {
+        let Taken { first, records } = self.admit(taken).await;
+        if records.is_empty() {
+            return;
+        }
+        let requests = self.meter.as_ref().and_then(Meter::requests).map(|requests| (requests, self.clock));
         let flight = Flight::new(self.destination.clone(), self.lane.clone(), first, records.len());
-        self.flights.spawn(untraced(flight.run(records.into(), self.limits)));
+        self.flights.spawn(untraced(flight.requests(requests).run(records.into(), self.limits)));
+    }
+
+    /// Has done what must be done before there can be a request.
+    async fn prepare(&self) {
+        let has_queued = self.lane.queue().has_queued();
+        let requests = self.meter.as_ref().filter(|_| has_queued).and_then(Meter::requests);
+        if let Some(errand) = requests.and_then(|requests| requests.errand(self.clock.now())) {
+            errand.send().await;
+        }
+    }
+
+    /// Leaves out what the budget does not reach for.
+    async fn admit(&mut self, taken: Taken<D::Record>) -> Taken<D::Record> {
+        let Some(meter) = &mut self.meter else { return taken };
+        let Taken { first, records } = taken;
+        let priced = meter.price(records);
+        if let Some(errand) = meter.errand(&priced, self.clock.now()) {
+            errand.send().await;
+        }
+        let now = self.clock.now();
+        let Admitted { kept, thinned } = meter.admit(priced, now);
+        let news = meter.news(now);
+        if thinned > 0 {
+            let size = |record| self.destination.size(record);
+            let bytes =
+                catch_unwind(AssertUnwindSafe(|| kept.iter().map(size).fold(0, usize::saturating_add)));
+            self.lane.queue().lose(first, thinned, Cow::Borrowed(BUDGET));
+            self.lane.queue().lighten(first, bytes.unwrap_or(usize::MAX));
+            self.tell_thinning(news);
+            self.lane.queue().told(first);
+            self.lane.settle();
+        }
+        Taken { first, records: kept }
+    }
+
+    fn tell_thinning(&self, thinning: Option<Thinning>) {
+        if let Some(thinning) = thinning {
+            let (records, one_in) = (thinning.records(), thinning.one_in());
+            let reason = Reason::new(BUDGET).detail(thinning.to_string());
+            self.lane.tell(|lane| OutboxEvent::Thinned { lane, records, one_in, reason });
+        }
+    }
+
+    /// What was not told yet is told, and what was not used is there for the next process.
+    async fn settle_up(&mut self) {
+        let now = self.clock.now();
+        let news = self.meter.as_mut().and_then(|meter| meter.last_news(now));
+        self.tell_thinning(news);
+        let errands: Vec<_> = self.meter.iter().flat_map(|meter| meter.last_errands(now)).collect();
+        for errand in errands {
+            errand.send().await;
+        }
     }
 }
 

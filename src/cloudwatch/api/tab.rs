@@ -8,7 +8,7 @@ use std::sync::{
 use super::piece::OVERHEAD;
 use crate::{
     cloudwatch::lane::Entry,
-    outbox::{Price, Tariff, Unit},
+    outbox::{Tariff, Unit},
 };
 
 /// By how many bytes the events that were sent are longer than it was thought when they were paid for. Later ones pay for it,

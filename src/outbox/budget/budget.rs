@@ -6,7 +6,8 @@ use std::{
 
 use super::{Allowance, Unit, free_tier::FREE_TIER};
 
-/// How much the backends may be given in a month. See [the module](crate::outbox::budget) for what becomes of the rest.
+/// How much the backends may be given in a month. What they bill is never more than that, and what they are not given is
+/// what is worth least.
 ///
 /// ```
 /// use belvedere::outbox::{Allowance, Budget, Outbox, Unit};
@@ -19,6 +20,40 @@ use super::{Allowance, Unit, free_tier::FREE_TIER};
 /// ```
 ///
 /// What has no allowance is not bounded. A budget is for what a process sends by one outbox.
+///
+/// # How it is spent
+///
+/// Of each unit there is a bucket. It holds the [`burst`](Allowance::burst), and what trickles in evenly is the rest of the
+/// month's units in 31 days; so no 31 days use more than a month's units, whichever day a vendor begins its months with. In
+/// none of the calendar's months, in UTC, are more used either. What is tried again is paid for once. The clock is read when
+/// the process starts; setting it while it runs changes nothing.
+///
+/// # What is thinned, and how
+///
+/// The emptier a bucket, the more is left out, from the bottom of this table up. Full is what there would be if nothing had
+/// been used.
+///
+/// | worth | what | all of it is kept | one in 2, in 4, up to a million | none is kept |
+/// |---|---|---|---|---|
+/// | novel | the first failure of its kind this month | always, while there is anything left | | |
+/// | failed | an error status, a fault, an error log; a warning of the application | down to 25 % | 25 to 5 % | below 5 % |
+/// | slow | what took [`slow`](Self::slow) or longer | down to 50 % | 50 to 25 % | below 25 % |
+/// | good | everything else | down to 85 % | 85 to 50 % | below 50 % |
+/// | idle | `DEBUG` and `TRACE` of the application | down to 95 % | 95 to 70 % | below 70 % |
+///
+/// The level comes to rest where as much is kept as trickles in. So where failures alone are more than that, good requests are
+/// not shown at all; [sampling](crate::guide::sampling) them beforehand does not change it, but fewer failures do.
+///
+/// - What is of the same trace as a failure is worth as much, if it comes in the same batch or later.
+/// - Whether a trace is among the one in 2, 4, 8 is told by its id, in all lanes and processes: what a scarce backend shows, a
+///   plentiful one has, too. It is independent of what samplers go by.
+/// - What is kept then says how many it stands for, if the backend has a word for it: the attribute `SampleRate` of a span,
+///   `sample_rate` of an access record. Sums of these are right as long as none of the worth is left out altogether.
+/// - Of X-Ray's traces that were paid for, all segments are kept.
+/// - Requests to CloudWatch Logs become fewer and larger: under a half, there is a pause between them.
+/// - What is left out is counted under `budget` in the [`Report`](crate::outbox::Report), and told by
+///   [`OutboxEvent::Thinned`](crate::outbox::OutboxEvent::Thinned) and in the log, once in ten seconds.
+/// - [`Unit::METRICS`] bounds the series of `cloudwatch::Metrics`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[must_use = "give it to `Outbox::builder().budget(..)`"]
 pub struct Budget {
@@ -82,6 +117,7 @@ impl Budget {
     }
 
     /// How much of a unit may be used, if that is bounded.
+    #[cfg(any(feature = "cloudwatch", test))]
     pub(crate) fn units(&self, unit: &Unit) -> Option<u64> {
         self.allowances.get(unit).map(|allowance| allowance.month)
     }

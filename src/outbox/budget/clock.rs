@@ -13,7 +13,12 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn new() -> Self {
-        Self { began: SystemTime::now(), since: Instant::now() }
+        Self::at(SystemTime::now())
+    }
+
+    /// One by which it is this time.
+    pub(super) fn at(began: SystemTime) -> Self {
+        Self { began, since: Instant::now() }
     }
 
     pub(crate) fn now(&self) -> SystemTime {

@@ -84,6 +84,11 @@ impl<R> Meter<R> {
         self.requests.clone()
     }
 
+    /// Makes a request, or says how long it is to wait before it asks again.
+    pub(crate) fn next_request(&self, now: SystemTime) -> Result<(), Duration> {
+        self.requests.as_ref().map_or(Ok(()), |requests| requests.next(now))
+    }
+
     /// What each record costs. It is asked once of each.
     pub(crate) fn price(&self, records: Vec<R>) -> Priced<R> {
         let price = |record| {
@@ -121,7 +126,10 @@ impl<R> Meter<R> {
                     self.counts.keep(worth);
                     kept.push(record);
                 }
-                None => self.counts.thin(worth),
+                None => {
+                    self.counts.thin(worth);
+                    let _ = catch_unwind(AssertUnwindSafe(|| drop(record)));
+                }
             }
         }
         let thinned = all - kept.len();

@@ -1,3 +1,14 @@
+//! Not more than a backend gives for what one wants to pay.
+//!
+//! ```text
+//!  Budget ──► Bank ──► Account ◄──► Till          an account for each unit; a till is a file that processes share
+//!                        ▲   ▲
+//!       Meter, of a lane ┘   └ Requests           what a batch costs, when there may be a request
+//!       by a Tariff: Price, Worth
+//! ```
+//!
+//! [`Budget`] says what is thinned, and how.
+
 mod account;
 mod allowance;
 mod bank;
@@ -19,12 +30,11 @@ mod till;
 mod unit;
 mod worth;
 
+pub use self::{allowance::Allowance, budget::Budget, price::Price, tariff::Tariff, unit::Unit};
 pub(crate) use self::{
-    account::Errand,
     bank::Bank,
     clock::Clock,
-    meter::{Admitted, Meter, Priced},
+    meter::{Admitted, Meter},
     requests::Requests,
     thinning::Thinning,
 };
-pub use self::{allowance::Allowance, budget::Budget, price::Price, tariff::Tariff, unit::Unit};

@@ -59,7 +59,7 @@ impl Requests {
     }
 
     /// What must be done before a request can be made.
-    pub(super) fn errand(&self, now: SystemTime) -> Option<Errand> {
+    pub(crate) fn errand(&self, now: SystemTime) -> Option<Errand> {
         self.account.errand(1.0, now)
     }
 

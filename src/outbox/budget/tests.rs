@@ -4,7 +4,13 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use super::{account::Account, bucket::Pace, month::Month, till::Till, *};
+use super::{
+    account::{Account, Errand},
+    bucket::Pace,
+    month::Month,
+    till::Till,
+    *,
+};
 
 mod bounds;
 #[path = "../../../tests/support/folder.rs"]

@@ -22,7 +22,7 @@ fn tariff() -> Tariff<Record> {
 /// One whose bucket begins with so many units, and gets next to nothing in an hour.
 fn meter(units: u64, tariff: Tariff<Record>) -> Meter<Record> {
     let budget = Budget::new().allowance(Unit::SPANS, Allowance::month(300 * units).burst(units));
-    Bank::new(budget, november()).meter(tariff).unwrap()
+    Bank::new(budget, Clock::at(november())).meter(tariff).unwrap()
 }
 
 fn admit(meter: &mut Meter<Record>, records: Vec<Record>) -> Admitted<Record> {
@@ -33,7 +33,7 @@ fn admit(meter: &mut Meter<Record>, records: Vec<Record>) -> Admitted<Record> {
 
 #[test]
 fn what_has_no_allowance_has_no_meter() {
-    let bank = Bank::new(Budget::new().allowance(Unit::ITEMS, Allowance::month(5)), november());
+    let bank = Bank::new(Budget::new().allowance(Unit::ITEMS, Allowance::month(5)), Clock::at(november()));
     assert!(bank.meter(tariff()).is_none());
     assert!(bank.meter(tariff().requests(Unit::ITEMS)).is_some());
 }

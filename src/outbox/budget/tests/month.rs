@@ -76,7 +76,7 @@ fn minute(random: &mut fastrand::Rng) -> Vec<Same> {
 
 #[test]
 fn a_month_of_fifty_requests_a_second_is_free_and_shows_every_kind_of_failure() {
-    let bank = Bank::new(Budget::free_tier(), november());
+    let bank = Bank::new(Budget::free_tier(), Clock::at(november()));
     let mut lanes = [
         Lane::new(&bank, Unit::SPANS, "spans", 1),
         Lane::new(&bank, Unit::TRACES, "traces", 1),
