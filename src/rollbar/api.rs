@@ -214,7 +214,7 @@ impl Destination for ApiDestination {
     }
 
     fn tariff(&self) -> Option<Tariff<Box<dyn Draft>>> {
-        Some(Tariff::new(Unit::ITEMS, |draft: &Box<dyn Draft>| draft.price()))
+        Some(Tariff::<Box<dyn Draft>>::new(Unit::ITEMS, |draft| draft.price()))
     }
 
     fn size(&self, draft: &Box<dyn Draft>) -> usize {

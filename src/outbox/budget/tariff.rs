@@ -27,10 +27,12 @@ use super::{Price, Unit};
 pub struct Tariff<R> {
     pub(super) unit: Unit,
     pub(super) price: Box<dyn Fn(&R) -> Price + Send + Sync>,
-    pub(super) weigh: Option<Box<dyn Fn(&mut R, u32) + Send + Sync>>,
+    pub(super) weigh: Option<Weigh<R>>,
     pub(super) requests: Option<Unit>,
     pub(super) is_by_trace: bool,
 }
+
+type Weigh<R> = Box<dyn Fn(&mut R, u32) + Send + Sync>;
 
 // ===== impl Tariff =====
 

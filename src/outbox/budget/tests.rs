@@ -13,6 +13,7 @@ use super::{
 };
 
 mod bounds;
+#[allow(clippy::duplicate_mod, reason = "the spool has it, too, but not in all builds")]
 #[path = "../../../tests/support/folder.rs"]
 mod folder;
 mod meter;

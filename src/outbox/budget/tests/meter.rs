@@ -111,7 +111,7 @@ fn all_lanes_keep_the_same_traces() {
     let early = many.iter().map(|record| record.price.trace).min().unwrap();
     let both: Vec<_> =
         few.iter().filter(|record| record.price.trace >= early && record.weight >= 1 << 12).collect();
-    assert!(both.iter().all(|record| is_in(record)), "{} of them", both.len());
+    assert!(both.iter().all(is_in), "{} of them", both.len());
 }
 
 #[test]
