@@ -13,6 +13,7 @@ mod fit;
 mod piece;
 mod post;
 mod rejected;
+mod tab;
 mod window;
 mod write;
 
@@ -30,8 +31,9 @@ use self::{
     creation::{Creation, Wanted},
     delivery::Delivery,
     fate::Fate,
-    piece::{MOST_EVENT_BYTES, MOST_EVENTS},
+    piece::{MOST_EVENT_BYTES, MOST_EVENTS, Piece},
     post::Post,
+    tab::Tab,
     write::write,
 };
 use super::{
@@ -44,7 +46,7 @@ use crate::outbox::Codec;
 use crate::{
     Error,
     aws::{Client, Variables},
-    outbox::{Batch, Destination, Limits, SendError},
+    outbox::{Batch, Destination, Limits, SendError, Tariff},
 };
 
 /// Sends log events to CloudWatch Logs, by
@@ -143,6 +145,7 @@ pub(super) struct ApiDestination<P = Client> {
     place: Arc<Place>,
     creation: Creation,
     advice: Advice,
+    tab: Tab,
 }
 
 // ===== impl Api =====
@@ -257,6 +260,7 @@ impl Api {
             place: Arc::new(Place::new(sources.or_else(surroundings))),
             creation: Creation::new(group.clone(), wanted),
             advice: Advice::new(group.clone()),
+            tab: Tab::default(),
             group,
         }
     }
@@ -269,6 +273,10 @@ impl<P: Post> Destination for ApiDestination<P> {
 
     fn limits(&self) -> Limits {
         self.limits
+    }
+
+    fn tariff(&self) -> Option<Tariff<Entry>> {
+        Some(self.tab.tariff())
     }
 
     fn size(&self, entry: &Entry) -> usize {
@@ -284,23 +292,30 @@ impl<P: Post> Destination for ApiDestination<P> {
         let entries: Arc<[Entry]> = batch.into_iter().collect();
         self.place.learn(&entries).await;
         let shutdown = || Err(SendError::Reject { lost: entries.len(), reason: "shutdown".into() });
-        self.deliver(&entries).await.map_or_else(shutdown, |fate| fate.judge(&entries))
+        let Some((fate, bytes)) = self.deliver(&entries).await else { return shutdown() };
+        let judged = fate.judge(&entries);
+        if judged.is_ok() {
+            self.tab.add(&entries, bytes);
+        }
+        judged
     }
 }
 
 impl<P: Post> ApiDestination<P> {
-    /// Writes and sends, until all is sent or something fails for now. `None`: the runtime ends.
-    async fn deliver(&self, entries: &Arc<[Entry]>) -> Option<Fate> {
-        let (mut fate, mut next) = (Fate::default(), 0);
+    /// Writes and sends, until all is sent or something fails for now, and gives the bytes of all texts. `None`: the runtime
+    /// ends.
+    async fn deliver(&self, entries: &Arc<[Entry]>) -> Option<(Fate, usize)> {
+        let (mut fate, mut next, mut bytes) = (Fate::default(), 0, 0);
         while next < entries.len() && !fate.is_halted() {
             let (place, drafts, most) = (self.place.clone(), entries.clone(), self.event_bytes);
             let written = off_thread(move || write(&drafts, next, &place, most)).await?;
             next = written.next;
+            bytes += written.pieces.iter().map(Piece::bytes).sum::<usize>();
             fate.absorb(written.fate);
             fate = Delivery::new(self, fate).run(written.pieces).await?;
         }
         fate.keep_entries(next..entries.len());
-        Some(fate)
+        Some((fate, bytes))
     }
 }
 

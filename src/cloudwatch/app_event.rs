@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use tracing::Metadata;
+use tracing::{Level, Metadata};
 
 use super::{
     date::Date,
@@ -17,6 +17,7 @@ use super::{
     spans::{Span, Spans},
 };
 use crate::{
+    outbox::Price,
     scrub::Scrubber,
     trace::{SpanId, TraceId},
 };
@@ -133,6 +134,21 @@ impl Draft for AppEvent {
         let innermost = self.spans.innermost().map_or(0, Span::weight);
         let place = self.metadata.target().len() + self.metadata.file().map_or(0, str::len);
         size_of::<Self>() + JSON + place + self.fields.weight() + spans + innermost
+    }
+
+    fn worth(&self) -> Price {
+        let price = Price::units(0);
+        let price = match self.ids {
+            #[allow(clippy::cast_possible_truncation, reason = "it is the half that is random")]
+            Some((trace_id, _)) => price.trace(trace_id.to_u128() as u64),
+            None => price,
+        };
+        match *self.metadata.level() {
+            Level::ERROR => price.failed((self.target(), self.metadata.callsite())),
+            Level::WARN => price.important(),
+            Level::INFO => price,
+            _ => price.idle(),
+        }
     }
 
     fn write(&self, message: &mut String) {

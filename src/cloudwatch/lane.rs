@@ -1,7 +1,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{Api, LogEvent, Stdout, StreamName, draft::Draft};
-use crate::outbox::{Lane, Outbox, Sideline};
+use crate::outbox::{Lane, Outbox, Sideline, Unit};
 
 /// A lane of log events: their way to CloudWatch Logs, to the standard output, or to both. Clones share it.
 ///
@@ -26,6 +26,7 @@ pub struct LogLane {
     stream: Arc<StreamName>,
     /// For what sends by it at times of its own.
     sideline: Sideline,
+    most_metrics: Option<u64>,
 }
 
 /// An event and the stream that it is for.
@@ -33,6 +34,8 @@ pub struct LogLane {
 pub(super) struct Entry {
     pub(super) draft: Arc<dyn Draft>,
     pub(super) stream: Arc<StreamName>,
+    /// How many events it stands for.
+    pub(super) weight: u32,
 }
 
 // ===== impl LogLane =====
@@ -49,7 +52,8 @@ impl LogLane {
     }
 
     pub(super) fn of(outbox: &Outbox, lane: Lane<Entry>) -> Self {
-        Self { lanes: Arc::new([lane]), stream: Arc::default(), sideline: outbox.sideline(SIDELINE) }
+        let (sideline, most_metrics) = (outbox.sideline(SIDELINE), outbox.allowed(&Unit::METRICS));
+        Self { lanes: Arc::new([lane]), stream: Arc::default(), sideline, most_metrics }
     }
 
     /// To both: each has every event, and loses none because of the other.
@@ -70,13 +74,18 @@ impl LogLane {
         self.share(Arc::new(event));
     }
 
+    /// How many custom metrics there may be, if that is bounded.
+    pub(super) fn most_metrics(&self) -> Option<u64> {
+        self.most_metrics
+    }
+
     pub(super) fn sideline(&self) -> &Sideline {
         &self.sideline
     }
 
     pub(super) fn share(&self, draft: Arc<dyn Draft>) {
         let Some((last, others)) = self.lanes.split_last() else { return };
-        let entry = Entry { draft, stream: self.stream.clone() };
+        let entry = Entry { draft, stream: self.stream.clone(), weight: 1 };
         others.iter().for_each(|lane| lane.push(entry.clone()));
         last.push(entry);
     }
@@ -96,6 +105,14 @@ impl Entry {
     /// What it counts for in the books: the event, and what carries it.
     pub(super) fn size(&self) -> usize {
         size_of::<Self>() + self.draft.size()
+    }
+
+    /// Adds what there is to read.
+    pub(super) fn write(&self, message: &mut String) {
+        match self.weight {
+            1 => self.draft.write(message),
+            weight => self.draft.write_weighed(message, weight),
+        }
     }
 }
 

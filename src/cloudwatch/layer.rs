@@ -103,9 +103,13 @@ impl CloudWatchLayer {
     }
 
     /// Counts exchanges, and how long they took, in lines of its own that CloudWatch makes metrics of. Default: no, since
-    /// CloudWatch bills them: [`Metrics`] says what they cost.
+    /// CloudWatch bills them: [`Metrics`] says what they cost. They have no more series than the outbox's
+    /// [budget](crate::outbox::Budget) has custom metrics for.
     #[must_use]
     pub fn metrics(mut self, metrics: Metrics) -> Self {
+        if let Some(most) = self.lane().most_metrics() {
+            metrics.cap(most);
+        }
         self.options_mut().metrics = Some(metrics);
         self
     }

@@ -59,6 +59,11 @@ impl Meter {
         Self { settings, table, is_telling: AtomicBool::new(false), telling: Mutex::default() }
     }
 
+    /// There are no more series than that.
+    pub(super) fn cap(&self, series: usize) {
+        self.table.cap(series);
+    }
+
     /// Counts an exchange in. The lane of the first one is the lane by which all are told.
     pub(super) fn record(self: &Arc<Self>, measured: &Measured<'_>, lane: &LogLane) {
         let class = measured.class();

@@ -136,6 +136,11 @@ impl Metrics {
         &self.meter
     }
 
+    /// They, and all clones, are so many custom metrics at most, but one series is always there.
+    pub(super) fn cap(&self, most: u64) {
+        self.meter.cap(usize::try_from(most / METRICS).unwrap_or(usize::MAX));
+    }
+
     fn of(settings: Settings) -> Self {
         Self { meter: Arc::new(Meter::new(settings)) }
     }
@@ -186,6 +191,9 @@ const NAMESPACE: &str =
     "use up to 255 letters, digits, spaces and . - _ / # :, not beginning with : or AWS/, as in Shop";
 const SERVICE: &str = "use up to 1024 characters of ASCII, not beginning with :, as in checkout";
 
+/// How many custom metrics a series is.
+const METRICS: u64 = 5;
+
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
@@ -195,9 +203,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        cloudwatch::{LogLane, lane::Entry, meter::Measured, table::Operation},
+        cloudwatch::{CloudWatchLayer, LogLane, lane::Entry, meter::Measured, table::Operation},
         exchange::{Code, End},
-        outbox::{Batch, Destination, Limits, Outbox, SendError},
+        outbox::{Allowance, Batch, Budget, Destination, Limits, Outbox, SendError, Unit},
     };
 
     /// Keeps the lines.
@@ -218,7 +226,7 @@ mod tests {
         async fn send(&self, batch: Batch<Entry>) -> Result<(), SendError<Entry>> {
             for entry in &batch {
                 let mut line = String::new();
-                entry.draft.write(&mut line);
+                entry.write(&mut line);
                 self.0.lock().unwrap().push(serde_json::from_str(&line).unwrap());
             }
             Ok(())
@@ -413,5 +421,23 @@ mod tests {
         let mut requests = lines.requests();
         requests.sort();
         assert_eq!(requests, [("/made.Up/Call".to_owned(), 2), ("other".to_owned(), 3)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_budget_of_custom_metrics_bounds_the_series_of_all_clones() {
+        let budget = Budget::new().allowance(Unit::METRICS, Allowance::month(10));
+        let outbox =
+            Outbox::builder().runtime(tokio::runtime::Handle::current()).budget(budget).start().unwrap();
+        let lines = Lines::default();
+        let (lane, metrics) = (lines.lane(&outbox), Metrics::new("Shop").unwrap());
+        let _layers = [metrics.clone(), metrics.clone()]
+            .map(|metrics| CloudWatchLayer::on(lane.clone()).metrics(metrics));
+        for path in ["/a", "/b", "/c"] {
+            metrics.meter().record(&get(path), &lane);
+        }
+        outbox.shutdown(Duration::from_secs(1)).await;
+        let mut requests = lines.requests();
+        requests.sort();
+        assert_eq!(requests, [("GET /a".to_owned(), 1), ("other".to_owned(), 2)]);
     }
 }

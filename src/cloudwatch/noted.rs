@@ -12,6 +12,7 @@ use tracing::Level;
 use super::{AccessRecord, Outcome, draft::Draft, options::Options, table::Operation};
 use crate::{
     exchange::{self, Code, HandlerError, Host, Methods, Route, Value},
+    outbox::Price,
     scrub::{Scrubber, beginning},
     trace::{OccurrenceId, SpanId, TraceId},
 };
@@ -211,8 +212,27 @@ impl Draft for Noted {
         size_of::<Self>() + JSON + self.asked.size() + annotations + error
     }
 
+    fn worth(&self) -> Price {
+        #[allow(clippy::cast_possible_truncation, reason = "it is the half that is random")]
+        let price = Price::units(0).trace(self.trace_id.to_u128() as u64).took(self.duration);
+        if self.level > Level::ERROR {
+            return price;
+        }
+        let route = self.asked.route.as_ref().map(Route::pattern);
+        let code = self.code.map(Code::number);
+        price.failed((self.asked.method.as_str(), route, self.outcome, self.status, code))
+    }
+
     fn write(&self, message: &mut String) {
-        self.options.format.write(&self.record(), message);
+        self.write_weighed(message, 1);
+    }
+
+    fn write_weighed(&self, message: &mut String, weight: u32) {
+        let mut record = self.record();
+        if weight > 1 {
+            record.sample_rate = Some(record.sample_rate.unwrap_or(1.0) * f64::from(weight));
+        }
+        self.options.format.write(&record, message);
     }
 }
 

@@ -44,7 +44,7 @@ impl Destination for Stdout {
 
 fn line(entry: &Entry) -> Result<Vec<u8>, Reason> {
     let (mut text, mut line) = (String::new(), String::new());
-    entry.draft.write(&mut text);
+    entry.write(&mut text);
     if text.is_empty() {
         return Err(Reason::new("empty"));
     }
@@ -111,7 +111,9 @@ mod tests {
         let outbox = Outbox::builder().start().unwrap();
         let lane = outbox.lane("stdout", Stdout::on(out));
         let stream = Arc::default();
-        drafts.into_iter().for_each(|draft| lane.push(Entry { draft, stream: Arc::clone(&stream) }));
+        drafts
+            .into_iter()
+            .for_each(|draft| lane.push(Entry { draft, stream: Arc::clone(&stream), weight: 1 }));
         outbox.shutdown_blocking(Duration::from_secs(60))
     }
 

@@ -16,7 +16,7 @@ pub(super) struct Table {
     /// By the hash of the operation, or the first free one from there on. A half of them and more stays free, so that
     /// there is one.
     slots: Box<[OnceLock<Entry>]>,
-    room: usize,
+    room: AtomicUsize,
     taken: AtomicUsize,
     adding: Mutex<()>,
     other: Series,
@@ -45,11 +45,16 @@ impl Table {
         let slots = (2 * room).next_power_of_two();
         Self {
             slots: (0..slots).map(|_| OnceLock::new()).collect(),
-            room,
+            room: AtomicUsize::new(room),
             taken: AtomicUsize::new(0),
             adding: Mutex::default(),
             other: Series::new(OTHER),
         }
+    }
+
+    /// There are no more series than that from now on, that of the rest among them.
+    pub(super) fn cap(&self, series: usize) {
+        self.room.fetch_min(series.max(1) - 1, Relaxed);
     }
 
     /// The operation's own series, which is made if there is none and there is room for it; else that of the rest.
@@ -96,7 +101,7 @@ impl Table {
     }
 
     fn is_full(&self) -> bool {
-        self.taken.load(Relaxed) >= self.room
+        self.taken.load(Relaxed) >= self.room.load(Relaxed)
     }
 
     fn slots_from(&self, operation: Operation<'_>) -> impl Iterator<Item = &OnceLock<Entry>> {

@@ -8,7 +8,7 @@ use super::Otlp;
 #[cfg(feature = "spool")]
 use crate::outbox::Codec;
 use crate::{
-    outbox::{Batch, Destination, Limits, Reason, SendError},
+    outbox::{Batch, Destination, Limits, Reason, SendError, Tariff},
     transport::{Answer, HttpClient},
 };
 
@@ -18,6 +18,11 @@ pub(super) trait Signal: Send + Sync + 'static {
 
     /// About how many bytes a record takes, in memory and before compression on the wire.
     fn size(record: &Self::Record) -> usize;
+
+    /// What records cost. Default: nothing.
+    fn tariff() -> Option<Tariff<Self::Record>> {
+        None
+    }
 
     /// The request's message.
     fn encode(&self, batch: &Batch<Self::Record>) -> Vec<u8>;
@@ -70,6 +75,10 @@ impl<S: Signal> Destination for Endpoint<S> {
 
     fn limits(&self) -> Limits {
         self.otlp.limits
+    }
+
+    fn tariff(&self) -> Option<Tariff<S::Record>> {
+        S::tariff()
     }
 
     fn size(&self, record: &S::Record) -> usize {

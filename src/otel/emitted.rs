@@ -4,8 +4,10 @@ use opentelemetry_sdk::logs::SdkLogRecord;
 
 #[cfg(feature = "spool")]
 use super::stored;
+use super::worth;
 #[cfg(feature = "spool")]
 use crate::outbox::Codec;
+use crate::outbox::Price;
 
 /// A log record on its way.
 #[derive(Debug)]
@@ -40,6 +42,16 @@ impl Emitted {
             Self::Made(made) => made_size(&made.0),
             #[cfg(feature = "spool")]
             Self::Read(logs) => RECORD + prost::Message::encoded_len(&**logs),
+        }
+    }
+
+    /// What it costs, and what it is worth.
+    pub(super) fn price(&self) -> Price {
+        match self {
+            Self::Made(made) => worth::log(&made.0),
+            // Who wrote it has paid for it.
+            #[cfg(feature = "spool")]
+            Self::Read(_) => Price::units(0),
         }
     }
 

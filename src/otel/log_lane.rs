@@ -28,7 +28,7 @@ use super::{
 use crate::outbox::Codec;
 use crate::{
     Error,
-    outbox::{Batch, Lane, Outbox, WeakOutbox},
+    outbox::{Batch, Lane, Outbox, Tariff, Unit, WeakOutbox},
 };
 
 /// The SDK's log processor that puts log records into a lane of the outbox.
@@ -106,6 +106,10 @@ impl Signal for Logs {
 
     fn size(emitted: &Emitted) -> usize {
         emitted.size()
+    }
+
+    fn tariff() -> Option<Tariff<Emitted>> {
+        Some(Tariff::new(Unit::SPANS, Emitted::price))
     }
 
     fn encode(&self, batch: &Batch<Emitted>) -> Vec<u8> {

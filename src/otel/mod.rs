@@ -101,6 +101,7 @@ mod span_lane;
 #[cfg(feature = "spool")]
 mod stored;
 mod threshold;
+mod worth;
 
 pub use baggage::BaggageAttributes;
 pub use client::{ClientSpan, OtelClientLayer};

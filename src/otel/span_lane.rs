@@ -23,12 +23,13 @@ use super::{
     flush::{FLUSH, flush},
     resource::SharedResource,
     size::size,
+    worth,
 };
 #[cfg(feature = "spool")]
 use crate::outbox::Codec;
 use crate::{
     Error,
-    outbox::{Batch, Destination, Lane, Outbox, WeakOutbox},
+    outbox::{Batch, Destination, Lane, Outbox, Tariff, WeakOutbox},
 };
 
 /// The SDK's span processor that puts ended spans into a lane of the outbox.
@@ -148,6 +149,10 @@ impl Signal for Spans {
 
     fn size(span: &SpanData) -> usize {
         size(span)
+    }
+
+    fn tariff() -> Option<Tariff<SpanData>> {
+        Some(worth::spans())
     }
 
     fn encode(&self, batch: &Batch<SpanData>) -> Vec<u8> {

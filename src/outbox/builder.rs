@@ -15,7 +15,12 @@ use tokio::{
 
 #[cfg(feature = "spool")]
 use super::Spool;
-use super::{Outbox, OutboxEvent, event::Events, shutdown::Core};
+use super::{
+    Budget, Outbox, OutboxEvent,
+    budget::{Bank, Clock},
+    event::Events,
+    shutdown::Core,
+};
 use crate::Error;
 
 /// What an outbox runs on, and whom it tells. Made by [`Outbox::builder`].
@@ -23,6 +28,7 @@ use crate::Error;
 pub struct Builder {
     runtime: Option<Handle>,
     events: Option<Events>,
+    budget: Option<Budget>,
     drop_limit: Duration,
     #[cfg(feature = "spool")]
     spool: Option<Spool>,
@@ -42,6 +48,7 @@ impl Builder {
         Self {
             runtime: None,
             events: None,
+            budget: None,
             drop_limit: Duration::from_secs(2),
             #[cfg(feature = "spool")]
             spool: None,
@@ -66,6 +73,12 @@ impl Builder {
     /// effect. It must not hold an [`Outbox`], which would then keep itself alive.
     pub fn events(mut self, events: impl Fn(&OutboxEvent) + Send + Sync + 'static) -> Self {
         self.events = Some(Arc::new(events));
+        self
+    }
+
+    /// How much the backends may be given in a month; what is worth least is left out first. Default: all there is.
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.budget = Some(budget);
         self
     }
 
@@ -109,7 +122,8 @@ impl Builder {
             Some(runtime) => (runtime, None),
             None => spawn().map(|(runtime, thread)| (runtime, Some(thread)))?,
         };
-        let core = Core::new(runtime, thread, self.events);
+        let bank = self.budget.map(|budget| Bank::new(budget, Clock::new()));
+        let core = Core::new(runtime, thread, self.events, bank);
         #[cfg(feature = "spool")]
         let core = core.spool(self.spool);
         Ok(Outbox::new(Arc::new(core), self.drop_limit))
@@ -119,7 +133,8 @@ impl Builder {
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Builder");
-        shown.field("runtime", &self.runtime).field("drop_limit", &self.drop_limit);
+        shown.field("runtime", &self.runtime).field("budget", &self.budget);
+        shown.field("drop_limit", &self.drop_limit);
         #[cfg(feature = "spool")]
         shown.field("spool", &self.spool);
         shown.finish_non_exhaustive()

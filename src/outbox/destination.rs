@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, future::Future, time::Duration};
 
-use super::{Batch, Limits};
+use super::{Batch, Limits, Tariff};
 
 /// One backend's end of a lane: what it takes, and how to hand it over.
 ///
@@ -16,6 +16,11 @@ pub trait Destination: Send + Sync + 'static {
     /// How the lane batches, holds and retries. Asked once, when the lane is opened.
     fn limits(&self) -> Limits {
         Limits::default()
+    }
+
+    /// What its records cost, for a [`Budget`](super::Budget). Asked once, when the lane is opened. Default: nothing.
+    fn tariff(&self) -> Option<Tariff<Self::Record>> {
+        None
     }
 
     /// The bytes that a record is counted with, against [`Limits::bytes`] and [`Limits::queue_bytes`].

@@ -57,6 +57,18 @@ pub enum OutboxEvent {
         /// How many were lost since the lane last said so.
         records: usize,
     },
+    /// The [budget](super::Budget) does not reach for all records, and some were left out. Told at most once in ten seconds.
+    #[non_exhaustive]
+    Thinned {
+        /// The name of the lane.
+        lane: Arc<str>,
+        /// How many were left out since the lane last said so.
+        records: usize,
+        /// Of how many one was kept in that time, all together. Zero: of any.
+        one_in: u64,
+        /// Which budget it is, with what was kept of what, and until when, as the detail.
+        reason: Reason,
+    },
     /// A batch was retried for too long. It is lost.
     #[non_exhaustive]
     Expired {
@@ -160,6 +172,7 @@ impl OutboxEvent {
             | Self::Retrying { lane, .. }
             | Self::Rejected { lane, .. }
             | Self::Overflowed { lane, .. }
+            | Self::Thinned { lane, .. }
             | Self::Expired { lane, .. }
             | Self::Panicked { lane, .. }
             | Self::Abandoned { lane, .. }
@@ -193,6 +206,7 @@ impl fmt::Display for OutboxEvent {
             Self::Rejected { records: 0, reason, .. } => write!(f, "the backend warns: {reason}"),
             Self::Rejected { records, reason, .. } => write!(f, "lost {records} records, rejected: {reason}"),
             Self::Overflowed { records, .. } => write!(f, "lost {records} records, the lane was full"),
+            Self::Thinned { records, reason, .. } => write!(f, "left out {records} records, {reason}"),
             Self::Expired { records, reason, .. } => {
                 write!(f, "lost {records} records, retried for too long: {reason}")
             }

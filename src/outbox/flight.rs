@@ -17,6 +17,7 @@ use super::spool::Receipt;
 
 use super::{
     Batch, Destination, Limits, OutboxEvent, Reason, SendError,
+    budget::{Clock, Requests},
     lane::Shared,
     ledger::{EXPIRED, PANIC},
     retry::{Backoff, Wait},
@@ -31,6 +32,7 @@ pub(super) struct Flight<D: Destination> {
     flight: u64,
     records: usize,
     attempts: u32,
+    requests: Option<(Arc<Requests>, Clock)>,
     #[cfg(feature = "spool")]
     receipt: Option<Receipt>,
 }
@@ -50,9 +52,16 @@ impl<D: Destination> Flight<D> {
             flight,
             records,
             attempts: 0,
+            requests: None,
             #[cfg(feature = "spool")]
             receipt: None,
         }
+    }
+
+    /// Each attempt but the first asks whether there may be one.
+    pub(super) fn requests(mut self, requests: Option<(Arc<Requests>, Clock)>) -> Self {
+        self.requests = requests;
+        self
     }
 
     /// Its records are on the disk until they have landed.
@@ -94,6 +103,9 @@ impl<D: Destination> Flight<D> {
             };
             self.retrying(wait, reason);
             self.pause(wait, &mut backoff).await;
+            if let Some((requests, clock)) = &self.requests {
+                requests.pass(*clock).await;
+            }
         }
     }
 

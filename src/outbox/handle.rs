@@ -8,6 +8,8 @@ use std::{
 
 #[cfg(any(feature = "cloudwatch", feature = "rollbar", feature = "xray"))]
 use super::Sideline;
+#[cfg(feature = "cloudwatch")]
+use super::Unit;
 use super::{Builder, Destination, Lane, Report, shutdown::Core};
 
 /// The one way out of the process: a handle, cheap to clone.
@@ -55,6 +57,12 @@ impl Outbox {
     #[cfg(any(feature = "cloudwatch", feature = "rollbar", feature = "xray"))]
     pub(crate) fn sideline(&self, name: &'static str) -> Sideline {
         self.owner.core.sideline(name.into())
+    }
+
+    /// How much of a unit may be used, if a budget bounds that.
+    #[cfg(feature = "cloudwatch")]
+    pub(crate) fn allowed(&self, unit: &Unit) -> Option<u64> {
+        self.owner.core.allowed(unit)
     }
 
     /// A handle that does not keep the outbox alive.

@@ -20,6 +20,7 @@ pub(super) const CLOSED: &str = "closed";
 pub(super) const SHUTDOWN: &str = "shutdown";
 pub(super) const EXPIRED: &str = "expired";
 pub(super) const PANIC: &str = "panic";
+pub(super) const BUDGET: &str = "budget";
 
 // ===== impl Ledger =====
 
@@ -73,7 +74,7 @@ impl Ledger {
 }
 
 const OTHER: &str = "other";
-const OURS: [&str; 6] = [OVERFLOW, CLOSED, SHUTDOWN, EXPIRED, PANIC, OTHER];
+const OURS: [&str; 7] = [OVERFLOW, CLOSED, SHUTDOWN, EXPIRED, PANIC, BUDGET, OTHER];
 
 /// A backend that puts a request id into its reasons must not grow the books without end.
 const MOST_REASONS: usize = 16;

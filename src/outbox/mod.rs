@@ -68,6 +68,7 @@
 //! | `expired`  | It was tried again for [`Limits::retry_for`]. |
 //! | `panic`    | The destination panicked while it sent the batch, or measured the record. The lane lives on. |
 //! | `shutdown` | The shutdown reached its limit, or the runtime under the lane ended. The backend may have taken what was in flight. |
+//! | `budget`   | The [`Budget`] did not reach for it. |
 //! | `closed`   | It was pushed after the shutdown had begun. It counts as accepted, too. |
 //! | `evicted`, `damaged`, `unreadable`, `too large` | With [a spool](#the-spool) only. |
 //! | any other  | The destination rejected it, with this [`Reason`]. After sixteen of them, more count as `other`. |
@@ -143,6 +144,7 @@
 //! - When the runtime ends, so do the lanes: what is left counts as `shutdown`, what comes later as `closed`.
 
 mod batch;
+mod budget;
 mod builder;
 #[cfg(feature = "spool")]
 mod codec;
@@ -171,6 +173,7 @@ mod spooled_worker;
 mod worker;
 
 pub use batch::Batch;
+pub use budget::{Allowance, Budget, Price, Tariff, Unit};
 pub use builder::Builder;
 #[cfg(feature = "spool")]
 pub use codec::Codec;

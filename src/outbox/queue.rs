@@ -25,6 +25,8 @@ pub(super) struct Queue<R> {
     phase: Phase,
     queued: VecDeque<(R, usize)>,
     queued_bytes: usize,
+    /// How many of the oldest were paid for already, before the disk refused them.
+    admitted: usize,
     flights: Vec<Aloft>,
     /// Flights that have landed, and of which nobody has heard yet, with the numbers of their first records.
     landing: Vec<(u64, u64)>,
@@ -110,6 +112,8 @@ pub(super) struct Taken<R> {
     #[cfg_attr(not(feature = "spool"), allow(dead_code, reason = "that is the spool"))]
     pub(super) first: u64,
     pub(super) records: Vec<R>,
+    /// How many of the first were paid for already.
+    pub(super) admitted: usize,
 }
 
 // ===== impl Queue =====
@@ -121,6 +125,7 @@ impl<R> Queue<R> {
             phase: Phase::Open,
             queued: VecDeque::new(),
             queued_bytes: 0,
+            admitted: 0,
             flights: Vec::new(),
             landing: Vec::new(),
             next_flight: 0,
@@ -196,8 +201,10 @@ impl<R> Queue<R> {
             })
             .collect();
         self.queued_bytes -= bytes;
+        let admitted = self.admitted.min(records.len());
+        self.admitted -= admitted;
         let flight = self.launch(first, records.len(), bytes, way);
-        Some(Taken { flight, first, records })
+        Some(Taken { flight, first, records, admitted })
     }
 
     fn launch(&mut self, first: u64, records: usize, bytes: usize, way: Way) -> u64 {
@@ -307,6 +314,11 @@ impl<R> Queue<R> {
         self.flights.iter().filter(|aloft| aloft.way != Way::ToDisk).count() < self.limits.in_flight
     }
 
+    /// Whether nothing waits for a request.
+    pub(super) fn is_empty(&self) -> bool {
+        self.queued.is_empty() && self.kept.records == 0
+    }
+
     /// Whether no record comes any more, and none is left.
     pub(super) fn is_over(&self) -> bool {
         match self.phase {
@@ -348,6 +360,7 @@ impl<R> Queue<R> {
             let (record, size) =
                 self.queued.pop_front().expect("a record that can be held fits an empty queue");
             self.queued_bytes -= size;
+            self.admitted = self.admitted.saturating_sub(1);
             dropped.push(record);
         }
         dropped
@@ -423,12 +436,14 @@ impl<R> Queue<R> {
         landed
     }
 
-    /// Moves the records of a flight back to where they came from, in front of all others. They are the last it had.
+    /// Moves the records of a flight back to where they came from, in front of all others, paid for. They are the last it
+    /// had.
     /// `Err`: that flight is no more.
     pub(super) fn put_back(&mut self, flight: u64, records: Vec<(R, usize)>) -> Result<(), Vec<(R, usize)>> {
         if self.land(flight, records.len()).is_none() {
             return Err(records);
         }
+        self.admitted += records.len();
         for (record, size) in records.into_iter().rev() {
             self.queued_bytes += size;
             self.queued.push_front((record, size));

@@ -9,8 +9,11 @@ use std::{
 
 use tokio::{runtime::Handle, sync::oneshot, task::AbortHandle};
 
+#[cfg(feature = "cloudwatch")]
+use super::Unit;
 use super::{
     Destination, Lane, Limits, Report,
+    budget::{Bank, Clock, Meter},
     builder::Thread,
     deadline::{Deadline, block_on, either},
     event::Events,
@@ -39,6 +42,7 @@ use super::{event::Reporter, sideline::Sideline};
 pub(super) struct Core {
     runtime: Handle,
     events: Option<Events>,
+    bank: Option<Bank>,
     lanes: Mutex<Lanes>,
     /// Held while last words are said.
     saying: Mutex<()>,
@@ -67,13 +71,19 @@ type Mark = (Arc<dyn AnyLane>, u64);
 // ===== impl Core =====
 
 impl Core {
-    pub(super) fn new(runtime: Handle, thread: Option<Thread>, events: Option<Events>) -> Self {
+    pub(super) fn new(
+        runtime: Handle,
+        thread: Option<Thread>,
+        events: Option<Events>,
+        bank: Option<Bank>,
+    ) -> Self {
         let (id, stop) = thread.map(|Thread { id, stop }| (id, stop)).unzip();
         let (lanes, saying) = (Mutex::default(), Mutex::default());
         let (stop, last) = (Mutex::new(stop), OnceLock::new());
         Self {
             runtime,
             events,
+            bank,
             lanes,
             saying,
             id,
@@ -93,30 +103,43 @@ impl Core {
         let destination = Arc::new(destination);
         let limits = destination.limits();
         let shared = Arc::new(Shared::new(name, destination.clone(), limits, self.events.clone()));
+        let meter =
+            self.bank.as_ref().and_then(|bank| Some((bank.meter(destination.tariff()?)?, bank.clock())));
         let mut lanes = self.lanes();
         lanes.open.push(shared.clone());
         if lanes.are_closed {
             shared.abandon();
         } else {
-            self.start(shared.clone(), destination, limits);
+            self.start(shared.clone(), destination, limits, meter);
         }
         Lane::new(shared)
     }
 
-    fn start<D: Destination>(&self, lane: Arc<Shared<D::Record>>, destination: Arc<D>, limits: Limits) {
+    fn start<D: Destination>(
+        &self,
+        lane: Arc<Shared<D::Record>>,
+        destination: Arc<D>,
+        limits: Limits,
+        meter: Option<(Meter<D::Record>, Clock)>,
+    ) {
         #[cfg(feature = "spool")]
         if let Some((root, codec)) = self.spool.clone().zip(destination.codec()) {
             let store = Store::new(root, lane.name());
-            let worker = Worker::new(lane, destination, limits);
+            let worker = Worker::new(lane, destination, limits, meter);
             self.runtime.spawn(untraced(SpooledWorker::new(worker, store, codec).run()));
             return;
         }
-        self.runtime.spawn(untraced(Worker::new(lane, destination, limits).run()));
+        self.runtime.spawn(untraced(Worker::new(lane, destination, limits, meter).run()));
     }
 
     #[cfg(any(feature = "cloudwatch", feature = "rollbar", feature = "xray"))]
     pub(super) fn sideline(self: &Arc<Self>, name: Arc<str>) -> Sideline {
         Sideline::new(self.clone(), Reporter::new(name, self.events.clone()))
+    }
+
+    #[cfg(feature = "cloudwatch")]
+    pub(super) fn allowed(&self, unit: &Unit) -> Option<u64> {
+        self.bank.as_ref()?.budget().units(unit)
     }
 
     /// Runs `work` beside the lanes; by invariant S3 not after the end.
@@ -165,7 +188,8 @@ impl Core {
             return last.clone();
         }
         let marks = self.close();
-        if are_past(&marks) {
+        // A budget may have to be written down, which blocks.
+        if are_past(&marks) && self.bank.is_none() {
             return self.end();
         }
         let (tell, told) = oneshot::channel();
@@ -216,6 +240,10 @@ impl Core {
     fn end(&self) -> Report {
         let lanes = self.lanes().open.clone();
         lanes.iter().for_each(|lane| lane.abandon());
+        // On a runtime of the user's the workers do it.
+        if let Some(bank) = self.bank.as_ref().filter(|_| self.id.is_some()) {
+            bank.close();
+        }
         let last = self.last.get_or_init(|| self.report()).clone();
         drop(self.stop.lock().unwrap_or_else(PoisonError::into_inner).take());
         last

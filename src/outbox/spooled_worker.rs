@@ -107,17 +107,19 @@ impl<D: Destination> SpooledWorker<D> {
     pub(super) async fn run(mut self) {
         loop {
             self.worker.attend();
+            self.worker.prepare().await;
             match self.step() {
                 Step::Write(taken) => self.write(taken).await,
                 Step::Read => self.read().await,
                 Step::Sync => self.sync().await,
                 Step::Adopt => self.adopt().await,
-                Step::Send(taken) => self.worker.send(taken),
+                Step::Send(taken) => self.worker.send(taken).await,
                 Step::Wait(due) => self.worker.wait(due).await,
                 Step::End => break,
             }
         }
         self.worker.ground().await;
+        self.worker.settle_up().await;
         self.blocking(Store::close).await;
     }
 
@@ -171,14 +173,24 @@ impl<D: Destination> SpooledWorker<D> {
         }
         let due = *self.read_due.get_or_insert(now + self.worker.limits.age);
         let is_ready = due <= now || queue.is_kept_ready();
-        (is_ready && queue.can_fly() && self.unread_until.is_none()).then(|| {
-            // As in memory: what is overdue stays so, until nothing was left once.
-            self.read_due = self.read_due.filter(|due| *due <= now);
-            Step::Read
-        })
+        if !is_ready || !queue.can_fly() || self.unread_until.is_some() {
+            return None;
+        }
+        drop(queue);
+        if let Err(wait) = self.worker.next_request() {
+            self.unread_until = Some(now + wait);
+            return None;
+        }
+        // As in memory: what is overdue stays so, until nothing was left once.
+        self.read_due = self.read_due.filter(|due| *due <= now);
+        Some(Step::Read)
     }
 
-    async fn write(&mut self, Taken { flight, first, records }: Taken<D::Record>) {
+    async fn write(&mut self, taken: Taken<D::Record>) {
+        let Taken { flight, first, records, .. } = self.worker.admit(taken).await;
+        if records.is_empty() {
+            return;
+        }
         let (store, codec, time) = (self.store.clone(), self.codec.clone(), now());
         let write = move || write(&store, &codec, records, first, time);
         let Ok(written) = spawn_blocking(write).await else { return };

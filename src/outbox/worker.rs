@@ -1,6 +1,11 @@
 //! What moves records from a lane's queue into flights.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use opentelemetry::{Context, context::FutureExt};
 use tokio::{
@@ -9,9 +14,11 @@ use tokio::{
 };
 
 use super::{
-    Destination, Limits,
+    Destination, Limits, OutboxEvent, Reason,
+    budget::{Admitted, Clock, Meter, Thinning},
     flight::Flight,
     lane::{AnyLane, Shared},
+    ledger::BUDGET,
     queue::Taken,
 };
 
@@ -30,6 +37,8 @@ pub(super) struct Worker<D: Destination> {
     pub(super) lane: Arc<Shared<D::Record>>,
     destination: Arc<D>,
     pub(super) limits: Limits,
+    meter: Option<Meter<D::Record>>,
+    clock: Clock,
     flights: JoinSet<()>,
     /// When the oldest queued record has waited for company long enough.
     due: Option<Instant>,
@@ -47,17 +56,26 @@ pub(super) enum Step<R> {
 // ===== impl Worker =====
 
 impl<D: Destination> Worker<D> {
-    pub(super) fn new(lane: Arc<Shared<D::Record>>, destination: Arc<D>, limits: Limits) -> Self {
-        Self { lane, destination, limits, flights: JoinSet::new(), due: None, overflow_due: None }
+    pub(super) fn new(
+        lane: Arc<Shared<D::Record>>,
+        destination: Arc<D>,
+        limits: Limits,
+        meter: Option<(Meter<D::Record>, Clock)>,
+    ) -> Self {
+        let (meter, clock) =
+            meter.map_or_else(|| (None, Clock::new()), |(meter, clock)| (Some(meter), clock));
+        let flights = JoinSet::new();
+        Self { lane, destination, limits, meter, clock, flights, due: None, overflow_due: None }
     }
 
     pub(super) async fn run(mut self) {
         loop {
             self.attend();
+            self.prepare().await;
             match self.step() {
-                Step::Send(taken) => self.send(taken),
+                Step::Send(taken) => self.send(taken).await,
                 Step::Wait(due) => self.wait(due).await,
-                Step::End => return,
+                Step::End => return self.settle_up().await,
             }
         }
     }
@@ -85,6 +103,10 @@ impl<D: Destination> Worker<D> {
         if now < due && !queue.is_ready() {
             return Step::Wait(Some(due));
         }
+        // The queue is locked, so not by `next_request`, which has all of the worker.
+        if let Err(wait) = self.meter.as_ref().map_or(Ok(()), |meter| meter.next_request(self.clock.now())) {
+            return Step::Wait(Some(now + wait));
+        }
         let Some(taken) = queue.take() else { return Step::Wait(None) };
         // What a full batch leaves behind has just come. What is overdue stays so, until the queue was empty once.
         self.due = self.due.filter(|due| *due <= now);
@@ -106,17 +128,80 @@ impl<D: Destination> Worker<D> {
         }
     }
 
-    pub(super) fn send(&mut self, Taken { flight, records, .. }: Taken<D::Record>) {
-        let flight = self.flight(flight, records.len());
-        self.launch(flight, records);
+    pub(super) async fn send(&mut self, taken: Taken<D::Record>) {
+        let Taken { flight, records, .. } = self.admit(taken).await;
+        if !records.is_empty() {
+            let flight = self.flight(flight, records.len());
+            self.launch(flight, records);
+        }
     }
 
     pub(super) fn flight(&self, flight: u64, records: usize) -> Flight<D> {
-        Flight::new(self.destination.clone(), self.lane.clone(), flight, records)
+        let requests = self.meter.as_ref().and_then(Meter::requests).map(|requests| (requests, self.clock));
+        Flight::new(self.destination.clone(), self.lane.clone(), flight, records).requests(requests)
     }
 
     pub(super) fn launch(&mut self, flight: Flight<D>, records: Vec<D::Record>) {
         self.flights.spawn(untraced(flight.run(records.into(), self.limits)));
+    }
+
+    /// Makes a request, or says how long it is to wait before it asks again.
+    pub(super) fn next_request(&self) -> Result<(), Duration> {
+        self.meter.as_ref().map_or(Ok(()), |meter| meter.next_request(self.clock.now()))
+    }
+
+    /// Has done what must be done before there can be a request.
+    pub(super) async fn prepare(&self) {
+        let Some(requests) = self.meter.as_ref().and_then(Meter::requests) else { return };
+        let errand = if self.lane.queue().is_empty() { None } else { requests.errand(self.clock.now()) };
+        if let Some(errand) = errand {
+            errand.send().await;
+        }
+    }
+
+    /// Leaves out what the budget does not reach for.
+    pub(super) async fn admit(&mut self, taken: Taken<D::Record>) -> Taken<D::Record> {
+        let Some(meter) = &mut self.meter else { return taken };
+        let Taken { flight, first, mut records, admitted } = taken;
+        let priced = meter.price(records.split_off(admitted));
+        if let Some(errand) = meter.errand(&priced, self.clock.now()) {
+            errand.send().await;
+        }
+        let now = self.clock.now();
+        let Admitted { kept, thinned } = meter.admit(priced, now);
+        let news = meter.news(now);
+        records.extend(kept);
+        if thinned > 0 {
+            let size = |record| self.destination.size(record);
+            let bytes =
+                catch_unwind(AssertUnwindSafe(|| records.iter().map(size).fold(0, usize::saturating_add)));
+            self.lane.queue().lose(flight, thinned, Cow::Borrowed(BUDGET));
+            self.lane.queue().lighten(flight, bytes.unwrap_or(usize::MAX));
+            self.tell_thinning(news);
+            self.lane.queue().told(flight);
+            self.lane.settle();
+        }
+        let admitted = records.len();
+        Taken { flight, first, records, admitted }
+    }
+
+    fn tell_thinning(&self, thinning: Option<Thinning>) {
+        if let Some(thinning) = thinning {
+            let (records, one_in) = (thinning.records(), thinning.one_in());
+            let reason = Reason::new(BUDGET).detail(thinning.to_string());
+            self.lane.tell(|lane| OutboxEvent::Thinned { lane, records, one_in, reason });
+        }
+    }
+
+    /// What was not told yet is told, and what was not used is there for the next process.
+    pub(super) async fn settle_up(&mut self) {
+        let now = self.clock.now();
+        let news = self.meter.as_mut().and_then(|meter| meter.last_news(now));
+        self.tell_thinning(news);
+        let errands: Vec<_> = self.meter.iter().flat_map(|meter| meter.last_errands(now)).collect();
+        for errand in errands {
+            errand.send().await;
+        }
     }
 
     /// Gives up what is in flight.

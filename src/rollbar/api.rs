@@ -25,7 +25,7 @@ use super::{
 use crate::outbox::Codec;
 use crate::{
     Error,
-    outbox::{Batch, Destination, Limits, Reason, SendError},
+    outbox::{Batch, Destination, Limits, Reason, SendError, Tariff, Unit},
     transport::{Answer, HttpClient, HttpClientBuilder},
 };
 
@@ -211,6 +211,10 @@ impl Destination for ApiDestination {
 
     fn limits(&self) -> Limits {
         self.api.limits
+    }
+
+    fn tariff(&self) -> Option<Tariff<Box<dyn Draft>>> {
+        Some(Tariff::<Box<dyn Draft>>::new(Unit::ITEMS, |draft| draft.price()))
     }
 
     fn size(&self, draft: &Box<dyn Draft>) -> usize {

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     exchange::{self, HandlerError, Methods},
+    outbox::Price,
     scrub::{Scrubber, beginning},
     trace::OccurrenceId,
 };
@@ -127,6 +128,20 @@ impl Draft for Occurrence {
         let custom: usize = self.custom.iter().map(|(key, value)| key.len() + size(value)).sum();
         let exchange = self.exchange.as_ref().map_or(0, Exchange::size);
         BESIDES + what + custom + exchange + self.stack.as_ref().map_or(0, Stack::size)
+    }
+
+    fn price(&self) -> Price {
+        let price = Price::units(1);
+        let price = match &self.exchange {
+            #[allow(clippy::cast_possible_truncation, reason = "it is the half that is random")]
+            Some(exchange) => price.trace(exchange.case.facts().identity.trace_id().to_u128() as u64),
+            None => price,
+        };
+        if self.level < Level::Warning {
+            return price;
+        }
+        let route = self.exchange.as_ref().map(Exchange::route);
+        price.failed((&self.fingerprint, self.what.class(), route, &self.place))
     }
 
     fn json(&self, most: usize) -> Bytes {

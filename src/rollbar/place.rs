@@ -1,7 +1,7 @@
 use std::{borrow::Cow, panic::Location};
 
 /// A line of code. Unlike a [`Stack`](super::Stack) it is known in every build.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Place {
     file: Cow<'static, str>,
     line: u32,

@@ -12,12 +12,12 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
-use super::document::Parts;
+use super::document::{Parts, tariff};
 #[cfg(feature = "spool")]
 use crate::outbox::Codec;
 use crate::{
     aws::{Client, ClientError, ServiceError, code_name, retry_after},
-    outbox::{Batch, Destination, Limits, Reason, SendError},
+    outbox::{Batch, Destination, Limits, Reason, SendError, Tariff},
     transport::Answer,
 };
 
@@ -140,6 +140,10 @@ impl<D: Parts> Destination for ApiDestination<D> {
 
     fn limits(&self) -> Limits {
         self.limits
+    }
+
+    fn tariff(&self) -> Option<Tariff<D>> {
+        Some(tariff())
     }
 
     fn size(&self, document: &D) -> usize {

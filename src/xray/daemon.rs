@@ -7,11 +7,15 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{DaemonAddress, document::Parts, pace::Pace};
+use super::{
+    DaemonAddress,
+    document::{Parts, tariff},
+    pace::Pace,
+};
 #[cfg(feature = "spool")]
 use crate::outbox::Codec;
 use crate::{
-    outbox::{Batch, Destination, Limits, Reason, SendError},
+    outbox::{Batch, Destination, Limits, Reason, SendError, Tariff},
     transport::{UdpClient, UdpError},
 };
 
@@ -176,6 +180,10 @@ impl<D: Parts> Destination for DaemonDestination<D> {
 
     fn limits(&self) -> Limits {
         self.limits
+    }
+
+    fn tariff(&self) -> Option<Tariff<D>> {
+        Some(tariff())
     }
 
     fn size(&self, document: &D) -> usize {

@@ -7,11 +7,15 @@ use super::{
     losses::Losses,
     segment::Segment,
     split,
+    status::Status,
     subsegment::{Subsegment, Subsegments},
 };
 #[cfg(feature = "spool")]
 use crate::outbox::Codec;
-use crate::trace::{SpanId, TraceId};
+use crate::{
+    outbox::{Price, Tariff, Unit},
+    trace::{SpanId, TraceId},
+};
 
 /// What is sent to X-Ray: a segment, or a subsegment by itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +24,11 @@ pub enum Document {
     Segment(Box<Segment>),
     /// A subsegment by itself, and its own.
     Subsegment(Box<Independent>),
+}
+
+/// X-Ray bills the trace, however many documents it has.
+pub(super) fn tariff<D: Parts>() -> Tariff<D> {
+    Tariff::new(Unit::TRACES, D::price).by_trace()
 }
 
 /// A subsegment that is sent by itself, because it outlived its segment or had no room in it.
@@ -47,6 +56,11 @@ pub struct Split {
 pub(super) trait Parts: Send + Sync + 'static {
     /// About how many bytes it takes, in memory and as JSON. Cheap, and rather too large.
     fn size(&self) -> usize;
+
+    /// What it costs, and what it is worth.
+    fn price(&self) -> Price {
+        Price::units(1)
+    }
 
     /// The document as compact JSON, none of its parts longer than `most` bytes: what does not fit goes into documents of
     /// its own.
@@ -99,6 +113,22 @@ impl Parts for Document {
                 DOCUMENT + subsegment.size() + sizes(&subsegment.subsegments)
             }
         }
+    }
+
+    fn price(&self) -> Price {
+        let entity = match self {
+            Self::Segment(segment) => &segment.entity,
+            Self::Subsegment(independent) => &independent.subsegment.entity,
+        };
+        #[allow(clippy::cast_possible_truncation, reason = "it is the half that is random")]
+        let price = Price::units(1).trace(self.trace_id().to_u128() as u64).took(entity.took());
+        if entity.status == Status::OK {
+            return price;
+        }
+        let exception = entity.cause.as_ref().and_then(|cause| cause.exceptions().first());
+        let class = exception.and_then(|exception| exception.type_name.as_deref());
+        let Status { error, throttle, fault } = entity.status;
+        price.failed((&*entity.name, class, error, throttle, fault))
     }
 
     fn parts(&self, most: usize) -> Vec<Vec<u8>> {

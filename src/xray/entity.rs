@@ -115,6 +115,12 @@ impl Entity {
         self.end_time = Some(self.start_time.after(elapsed));
     }
 
+    /// How long it took, if it is over.
+    pub(super) fn took(&self) -> Duration {
+        let end = self.end_time.map(SystemTime::from);
+        end.and_then(|end| end.duration_since(self.start_time.into()).ok()).unwrap_or_default()
+    }
+
     /// Whether it has not ended.
     pub fn is_in_progress(&self) -> bool {
         self.end_time.is_none()

@@ -15,7 +15,7 @@ use super::{
 };
 #[cfg(feature = "spool")]
 use crate::outbox::Codec;
-use crate::{exchange::Value, scrub::Scrubber};
+use crate::{exchange::Value, outbox::Price, scrub::Scrubber};
 
 /// A document on its way out.
 pub(super) enum Outgoing {
@@ -46,6 +46,15 @@ impl Parts for Outgoing {
             Self::Made(state) => lock(state).document.size(),
             #[cfg(feature = "spool")]
             Self::Written(parts) => parts.iter().map(|part| WRITTEN + part.len()).sum(),
+        }
+    }
+
+    fn price(&self) -> Price {
+        match self {
+            Self::Made(state) => lock(state).document.price(),
+            // Who wrote it has paid for it.
+            #[cfg(feature = "spool")]
+            Self::Written(_) => Price::units(0),
         }
     }
 

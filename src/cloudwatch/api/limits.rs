@@ -103,6 +103,7 @@ async fn send(seed: u64, batches: usize, make: impl Fn(&mut fastrand::Rng) -> Ve
         let entry = |(stream, event): &(usize, LogEvent)| Entry {
             draft: Arc::new(event.clone()),
             stream: streams[*stream].clone(),
+            weight: 1,
         };
         let lost = match destination.send(events.iter().map(entry).collect()).await {
             Ok(()) => 0,
@@ -186,6 +187,7 @@ fn inside(timestamp: i64) -> i64 {
 fn destination() -> ApiDestination<Rulebook> {
     let group: GroupName = "/tea/house".parse().unwrap();
     ApiDestination {
+        tab: Tab::default(),
         post: Rulebook::default(),
         create: true,
         gzip: AtomicBool::new(true),

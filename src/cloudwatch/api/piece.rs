@@ -37,6 +37,11 @@ struct PutLogEvents<'a> {
 // ===== impl Piece =====
 
 impl Piece {
+    /// How many bytes its texts have.
+    pub(super) fn bytes(&self) -> usize {
+        self.events.iter().map(|event| event.message.len()).sum()
+    }
+
     /// What may be sent, and what may not.
     pub(super) fn admit(self, window: Window) -> (Self, Self) {
         let Self { stream, events } = self;
@@ -100,7 +105,7 @@ pub(super) const MOST_EVENTS: usize = 10_000;
 const MOST_BYTES: usize = 1_048_576;
 
 /// What CloudWatch counts for each event besides its message.
-const OVERHEAD: usize = 26;
+pub(super) const OVERHEAD: usize = 26;
 
 /// A day, in milliseconds.
 const MOST_SPAN: i64 = 24 * 60 * 60 * 1000;

@@ -199,9 +199,10 @@ fn open(
         wrong: 0,
         skew: 0,
     })));
-    let ApiDestination { post: _, group, create, gzip, event_bytes, limits, place, creation, advice } =
+    let ApiDestination { post: _, group, create, gzip, event_bytes, limits, place, creation, advice, tab } =
         api.destination();
     let destination = ApiDestination {
+        tab,
         post: logs.clone(),
         group,
         create,
@@ -222,7 +223,7 @@ fn push(lane: &Lane<Entry>, at: SystemTime, text: impl Into<String>) {
 }
 
 fn share(lane: &Lane<Entry>, draft: Arc<dyn Draft>, stream: &str) {
-    lane.push(Entry { draft, stream: Arc::new(stream.parse::<StreamName>().unwrap()) });
+    lane.push(Entry { draft, stream: Arc::new(stream.parse::<StreamName>().unwrap()), weight: 1 });
 }
 
 #[track_caller]

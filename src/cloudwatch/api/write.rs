@@ -12,7 +12,7 @@ use super::{
     piece::{Piece, Written},
 };
 use crate::{
-    cloudwatch::{draft::Draft, event::milliseconds, lane::Entry, place::Place},
+    cloudwatch::{event::milliseconds, lane::Entry, place::Place},
     observe::message,
     outbox::Reason,
 };
@@ -32,12 +32,12 @@ pub(super) fn write(entries: &[Entry], from: usize, place: &Place, most: usize) 
     let (mut pieces, mut fate): (Vec<Piece>, _) = (Vec::new(), Fate::default());
     let mut streams = HashMap::new();
     let mut bytes = 0;
-    for (record, Entry { draft, stream }) in entries.iter().enumerate().skip(from) {
+    for (record, entry) in entries.iter().enumerate().skip(from) {
         if bytes >= ENOUGH {
             return Sorted { pieces, fate, next: record };
         }
-        let at = draft.at();
-        let message = match text(&**draft, most) {
+        let (at, stream) = (entry.draft.at(), &entry.stream);
+        let message = match text(entry, most) {
             Ok(message) => message,
             Err(reason) => {
                 fate.lose(1, reason);
@@ -55,9 +55,9 @@ pub(super) fn write(entries: &[Entry], from: usize, place: &Place, most: usize) 
     Sorted { pieces, fate, next: entries.len() }
 }
 
-fn text(draft: &dyn Draft, most: usize) -> Result<String, Reason> {
+fn text(entry: &Entry, most: usize) -> Result<String, Reason> {
     let mut text = String::new();
-    let written = catch_unwind(AssertUnwindSafe(|| draft.write(&mut text)));
+    let written = catch_unwind(AssertUnwindSafe(|| entry.write(&mut text)));
     written.map_err(|panic| Reason::new("panic").detail(message(&*panic)))?;
     if text.is_empty() {
         return Err(Reason::new("empty"));
