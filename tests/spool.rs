@@ -295,6 +295,28 @@ async fn a_batch_that_is_refused_again_and_again_while_others_get_through_is_giv
     assert_eq!(taken.lock().unwrap().len(), 999);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_for_who_sends_it_waits_for_a_better_key() {
+    let root = Folder::new();
+    let outbox = builder(root.path()).start().unwrap();
+    let scripted = Scripted::new([Play::KeepBack(3), Play::Unknown, Play::Unknown, Play::Unknown]);
+    let scripted = scripted.limits(limits());
+    let (log, lane) = (scripted.log(), outbox.lane("spans", scripted));
+    push(&lane, 0..40);
+    sleep(Duration::from_secs(20)).await;
+    report(&outbox);
+    let calls = log.batches().len();
+    assert!(calls <= 4, "{calls} calls of somebody who is not known");
+    sleep(Duration::from_secs(90)).await;
+    assert!(outbox.flush(Duration::from_secs(10)).await);
+    assert_eq!((report(&outbox).lost(), BTreeSet::from_iter(log.taken()).len()), (0, 40));
+
+    let lane = outbox.lane("items", Scripted::always(Play::Unknown).limits(limits()));
+    push(&lane, 0..25);
+    let last = outbox.shutdown(Duration::from_secs(5)).await.lanes.remove(1);
+    assert_eq!(last.to_string(), "items: 25 accepted, 0 delivered, 0 lost, 0 waiting, 25 spooled");
+}
+
 /// Refuses the record 7, and says that it might work later.
 #[derive(Debug, Default)]
 struct Poison {
@@ -331,7 +353,7 @@ proptest! {
 
     #[test]
     fn whatever_the_backend_does_each_record_is_accounted_for(
-        plays in proptest::collection::vec(0..5_u8, 0..60),
+        plays in proptest::collection::vec(0..6_u8, 0..60),
         pushes in proptest::collection::vec((1..40_u64, 0..400_u64), 1..20),
         restarts in 1..4_usize,
     ) {
@@ -346,6 +368,7 @@ proptest! {
                     1 => Play::AcceptAfter(Duration::from_millis(700)),
                     2 => Play::Retry,
                     3 => Play::KeepBack(3),
+                    4 => Play::Unknown,
                     _ => Play::Reject(1, "no"),
                 });
                 let last = restart == restarts;

@@ -114,6 +114,8 @@ fn judge<S: Signal>(answer: &Answer, batch: Batch<S::Record>) -> Result<(), Send
     if RETRYABLE.contains(&answer.status) {
         return Err(SendError::Retry { rest: batch, after: retry_after(&answer.headers), reason });
     }
+    let is_of_sender = matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+    let reason = if is_of_sender { reason.of_sender() } else { reason };
     Err(SendError::Reject { lost: batch.len(), reason })
 }
 

@@ -108,6 +108,7 @@ pub struct Reason {
     phrase: Cow<'static, str>,
     detail: Option<Box<str>>,
     is_told: bool,
+    is_of_sender: bool,
 }
 
 // ===== impl Reason =====
@@ -115,7 +116,7 @@ pub struct Reason {
 impl Reason {
     /// A reason without detail.
     pub fn new(phrase: impl Into<Cow<'static, str>>) -> Self {
-        Self { phrase: phrase.into(), detail: None, is_told: false }
+        Self { phrase: phrase.into(), detail: None, is_told: false, is_of_sender: false }
     }
 
     /// What the backend said about it. It must hold no secrets: it is logged, in one line, whatever is in it.
@@ -135,6 +136,20 @@ impl Reason {
     pub fn told(mut self) -> Self {
         self.is_told = true;
         self
+    }
+
+    /// The backend refuses who sends, and not what is sent: a key is not known, or may not do this. With a
+    /// [spool](super#the-spool) a batch that is rejected so stays on the disk, until the key is mended or another process
+    /// has a better one.
+    #[must_use]
+    pub fn of_sender(mut self) -> Self {
+        self.is_of_sender = true;
+        self
+    }
+
+    #[cfg(feature = "spool")]
+    pub(super) fn is_of_sender(&self) -> bool {
+        self.is_of_sender
     }
 
     pub(super) fn is_told(&self) -> bool {
@@ -164,7 +179,7 @@ impl<P: Into<Cow<'static, str>>> From<P> for Reason {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { phrase, detail, is_told: _ } = self;
+        let Self { phrase, detail, is_told: _, is_of_sender: _ } = self;
         f.write_str(phrase)?;
         detail.iter().try_for_each(|detail| write!(f, ": {detail}"))
     }

@@ -13,7 +13,7 @@ use std::{
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 #[cfg(feature = "spool")]
-use super::spool::Receipt;
+use super::spool::{REFUSED, Receipt};
 
 use super::{
     Batch, Destination, Limits, OutboxEvent, Reason, SendError,
@@ -35,6 +35,7 @@ pub(super) struct Flight<D: Destination> {
     requests: Option<(Arc<Requests>, Clock)>,
     #[cfg(feature = "spool")]
     receipt: Option<Receipt>,
+    is_handed_over: bool,
 }
 
 // ===== impl Flight =====
@@ -55,6 +56,7 @@ impl<D: Destination> Flight<D> {
             requests: None,
             #[cfg(feature = "spool")]
             receipt: None,
+            is_handed_over: false,
         }
     }
 
@@ -79,6 +81,10 @@ impl<D: Destination> Flight<D> {
             self.attempts += 1;
             let aloft = self.records;
             let answer = self.send(batch).await;
+            #[cfg(feature = "spool")]
+            if self.is_put_down(&answer) {
+                return;
+            }
             if is_last(&answer) {
                 self.acknowledge().await;
             }
@@ -172,6 +178,19 @@ impl<D: Destination> Flight<D> {
         backoff.next(after)
     }
 
+    /// Leaves the records on the disk if it is the sender that is refused.
+    #[cfg(feature = "spool")]
+    fn is_put_down<P>(&mut self, answer: &Result<Result<(), SendError<D::Record>>, P>) -> bool {
+        let Ok(Err(SendError::Reject { reason, .. })) = answer else { return false };
+        let Some(receipt) = self.receipt.take_if(|_| reason.is_of_sender()) else { return false };
+        self.retrying(Wait { total: REFUSED, at_least: REFUSED }, reason.clone());
+        receipt.put_down(self.flight);
+        self.lane.wake.notify_one();
+        // It lands when the worker has put it down.
+        self.is_handed_over = true;
+        true
+    }
+
     /// Has the disk forget the records, before the books have them as landed: who waits for that may end the process.
     async fn acknowledge(&mut self) {
         #[cfg(feature = "spool")]
@@ -245,7 +264,7 @@ impl<D: Destination> Flight<D> {
 
 impl<D: Destination> Drop for Flight<D> {
     fn drop(&mut self) {
-        let is_aloft = self.lane.queue().give_up(self.flight);
+        let is_aloft = !self.is_handed_over && self.lane.queue().give_up(self.flight);
         if is_aloft {
             self.lane.queue().told(self.flight);
             self.lane.settle();

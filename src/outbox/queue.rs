@@ -239,7 +239,7 @@ impl<R> Queue<R> {
             return self.lose(flight, records, Cow::Borrowed(SHUTDOWN));
         }
         self.land(flight, records);
-        self.put_down(records, first);
+        self.leave(records, first);
         true
     }
 
@@ -287,7 +287,7 @@ impl<R> Queue<R> {
         let kept: usize = self.flights.iter().filter(|aloft| safe(aloft)).map(|aloft| aloft.records).sum();
         let left = self.waiting() - kept;
         self.phase = Phase::Closed;
-        self.put_down(kept, 0);
+        self.leave(kept, 0);
         self.flights.clear();
         self.landing.clear();
         self.queued_bytes = 0;
@@ -388,7 +388,7 @@ impl<R> Queue<R> {
     }
 
     /// Records that were in flight are on the disk and nowhere else.
-    fn put_down(&mut self, records: usize, first: u64) {
+    fn leave(&mut self, records: usize, first: u64) {
         self.kept.first = self.first_kept().map_or(first, |kept| kept.min(first));
         self.kept.records += records as u64;
     }
@@ -449,6 +449,15 @@ impl<R> Queue<R> {
             self.queued.push_front((record, size));
         }
         Ok(())
+    }
+
+    /// Moves what is left of a flight back to the disk, which has all of the `records` that it began with: those that were
+    /// delivered come again. `false`: that flight is no more.
+    pub(super) fn put_down(&mut self, flight: u64, records: u64, change: Change) -> bool {
+        let Some(left) = self.land(flight, usize::MAX) else { return false };
+        self.ledger.adopt(records.saturating_sub(left as u64));
+        self.change(change);
+        true
     }
 
     /// Moves records from the disk into a flight, unless the lane was given up.

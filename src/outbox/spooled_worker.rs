@@ -7,14 +7,18 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use tokio::{task::spawn_blocking, time::Instant};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    task::spawn_blocking,
+    time::Instant,
+};
 
 use super::{
     Codec, Destination, OutboxEvent, Reason,
     flight::message,
     ledger::PANIC,
     queue::{Change, Taken},
-    spool::{Receipt, Record, Store, Token, phrase},
+    spool::{PutDown, REFUSED, Receipt, Record, Store, Token, phrase},
     worker::{Step as Plain, Worker},
 };
 
@@ -39,6 +43,8 @@ pub(super) struct SpooledWorker<D: Destination> {
     unread_until: Option<Instant>,
     sync_due: Option<Instant>,
     adopt_due: Instant,
+    put_down: UnboundedSender<PutDown>,
+    to_put_down: UnboundedReceiver<PutDown>,
     /// How many flights had something delivered when the disk was last read.
     arrived: u64,
 }
@@ -49,6 +55,7 @@ enum Step<R> {
     Read,
     Sync,
     Adopt,
+    PutDown(PutDown),
     Send(Taken<R>),
     Wait(Option<Instant>),
     End,
@@ -90,8 +97,11 @@ struct Encoded {
 
 impl<D: Destination> SpooledWorker<D> {
     pub(super) fn new(worker: Worker<D>, store: Store, codec: Codec<D::Record>) -> Self {
+        let (put_down, to_put_down) = unbounded_channel();
         Self {
             worker,
+            put_down,
+            to_put_down,
             store: Arc::new(Mutex::new(store)),
             codec: Arc::new(codec),
             write_due: None,
@@ -113,6 +123,7 @@ impl<D: Destination> SpooledWorker<D> {
                 Step::Read => self.read().await,
                 Step::Sync => self.sync().await,
                 Step::Adopt => self.adopt().await,
+                Step::PutDown(what) => self.put_down(what).await,
                 Step::Send(taken) => self.worker.send(taken).await,
                 Step::Wait(due) => self.worker.wait(due).await,
                 Step::End => break,
@@ -129,6 +140,9 @@ impl<D: Destination> SpooledWorker<D> {
         self.unread_until = self.unread_until.filter(|until| now < *until);
         if self.worker.lane.queue().is_over() {
             return Step::End;
+        }
+        if let Ok(what) = self.to_put_down.try_recv() {
+            return Step::PutDown(what);
         }
         if self.adopt_due <= now {
             return Step::Adopt;
@@ -266,15 +280,16 @@ impl<D: Destination> SpooledWorker<D> {
         let lane = &self.worker.lane;
         let unreadable: usize = lost.iter().map(|(records, _)| records).sum();
         let bytes = records.iter().filter_map(|record| lane.measure(record)).fold(0, usize::saturating_add);
-        let Some(flight) = lane.queue().lift(first, records.len() + unreadable, bytes, change) else {
-            lock(&self.store).give_back(part, token);
-            return;
+        let all = records.len() + unreadable;
+        let Some(flight) = lane.queue().lift(first, all, bytes, change) else {
+            return lock(&self.store).give_back(part, token, all as u64);
         };
         for (records, reason) in lost {
             lane.queue().lose(flight, records, reason.count_under());
             lane.tell(|lane| OutboxEvent::Rejected { lane, records, reason });
         }
-        let receipt = Receipt { store: self.store.clone(), part, token, arrived };
+        let (store, put_down) = (self.store.clone(), self.put_down.clone());
+        let receipt = Receipt { store, part, token, records: all as u64, arrived, put_down };
         if records.is_empty() {
             receipt.sign().await;
             lane.queue().told(flight);
@@ -300,6 +315,22 @@ impl<D: Destination> SpooledWorker<D> {
         self.worker.lane.queue().adopt(records, change);
         if records > 0 {
             self.worker.lane.tell(|lane| OutboxEvent::Adopted { lane, records });
+        }
+    }
+
+    /// A flight is back, because the backend refuses who sends. Others would fare no better.
+    async fn put_down(&mut self, PutDown { flight, part, token, records }: PutDown) {
+        let put_down = move |store: &mut Store| {
+            store.give_back(part, token, records);
+            store.change()
+        };
+        let Some(change) = self.blocking(put_down).await else { return };
+        self.tell_lost(&change);
+        self.unread_until = Some(Instant::now() + REFUSED);
+        let lane = &self.worker.lane;
+        if lane.queue().put_down(flight, records, change) {
+            lane.queue().told(flight);
+            lane.settle();
         }
     }
 

@@ -295,7 +295,7 @@ impl ApiDestination {
     fn refusal(&self) -> Option<Reason> {
         match self.refused.load(Ordering::Relaxed) {
             0 => None,
-            status => Some(Reason::new(format!("http {status}"))),
+            status => Some(Reason::new(format!("http {status}")).of_sender()),
         }
     }
 }
@@ -312,7 +312,7 @@ impl Verdict {
         match status {
             StatusCode::TOO_MANY_REQUESTS => Self::Later(pause(&answer.headers), reason),
             StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge(reason),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Self::Refused(status, reason),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Self::Refused(status, reason.of_sender()),
             StatusCode::REQUEST_TIMEOUT => Self::Retry(None, reason),
             _ if status.is_server_error() => Self::Retry(retry_after(&answer.headers), reason),
             _ => Self::Reject(reason),

@@ -282,7 +282,9 @@ fn refused(answer: &Answer, error: &ServiceError) -> Failure {
     if is_busy || error.is_throttling() || error.is_about_keys() || error.is_about_time() {
         return Failure::Retry(retry_after(&answer.headers), reason);
     }
-    Failure::Reject(reason)
+    let is_of_sender = error.code().contains("AccessDenied")
+        || matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+    Failure::Reject(if is_of_sender { reason.of_sender() } else { reason })
 }
 
 fn is_for_now(code: &str) -> bool {

@@ -31,6 +31,8 @@ pub(crate) enum Play {
     KeepBack(usize),
     /// Refuses so many, and takes the others.
     Reject(usize, &'static str),
+    /// Refuses who sends.
+    Unknown,
     /// Refuses the oldest, so many for each reason, takes the next ones, and keeps back the newest so many.
     Mixed(&'static [(usize, &'static str)], usize),
     Hang,
@@ -138,6 +140,10 @@ impl Destination for Scripted {
             Play::Reject(lost, reason) => {
                 self.log.take(batch.iter().skip(lost));
                 return Err(SendError::Reject { lost, reason: reason.into() });
+            }
+            Play::Unknown => {
+                let reason = belvedere::outbox::Reason::new("http 401").of_sender();
+                return Err(SendError::Reject { lost: batch.len(), reason });
             }
             Play::Mixed(refused, newest) => {
                 let lost: Vec<_> = refused.iter().map(|(lost, reason)| (*lost, (*reason).into())).collect();

@@ -56,6 +56,6 @@ pub(crate) use folder::{Folder, Orphan};
 pub(crate) use groups::{Group, Stored, Token};
 pub(crate) use log::{Appended, Log, Losses, Record};
 pub(crate) use options::{Options, Sync};
-pub(super) use receipt::Receipt;
+pub(super) use receipt::{PutDown, REFUSED, Receipt};
 pub(super) use root::Root;
 pub(super) use store::Store;

@@ -1,6 +1,9 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use tokio::task::spawn_blocking;
+use tokio::{sync::mpsc::UnboundedSender, task::spawn_blocking};
 
 use super::{Store, Token};
 
@@ -11,8 +14,19 @@ pub(in crate::outbox) struct Receipt {
     pub(in crate::outbox) store: Arc<Mutex<Store>>,
     pub(in crate::outbox) part: u64,
     pub(in crate::outbox) token: Token,
+    pub(in crate::outbox) records: u64,
     /// How many flights had something delivered before this one began.
     pub(in crate::outbox) arrived: u64,
+    pub(in crate::outbox) put_down: UnboundedSender<PutDown>,
+}
+
+/// A flight whose records are to stay where they are.
+#[derive(Debug)]
+pub(in crate::outbox) struct PutDown {
+    pub(in crate::outbox) flight: u64,
+    pub(in crate::outbox) part: u64,
+    pub(in crate::outbox) token: Token,
+    pub(in crate::outbox) records: u64,
 }
 
 // ===== impl Receipt =====
@@ -25,10 +39,20 @@ impl Receipt {
         let _ = spawn_blocking(sign).await;
     }
 
+    /// The records are to be read again, after a while. Who holds the disk is told.
+    pub(in crate::outbox) fn put_down(self, flight: u64) {
+        let Self { part, token, records, put_down, .. } = self;
+        // A worker that is gone reads nothing any more.
+        let _ = put_down.send(PutDown { flight, part, token, records });
+    }
+
     /// Whether so many flights got through since it was written that the backend can have nothing against all of them.
     pub(in crate::outbox) fn was_overtaken_by(&self, arrived: u64) -> bool {
         arrived >= self.arrived.saturating_add(MANY)
     }
 }
+
+/// How long nothing is read for a backend that refuses who sends.
+pub(in crate::outbox) const REFUSED: Duration = Duration::from_secs(30);
 
 const MANY: u64 = 16;

@@ -118,9 +118,11 @@ impl Store {
     }
 
     /// The records are to be read again.
-    pub(in crate::outbox) fn give_back(&mut self, part: u64, token: Token) {
+    pub(in crate::outbox) fn give_back(&mut self, part: u64, token: Token, records: u64) {
         if let Some(part) = self.parts.iter_mut().find(|known| known.id == part) {
             part.log.give_back(token);
+            // Some may have made room meanwhile.
+            part.reckon(records, &mut self.lost);
         }
     }
 
