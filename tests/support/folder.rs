@@ -18,7 +18,9 @@ impl Folder {
     pub(crate) fn new() -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("belvedere-folder-{}-{number}", process::id()));
+        // Where a binary has this module twice, each has a number of its own.
+        let name = format!("belvedere-folder-{}-{:p}-{number}", process::id(), &raw const NUMBER);
+        let path = std::env::temp_dir().join(name);
         fs::create_dir_all(&path).unwrap();
         Self(path)
     }

@@ -48,11 +48,17 @@ impl Bill {
         months.into_values().fold(0.0, f64::max)
     }
 
-    /// The most that was used in 31 days.
+    /// The most that was used in 31 days, of what was used in the order of time.
     fn most_in_31_days(&self) -> f64 {
-        let until = |from: SystemTime| from + hours(31 * 24);
-        let is_in = |from, at: SystemTime| (from..until(from)).contains(&at);
-        let in_one = |from| self.0.iter().filter(move |(at, _)| is_in(from, *at)).map(|(_, units)| units);
-        self.0.iter().map(|(from, _)| in_one(*from).sum()).fold(0.0, f64::max)
+        let (mut first, mut within, mut most) = (0, 0.0, 0.0_f64);
+        for (at, units) in &self.0 {
+            while self.0[first].0 + hours(31 * 24) <= *at {
+                within -= self.0[first].1;
+                first += 1;
+            }
+            within += units;
+            most = most.max(within);
+        }
+        most
     }
 }

@@ -21,6 +21,8 @@ struct World {
 enum Act {
     Pass(Duration),
     Use(usize, u16),
+    /// Uses so many units again and again, until there are no more.
+    Drain(usize, u16),
     Kill(usize),
     End(usize),
     Damage,
@@ -37,7 +39,8 @@ impl World {
     fn act(&mut self, act: Act) {
         match act {
             Act::Pass(time) => self.now += time,
-            Act::Use(process, units) => self.spend(process, f64::from(units)),
+            Act::Use(process, units) => _ = self.spend(process, f64::from(units)),
+            Act::Drain(process, units) => _ = (0..400).find(|_| !self.spend(process, f64::from(units))),
             Act::Kill(process) => self.processes[process] = None,
             Act::End(process) => {
                 let ended = self.processes[process].take();
@@ -52,14 +55,29 @@ impl World {
         }
     }
 
-    fn spend(&mut self, process: usize, units: f64) {
+    fn spend(&mut self, process: usize, units: f64) -> bool {
         let (pace, now) = (self.pace, self.now);
         let till = self.folder.as_ref().map(|folder| Till::new(folder.path(), &Unit::SPANS));
         let account = self.processes[process]
             .get_or_insert_with(|| Arc::new(Account::new(Unit::SPANS, pace, till, now)));
         account.errand(units, now).into_iter().for_each(Errand::run);
-        if account.open(now).spend(units) {
+        let has_spent = account.open(now).spend(units);
+        if has_spent {
             self.bill.add(now, units);
+        }
+        has_spent
+    }
+}
+
+// ===== impl Act =====
+
+impl Act {
+    /// The same, of the first process.
+    fn of_the_first(self) -> Self {
+        match self {
+            Self::Use(_, units) => Self::Use(0, units),
+            Self::Drain(_, units) => Self::Drain(0, units),
+            other => other,
         }
     }
 }
@@ -71,7 +89,9 @@ fn pass() -> impl Strategy<Value = Act> {
 
 fn spend() -> impl Strategy<Value = Act> {
     let units = prop_oneof![3 => 0..40_u16, 2 => 0..1_200_u16];
-    (0..2_usize, units).prop_map(|(process, units)| Act::Use(process, units))
+    let one = (0..2_usize, units).prop_map(|(process, units)| Act::Use(process, units));
+    let all = (0..2_usize, 20..200_u16).prop_map(|(process, units)| Act::Drain(process, units));
+    prop_oneof![one, all]
 }
 
 proptest! {
@@ -84,8 +104,7 @@ proptest! {
     ) {
         let mut world = World::new(burst, None);
         for act in acts {
-            let act = if let Act::Use(_, units) = act { Act::Use(0, units) } else { act };
-            world.act(act);
+            world.act(act.of_the_first());
         }
         let most = world.bill.most_in_31_days();
         prop_assert!(most <= MONTH as f64, "{most}");
@@ -101,9 +120,7 @@ proptest! {
         for acts in starts {
             world.act(Act::Kill(0));
             for act in acts {
-                if let Act::Use(_, units) = act {
-                    world.act(Act::Use(0, units));
-                }
+                world.act(act.of_the_first());
                 world.act(Act::Pass(Duration::from_secs(time / 1_200)));
             }
         }

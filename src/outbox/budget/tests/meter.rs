@@ -22,7 +22,7 @@ fn tariff() -> Tariff<Record> {
 /// One whose bucket begins with so many units, and gets next to nothing in an hour.
 fn meter(units: u64, tariff: Tariff<Record>) -> Meter<Record> {
     let budget = Budget::new().allowance(Unit::SPANS, Allowance::month(300 * units).burst(units));
-    Bank::new(budget, Clock::at(november())).meter(tariff).unwrap()
+    Bank::new(budget, Clock::at(november() - Duration::from_secs(1))).meter(tariff).unwrap()
 }
 
 fn admit(meter: &mut Meter<Record>, records: Vec<Record>) -> Admitted<Record> {
