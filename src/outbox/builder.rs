@@ -102,7 +102,14 @@ impl Builder {
         self
     }
 
-    /// The same, unless it was said before.
+    /// The same as [`budget`](Self::budget), unless it was said before.
+    #[cfg(any(feature = "cloudwatch", feature = "otel", feature = "rollbar", feature = "xray"))]
+    pub(crate) fn or_budget(mut self, budget: Budget) -> Self {
+        self.budget.get_or_insert(budget);
+        self
+    }
+
+    /// The same as [`spool`](Self::spool), unless it was said before.
     #[cfg(all(
         feature = "spool",
         any(feature = "cloudwatch", feature = "otel", feature = "rollbar", feature = "xray")

@@ -92,7 +92,7 @@ impl Setup {
     ///
     /// When an endpoint is no URL, a protocol is not spoken, a file cannot be used, a switch of X-Ray is neither on nor
     /// off, a daemon's address is none, a region is missing, Rollbar's token is no word, a log group or a stream cannot be
-    /// called so, Honeycomb refuses a key that is to be checked, or the system gives no thread. Nothing was started then.
+    /// called so, a budget is none, Honeycomb refuses a key that is to be checked, or the system gives no thread. Nothing was started then.
     #[track_caller]
     pub fn start(self) -> Result<Belvedere, Error> {
         let Self { env, name, global, outbox, scrubber, addresses, otel, xray, rollbar, cloudwatch } = self;
@@ -101,11 +101,12 @@ impl Setup {
         let cloudwatch = cloudwatch.plan(&env, &service)?;
         let rollbar = rollbar.plan(&env, &service)?;
         let xray = xray.plan(&env, &service)?;
+        let outbox = way_out(&env, outbox)?;
         let otel = otel.plan(&env, &service)?;
         let propagators = propagators(&env, xray.is_said());
         let propagation = Propagation::new(propagators.iter().copied());
 
-        let outbox = way_out(&env, outbox).start()?;
+        let outbox = outbox.start()?;
         let log_group = cloudwatch.group();
         let start = Start {
             env: &env,

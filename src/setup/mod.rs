@@ -45,6 +45,17 @@
 //! Of each that begins with `OTEL_EXPORTER_OTLP_` there is one for spans alone, `OTEL_EXPORTER_OTLP_TRACES_…`, one for
 //! metrics, and one for logs; of two, the signal's own counts. An endpoint for a signal alone is used as it is.
 //!
+//! ## What is kept, and what it may cost
+//!
+//! | variable | default | a bad value |
+//! |---|---|---|
+//! | `BELVEDERE_SPOOL` | none; a folder on the disk for what is not delivered yet, see `outbox::Spool` | told by an event and the log: what is not delivered is kept in memory |
+//! | `BELVEDERE_BUDGET` | `none`; `free`: no more than the vendors give for nothing, see [`Budget::free_tier`](crate::outbox::Budget::free_tier) | error |
+//! | `BELVEDERE_BUDGET_FOLDER` | none; a folder where it is kept how much of the budget was used | told by the log: as if all was used |
+//! | `BELVEDERE_BUDGET_PROCESSES` | `1`; how many processes share the budget | error |
+//!
+//! They hold for all backends. [`Setup::outbox`] says more of both, and comes first.
+//!
 //! ## How much, and when
 //!
 //! | variable | default | a bad value |
