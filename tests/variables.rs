@@ -1,12 +1,20 @@
 //! Each row of README's table of variables: what a good value does and what a bad one says, over real sockets.
 //!
 //! The tests of a row stand in a module that is named after its first variable.
-#![cfg(all(feature = "cloudwatch", feature = "otel", feature = "rollbar", feature = "xray"))]
+#![cfg(all(
+    feature = "cloudwatch",
+    feature = "otel",
+    feature = "rollbar",
+    feature = "spool",
+    feature = "xray"
+))]
 
 #[path = "support/aws.rs"]
 mod aws;
 #[path = "support/daemon.rs"]
 mod daemon;
+#[path = "support/folder.rs"]
+mod folder;
 #[path = "support/lines.rs"]
 mod lines;
 #[path = "support/log.rs"]
@@ -25,6 +33,7 @@ use std::{
 use aws::Endpoint;
 use belvedere::Belvedere;
 use daemon::Daemon;
+use folder::Folder;
 use http::{Request, Response};
 use lines::{Line, Lines};
 use opentelemetry::trace::{
@@ -2460,6 +2469,103 @@ mod belvedere_cloudwatch_stdout {
     fn a_bad_one_is_an_error_that_names_it() {
         assert_eq!(refusal(&[(NAME, "perhaps")]), format!(r#"{NAME} is "perhaps": write true or false"#));
     }
+}
+
+mod belvedere_spool {
+    use super::*;
+
+    const NAME: &str = "BELVEDERE_SPOOL";
+
+    #[tokio::test]
+    async fn keeps_what_a_dead_endpoint_does_not_take_for_the_next_process() {
+        let (folder, (_socket, nobody)) = (Folder::new(), dead());
+        let path = folder.path().join("spool").display().to_string();
+        let belvedere = start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &nobody), (NAME, &path)]).unwrap();
+        serve(&belvedere, Request::get("/carts").body(()).unwrap()).await;
+        let report = belvedere.shutdown(Duration::from_millis(500)).await;
+        assert_eq!((report.lost(), report.lanes[0].spooled), (0, 1), "{report}");
+        let text = folder.bytes();
+        assert!(text.windows(6).any(|part| part == b"/carts"));
+    }
+
+    #[tokio::test]
+    async fn a_bad_one_costs_nothing() {
+        let folder = Folder::new().file("file", "not a folder");
+        let path = folder.path().join("file/spool").display().to_string();
+        let sink = through(&[(NAME, &path)]).await;
+        assert_eq!(sink.spans().len(), 1);
+    }
+}
+
+mod belvedere_budget {
+    use super::*;
+
+    const NAME: &str = "BELVEDERE_BUDGET";
+
+    #[tokio::test]
+    async fn free_is_no_more_than_is_free() {
+        // A thousandth of what a start may use before any trickles in.
+        let thousandth = ("BELVEDERE_BUDGET_PROCESSES", "1000");
+        for (variables, is_bounded) in
+            [(&[(NAME, "Free"), thousandth][..], true), (&[(NAME, "none"), thousandth], false), (&[], false)]
+        {
+            assert_eq!(thinned(variables, 500).await > 0, is_bounded, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn a_bad_one_is_an_error_that_names_it() {
+        assert_eq!(refusal(&[(NAME, "cheap")]), format!(r#"{NAME} is "cheap": write free or none"#));
+    }
+}
+
+mod belvedere_budget_folder {
+    use super::*;
+
+    const NAME: &str = "BELVEDERE_BUDGET_FOLDER";
+
+    #[tokio::test]
+    async fn is_where_a_restart_finds_what_was_used() {
+        let folder = Folder::new();
+        let path = folder.path().display().to_string();
+        let variables =
+            [("BELVEDERE_BUDGET", "free"), ("BELVEDERE_BUDGET_PROCESSES", "20000"), (NAME, &*path)];
+        thinned(&variables, 100).await;
+        assert!(!folder.bytes().is_empty());
+        assert!(thinned(&variables, 60).await > 50, "what was used is used");
+    }
+}
+
+mod belvedere_budget_processes {
+    use super::*;
+
+    const NAME: &str = "BELVEDERE_BUDGET_PROCESSES";
+
+    #[tokio::test]
+    async fn each_has_its_part() {
+        let free = ("BELVEDERE_BUDGET", "free");
+        assert_eq!(thinned(&[free], 300).await, 0);
+        assert!(thinned(&[free, (NAME, "2000")], 300).await > 100);
+    }
+
+    #[test]
+    fn a_bad_one_is_an_error_that_names_it() {
+        for bad in ["0", "-1", "many"] {
+            let told = format!("{NAME} is {bad:?}: write how many processes share the budget, such as 3");
+            assert_eq!(refusal(&[("BELVEDERE_BUDGET", "free"), (NAME, bad)]), told);
+        }
+    }
+}
+
+/// How many spans of so many requests a budget leaves out.
+async fn thinned(variables: Pairs<'_>, requests: u32) -> u64 {
+    let sink = Sink::start();
+    let belvedere = towards(&sink, variables);
+    for _ in 0..requests {
+        serve(&belvedere, Request::get("/carts").body(()).unwrap()).await;
+    }
+    let report = belvedere.shutdown(PATIENCE).await;
+    report.lanes[0].lost.get("budget").copied().unwrap_or_default()
 }
 
 mod aws_endpoint_url_cloudwatch_logs {

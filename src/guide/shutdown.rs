@@ -37,10 +37,13 @@
 //! Items leave for Rollbar one at a time. What is reported after the shutdown goes nowhere. A panic that unwinds `main` drops
 //! the guard, and so is sent; `std::process::exit` drops nothing, and loses what is queued.
 //!
+//! With [a spool](crate::outbox#the-spool) what is left at the limit is on the disk, counts as `spooled` and not as lost, and
+//! is sent by the next process.
+//!
 //! # Without a shutdown
 //!
 //! Dropping the guard drains too, for two seconds at most. A process that is killed loses what is queued: at most a
-//! second's worth, as long as the backend answers.
+//! second's worth, as long as the backend answers; with a spool ten milliseconds' worth, whatever the backend does.
 //!
 //! # Threads and runtimes
 //!
