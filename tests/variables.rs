@@ -2480,7 +2480,11 @@ mod belvedere_spool {
     async fn keeps_what_a_dead_endpoint_does_not_take_for_the_next_process() {
         let (folder, (_socket, nobody)) = (Folder::new(), dead());
         let path = folder.path().join("spool").display().to_string();
-        let belvedere = start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &nobody), (NAME, &path)]).unwrap();
+        let log = log::Log::default();
+        let belvedere = tracing::subscriber::with_default(log.subscriber(), || {
+            start(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &nobody), (NAME, &path)]).unwrap()
+        });
+        assert!(log.lines().iter().any(|line| line.contains("spool: on") && line.contains(&path)));
         serve(&belvedere, Request::get("/carts").body(()).unwrap()).await;
         let report = belvedere.shutdown(Duration::from_millis(500)).await;
         assert_eq!((report.lost(), report.lanes[0].spooled), (0, 1), "{report}");

@@ -13,7 +13,10 @@ use crate::{
 /// When the budget is none that there is, or is shared by a number of processes that is none.
 pub(super) fn way_out(env: &Env, builder: Builder) -> Result<Builder, Error> {
     let builder = match budget(env)? {
-        Some(budget) => builder.or_budget(budget),
+        Some(budget) => {
+            tracing::info!(target: TARGET, "budget: on, what the vendors give for nothing in a month");
+            builder.or_budget(budget)
+        }
         None => builder,
     };
     Ok(match env.text(SPOOL) {
@@ -42,6 +45,7 @@ fn budget(env: &Env) -> Result<Option<Budget>, Error> {
 
 #[cfg(feature = "spool")]
 fn spool(_: &Env, builder: Builder, path: String) -> Builder {
+    tracing::info!(target: TARGET, at = path, "spool: on, what is not delivered is on the disk");
     builder.or_spool(Spool::new(path))
 }
 
@@ -53,6 +57,7 @@ fn spool(env: &Env, builder: Builder, path: String) -> Builder {
     builder
 }
 
+const TARGET: &str = "belvedere::setup";
 const SPOOL: &str = "BELVEDERE_SPOOL";
 const BUDGET: &str = "BELVEDERE_BUDGET";
 const FOLDER: &str = "BELVEDERE_BUDGET_FOLDER";
