@@ -136,6 +136,32 @@ async fn what_cloudwatch_did_not_take_is_sent_once_by_the_next_process_into_the_
 }
 
 #[tokio::test]
+async fn what_a_shutdown_left_is_taken_over_while_a_layer_of_the_first_outbox_is_still_there() {
+    let (cloudwatch, folder) = (CloudWatch::start(), Folder::new());
+    cloudwatch.faults(|_| Some(Fault::unavailable()));
+    let open = || {
+        let outbox = start(folder.path());
+        let lane = LogLane::new(&outbox, api(&cloudwatch.url(), "http://127.0.0.1:1/none"));
+        (outbox, CloudWatchLayer::on(lane.stream("web-1".parse().unwrap())))
+    };
+    let (outbox, layer) = open();
+    exchange(layer.clone()).await;
+    let left = outbox.shutdown(Duration::from_millis(300)).await.lanes.remove(0);
+    assert_eq!((left.spooled, left.lost()), (1, 0), "{left}");
+    drop(outbox);
+
+    cloudwatch.mend();
+    // The last calls of the first to the disk end by themselves.
+    for _ in 0..50 {
+        let (outbox, _layer) = open();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(outbox.shutdown(LONG).await.lost(), 0);
+    }
+    assert_eq!(cloudwatch.stored_count(), 1);
+    drop(layer);
+}
+
+#[tokio::test]
 async fn nothing_that_is_secret_lies_on_the_disk() {
     let house = House::open().await;
     let pid = house.live_and_die().await;

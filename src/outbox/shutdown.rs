@@ -49,8 +49,6 @@ pub(super) struct Core {
     id: Option<thread::ThreadId>,
     stop: Mutex<Option<oneshot::Sender<()>>>,
     last: OnceLock<Report>,
-    #[cfg(feature = "spool")]
-    spool: Option<Arc<Root>>,
 }
 
 #[derive(Default)]
@@ -61,6 +59,10 @@ struct Lanes {
     /// What is still to be said when a shutdown begins.
     last_words: Vec<LastWords>,
     are_closed: bool,
+    /// Until a shutdown begins: from then on the lanes that have something on the disk hold it, and whatever else holds
+    /// this does not keep others from what they left there.
+    #[cfg(feature = "spool")]
+    spool: Option<Arc<Root>>,
 }
 
 type LastWords = Box<dyn FnOnce() + Send>;
@@ -80,23 +82,13 @@ impl Core {
         let (id, stop) = thread.map(|Thread { id, stop }| (id, stop)).unzip();
         let (lanes, saying) = (Mutex::default(), Mutex::default());
         let (stop, last) = (Mutex::new(stop), OnceLock::new());
-        Self {
-            runtime,
-            events,
-            bank,
-            lanes,
-            saying,
-            id,
-            stop,
-            last,
-            #[cfg(feature = "spool")]
-            spool: None,
-        }
+        Self { runtime, events, bank, lanes, saying, id, stop, last }
     }
 
     #[cfg(feature = "spool")]
     pub(super) fn spool(self, spool: Option<Spool>) -> Self {
-        Self { spool: spool.map(Root::new), ..self }
+        self.lanes().spool = spool.map(Root::new);
+        self
     }
 
     pub(super) fn lane<D: Destination>(&self, name: Arc<str>, destination: D) -> Lane<D::Record> {
@@ -110,20 +102,25 @@ impl Core {
         if lanes.are_closed {
             shared.abandon();
         } else {
-            self.start(shared.clone(), destination, limits, meter);
+            self.start(&lanes, shared.clone(), destination, limits, meter);
         }
         Lane::new(shared)
     }
 
+    #[cfg_attr(
+        not(feature = "spool"),
+        allow(unused_variables, reason = "without a spool they have nothing in common")
+    )]
     fn start<D: Destination>(
         &self,
+        lanes: &Lanes,
         lane: Arc<Shared<D::Record>>,
         destination: Arc<D>,
         limits: Limits,
         meter: Option<(Meter<D::Record>, Clock)>,
     ) {
         #[cfg(feature = "spool")]
-        if let Some((root, codec)) = self.spool.clone().zip(destination.codec()) {
+        if let Some((root, codec)) = lanes.spool.clone().zip(destination.codec()) {
             let store = Store::new(root, lane.name());
             let worker = Worker::new(lane, destination, limits, meter);
             self.runtime.spawn(untraced(SpooledWorker::new(worker, store, codec).run()));
@@ -224,6 +221,8 @@ impl Core {
         lanes.are_closed = true;
         lanes.open.iter().for_each(|lane| lane.close());
         lanes.beside.drain(..).for_each(|work| work.abort());
+        #[cfg(feature = "spool")]
+        let _spool = lanes.spool.take();
         drop(lanes);
         self.marks()
     }

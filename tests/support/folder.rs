@@ -38,6 +38,16 @@ impl Folder {
         &self.0
     }
 
+    /// How many files and folders are in it, at any depth.
+    pub(crate) fn entries(&self) -> usize {
+        entries(&self.0)
+    }
+
+    /// How many bytes all files in it have, at any depth.
+    pub(crate) fn size(&self) -> u64 {
+        size(&self.0)
+    }
+
     /// The bytes of all files in it, at any depth, and their names.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         bytes(&self.0)
@@ -50,8 +60,26 @@ impl Drop for Folder {
     }
 }
 
+/// What others remove meanwhile is not there.
+fn paths(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())).collect()
+}
+
+fn entries(folder: &Path) -> usize {
+    let within = |path: &PathBuf| if path.is_dir() { entries(path) } else { 0 };
+    paths(folder).iter().map(|path| 1 + within(path)).sum()
+}
+
+fn size(folder: &Path) -> u64 {
+    let of = |path: &PathBuf| match path.is_dir() {
+        true => size(path),
+        false => fs::metadata(path).map_or(0, |file| file.len()),
+    };
+    paths(folder).iter().map(of).sum()
+}
+
 fn bytes(folder: &Path) -> Vec<u8> {
-    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let told = |path: &Path| if path.is_dir() { bytes(path) } else { fs::read(path).unwrap() };
-    paths.flat_map(|path| [path.as_os_str().as_encoded_bytes().to_vec(), told(&path)].concat()).collect()
+    let told = |path: &Path| if path.is_dir() { bytes(path) } else { fs::read(path).unwrap_or_default() };
+    let named = |path: PathBuf| [path.as_os_str().as_encoded_bytes().to_vec(), told(&path)].concat();
+    paths(folder).into_iter().flat_map(named).collect()
 }
