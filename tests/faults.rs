@@ -1,6 +1,12 @@
 //! All four backends, each behind the layer and the lane that users have, failing in every way over real sockets, with
 //! an oracle that knows what was pushed and what was stored.
-#![cfg(all(feature = "otel", feature = "xray", feature = "rollbar", feature = "cloudwatch"))]
+#![cfg(all(
+    feature = "otel",
+    feature = "xray",
+    feature = "rollbar",
+    feature = "cloudwatch",
+    feature = "spool"
+))]
 
 #[path = "faults/backend.rs"]
 mod backend;

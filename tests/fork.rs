@@ -1,6 +1,13 @@
 //! A process that forks, as servers do that start their workers before they serve: what its children inherit is a
 //! queue and no thread.
-#![cfg(all(unix, feature = "otel", feature = "xray", feature = "rollbar", feature = "cloudwatch"))]
+#![cfg(all(
+    unix,
+    feature = "otel",
+    feature = "xray",
+    feature = "rollbar",
+    feature = "cloudwatch",
+    feature = "spool"
+))]
 
 #[path = "faults/backend.rs"]
 mod backend;

@@ -4,7 +4,8 @@
     feature = "otel",
     feature = "xray",
     feature = "rollbar",
-    feature = "cloudwatch"
+    feature = "cloudwatch",
+    feature = "spool"
 ))]
 
 #[path = "faults/backend.rs"]

@@ -1,6 +1,10 @@
-//! A service whose exchanges go to one backend, by the layer and the lane that users have.
+//! A service whose exchanges go to one backend, by the layer and the lane that users have: by memory alone, or by the
+//! disk.
 
 #![allow(dead_code, reason = "each test uses a part of it")]
+
+#[path = "../support/folder.rs"]
+pub(crate) mod folder;
 
 use std::{
     convert::Infallible,
@@ -16,7 +20,7 @@ use belvedere::{
     cloudwatch::{self, CloudWatchLayer, Format, LogLane},
     exchange::Annotations,
     otel::{Ids, OtelLayer, Otlp, SpanLane},
-    outbox::{LaneReport, Limits, Outbox, OutboxEvent},
+    outbox::{LaneReport, Limits, Outbox, OutboxEvent, Spool},
     rollbar::{self, ItemLane, RollbarLayer},
     xray::{self, Sampler, SegmentLane, XRayLayer},
 };
@@ -24,14 +28,32 @@ use futures_util::FutureExt as _;
 use http::{Request, Response, StatusCode};
 use http_body_util::Empty;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tokio::{runtime::Handle, time::Instant};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, sleep},
+};
 use tower::{Layer, Service, ServiceExt as _, service_fn, util::ServiceFn};
 
+use self::folder::Folder;
 use super::backend::{
     Backend, Called,
     dialect::{Kind, ORIGIN, TOKEN},
     oracle::{Oracle, Verdict},
 };
+
+/// Where the records of a lane wait.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Mode {
+    Memory,
+    Spool,
+}
+
+/// A backend, and where what it does not take waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Case {
+    pub(crate) kind: Kind,
+    pub(crate) mode: Mode,
+}
 
 /// The service, its outbox, and the double behind it.
 pub(crate) struct House {
@@ -39,6 +61,8 @@ pub(crate) struct House {
     pub(crate) outbox: Outbox,
     pub(crate) oracle: Arc<Oracle>,
     pub(crate) exchanges: Exchanges,
+    /// The spool's, if there is one.
+    pub(crate) folder: Option<Folder>,
     kind: Kind,
     told: Arc<Mutex<Vec<Told>>>,
 }
@@ -47,6 +71,7 @@ pub(crate) struct House {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) kind: Kind,
+    pub(crate) mode: Mode,
     pub(crate) limits: Limits,
     /// How long one request may take.
     pub(crate) timeout: Duration,
@@ -75,13 +100,40 @@ pub(crate) struct End {
     pub(crate) unanswered: u64,
 }
 
+// ===== impl Case =====
+
+impl Case {
+    /// Each backend, with and without a disk.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        Self::of(&Kind::ALL)
+    }
+
+    /// Each of these, with and without a disk.
+    pub(crate) fn of(kinds: &[Kind]) -> impl Iterator<Item = Self> {
+        let both = |kind| [Mode::Memory, Mode::Spool].map(|mode| Self { kind, mode });
+        kinds.iter().copied().flat_map(both)
+    }
+
+    /// Each backend, with a disk.
+    pub(crate) fn spooled() -> impl Iterator<Item = Self> {
+        Self::all().filter(|case| case.mode == Mode::Spool)
+    }
+}
+
+impl From<Kind> for Case {
+    fn from(kind: Kind) -> Self {
+        Self { kind, mode: Mode::Memory }
+    }
+}
+
 // ===== impl Plan =====
 
 impl Plan {
     /// Many small requests, room for all that is pushed here, and time for all that goes wrong.
-    pub(crate) fn of(kind: Kind) -> Self {
+    pub(crate) fn of(case: impl Into<Case>) -> Self {
+        let Case { kind, mode } = case.into();
         let limits = Limits::default().records(25).queue_records(200_000).queue_bytes(1 << 30);
-        Self { kind, limits: limits.retry_for(LONG), timeout: Duration::from_secs(10) }
+        Self { kind, mode, limits: limits.retry_for(LONG), timeout: Duration::from_secs(10) }
     }
 
     pub(crate) fn limits(self, limits: impl FnOnce(Limits) -> Limits) -> Self {
@@ -90,7 +142,7 @@ impl Plan {
 
     /// The layer with its lane.
     pub(crate) fn exchanges(&self, outbox: &Outbox, backend: SocketAddr) -> Exchanges {
-        let Self { kind, limits, timeout } = *self;
+        let Self { kind, limits, timeout, .. } = *self;
         let url = |path: &str| format!("http://{backend}{path}").parse().unwrap();
         let client = |service| {
             let keys = Credentials::new("AKIDEXAMPLE", "wJalrXUtnFEMI", None, None, "test");
@@ -127,8 +179,8 @@ impl Plan {
 
 impl House {
     /// On the paused time of the test, with the double.
-    pub(crate) async fn open(kind: Kind) -> Self {
-        Self::of(Plan::of(kind)).await
+    pub(crate) async fn open(case: impl Into<Case>) -> Self {
+        Self::of(Plan::of(case)).await
     }
 
     pub(crate) async fn of(plan: Plan) -> Self {
@@ -141,6 +193,11 @@ impl House {
     }
 
     fn to(plan: Plan, backend: Backend, outbox: belvedere::outbox::Builder) -> Self {
+        let folder = (plan.mode == Mode::Spool).then(Folder::new);
+        let outbox = match &folder {
+            Some(folder) => outbox.spool(Spool::new(folder.path()).bytes(1 << 30)),
+            None => outbox,
+        };
         let told = Arc::<Mutex<Vec<Told>>>::default();
         let heard = told.clone();
         let hear = move |event: &OutboxEvent| {
@@ -148,7 +205,7 @@ impl House {
         };
         let outbox = outbox.events(hear).start().unwrap();
         let exchanges = plan.exchanges(&outbox, backend.address);
-        Self { backend, outbox, oracle: Arc::default(), exchanges, kind: plan.kind, told }
+        Self { backend, outbox, oracle: Arc::default(), exchanges, folder, kind: plan.kind, told }
     }
 
     /// Serves so many exchanges, of which each is a record.
@@ -182,15 +239,19 @@ impl House {
 
     /// What the oracle finds and what the books say is the same, but for what the backend is not known to have.
     pub(crate) async fn close_within(self, limit: Duration) -> End {
-        let Self { backend, outbox, oracle, kind, .. } = self;
+        let Self { backend, outbox, oracle, kind, folder, .. } = self;
         let report = outbox.shutdown(limit).await.lanes.remove(0);
         let (books, told) = (backend.books(kind), format!("{kind:?}: {report}"));
         let verdict = oracle.judge(&books);
         assert_eq!(report.accepted, oracle.issued(), "{told}");
         assert_eq!(report.accepted, report.delivered + report.lost(), "{told}");
-        assert_eq!(report.waiting, 0, "{told}");
+        assert_eq!((report.waiting, report.spooled), (0, 0), "{told}");
         assert!(report.lost() >= verdict.lost.len() as u64, "{told}: {:?}", verdict.lost);
         verdict.assert_true(&told);
+        drop(outbox);
+        if let Some(folder) = &folder {
+            assert!(is_empty_soon(folder).await, "{told}: something is left on the disk");
+        }
         let (calls, unanswered) = (backend.calls(), backend.unanswered());
         End { kind, report, verdict, calls, unanswered }
     }
@@ -234,6 +295,17 @@ impl End {
         let found = self.verdict.lost.len() as u64;
         assert_eq!(found, self.report.lost(), "{:?}: {:?}", self.kind, self.verdict.lost.first());
     }
+}
+
+/// Waits until the last calls to the disk are over, and says whether nothing is left of the spool.
+async fn is_empty_soon(folder: &Folder) -> bool {
+    for _ in 0..1_000 {
+        if folder.entries() == 0 {
+            return true;
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    false
 }
 
 /// A service below a layer, which fails, so that every backend has something to tell.

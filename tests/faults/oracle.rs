@@ -84,6 +84,11 @@ impl Books {
         self.fates.iter().filter(|fate| fate.stored > 0).count() as u64
     }
 
+    /// Whether a record is stored.
+    pub(crate) fn has(&self, number: u64) -> bool {
+        self.fate(number).stored > 0
+    }
+
     /// The numbers of these paths. Those that are damaged have none, and are noted.
     pub(super) fn store(&mut self, paths: &[String]) -> Vec<u64> {
         let (numbers, damaged): (Vec<_>, Vec<_>) = paths.iter().partition(|path| number(path).is_some());
