@@ -395,3 +395,17 @@ proptest! {
         })?;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_without_a_pause_does_not_keep_what_is_on_the_disk_from_being_sent() {
+    let root = Folder::new();
+    let outbox = builder(root.path()).start().unwrap();
+    let scripted = Scripted::new([]).limits(limits().records(1));
+    let (log, lane) = (scripted.log(), outbox.lane("spans", scripted));
+    for number in 0..20_000 {
+        push(&lane, [number]);
+        tokio::task::yield_now().await;
+    }
+    assert!(log.taken().len() > 10, "{} were sent while others came", log.taken().len());
+    assert!(outbox.flush(Duration::from_secs(600)).await);
+}

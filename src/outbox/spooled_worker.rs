@@ -29,6 +29,9 @@ use super::{
 ///
 /// **W4, the disk is in nobody's way.** Its calls run where they may block, one at a time and lane. While the disk
 /// does not take records, the lane is one in memory.
+///
+/// **W5, both ways are open.** Writing and reading take turns: what comes without a pause does not keep what is there
+/// from being sent.
 pub(super) struct SpooledWorker<D: Destination> {
     worker: Worker<D>,
     store: Arc<Mutex<Store>>,
@@ -45,6 +48,8 @@ pub(super) struct SpooledWorker<D: Destination> {
     adopt_due: Instant,
     put_down: UnboundedSender<PutDown>,
     to_put_down: UnboundedReceiver<PutDown>,
+    /// Whether the last turn was to write (invariant W5).
+    has_written: bool,
     /// How many flights had something delivered when the disk was last read.
     arrived: u64,
 }
@@ -110,6 +115,7 @@ impl<D: Destination> SpooledWorker<D> {
             unread_until: None,
             sync_due: None,
             adopt_due: Instant::now(),
+            has_written: false,
             arrived: 0,
         }
     }
@@ -150,7 +156,12 @@ impl<D: Destination> SpooledWorker<D> {
         if self.sync_due.is_some_and(|due| due <= now) {
             return Step::Sync;
         }
-        if let Some(step) = self.step_to_disk(now).or_else(|| self.step_from_disk(now)) {
+        let step = match self.has_written {
+            true => self.step_from_disk(now).or_else(|| self.step_to_disk(now)),
+            false => self.step_to_disk(now).or_else(|| self.step_from_disk(now)),
+        };
+        if let Some(step) = step {
+            self.has_written = matches!(step, Step::Write(_));
             return step;
         }
         let due = match self.off_until {
