@@ -301,6 +301,9 @@ impl<D: Disk> Log<D> {
             }
             self.is_full = false;
             if let Err(error) = result {
+                // A limit of the process or of the file system says nothing about the record.
+                let is_limit = error.kind() == io::ErrorKind::FileTooLarge;
+                let error = if is_limit { io::Error::other(error) } else { error };
                 self.is_full = phrase(&error) == "disk full";
                 self.forsake(&error);
                 return Err(error);
