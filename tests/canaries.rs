@@ -6,6 +6,8 @@
 mod aws;
 #[path = "support/daemon.rs"]
 mod daemon;
+#[path = "support/folder.rs"]
+mod folder;
 #[path = "support/log_sink.rs"]
 mod log_sink;
 #[path = "support/rollbar.rs"]
@@ -14,7 +16,15 @@ mod support;
 #[path = "canaries/table.rs"]
 mod table;
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    net::{SocketAddr, UdpSocket},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -28,11 +38,12 @@ use belvedere::{
     cloudwatch::{CloudWatchLayer, LogLane, subscriber},
     exchange::{AddressPolicy, Annotations, Query},
     otel::{Ids, OtelClientLayer, OtelLayer, Otlp, SpanLane},
-    outbox::Outbox,
+    outbox::{Outbox, Spool},
     rollbar::{Api, Breadcrumbs, ItemLane, Level, Report, RequestBodyLayer, RollbarLayer, report_message},
     xray::{self, Sampler, SegmentLane, XRayClientLayer, XRayLayer},
 };
 use daemon::Daemon;
+use folder::Folder;
 use log_sink::LogSink;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -47,12 +58,29 @@ use tracing_subscriber::prelude::*;
 struct Shop {
     sink: Rollbar,
     spans: Sink,
-    daemon: Daemon,
+    daemon: Option<Daemon>,
     log: LogSink,
     lane: LogLane,
     outbox: Outbox,
     server: Server,
     client: reqwest::Client,
+}
+
+/// Where the four backends are.
+#[derive(Clone)]
+struct Backends {
+    sink: Rollbar,
+    spans: Sink,
+    daemon: SocketAddr,
+    log: LogSink,
+}
+
+/// The ways to them.
+struct Lanes {
+    items: ItemLane,
+    tracers: SdkTracerProvider,
+    segments: SegmentLane,
+    events: LogLane,
 }
 
 /// What a backend got.
@@ -84,6 +112,21 @@ impl Sent {
     }
 }
 
+// ===== impl Backends =====
+
+impl Backends {
+    fn lanes(&self, outbox: &Outbox, of_a_kind: Option<u32>) -> Lanes {
+        let api = Api::new(TOKEN.parse().unwrap()).endpoint(self.sink.url().parse().unwrap());
+        let daemon = xray::Daemon::new(self.daemon.to_string().parse().unwrap());
+        Lanes {
+            items: ItemLane::limited(outbox, api, None, of_a_kind).unwrap(),
+            tracers: tracers(outbox, &self.spans),
+            segments: SegmentLane::daemon(outbox, daemon.pace(20, 1_000)),
+            events: LogLane::new(outbox, self.log.api()),
+        }
+    }
+}
+
 // ===== impl Shop =====
 
 impl Shop {
@@ -97,19 +140,25 @@ impl Shop {
         of_a_kind: Option<u32>,
         change: impl FnOnce(RollbarLayer) -> RollbarLayer,
     ) -> Self {
+        let daemon = Daemon::large().await;
+        let (spans, log) = (Sink::start(), LogSink::start());
+        let backends = Backends { sink, spans, daemon: daemon.address, log };
+        let shop = Self::before(backends, Outbox::builder().start().unwrap(), of_a_kind, change).await;
+        Self { daemon: Some(daemon), ..shop }
+    }
+
+    async fn before(
+        backends: Backends,
+        outbox: Outbox,
+        of_a_kind: Option<u32>,
+        change: impl FnOnce(RollbarLayer) -> RollbarLayer,
+    ) -> Self {
         // Each test wants it, and the first installs it for all.
         let _ = tracing_subscriber::registry().with(Breadcrumbs::new()).try_init();
-        let outbox = Outbox::builder().start().unwrap();
-        let api = Api::new(TOKEN.parse().unwrap()).endpoint(sink.url().parse().unwrap());
-        let lane = ItemLane::limited(&outbox, api, None, of_a_kind).unwrap();
-        let layer = RollbarLayer::on(lane).request_headers(LISTED).unwrap();
-        let log = LogSink::start();
-        let lane = LogLane::new(&outbox, log.api());
-        let (spans, daemon) = (Sink::start(), Daemon::large().await);
-        let otel = OtelLayer::new().tracer_provider(&tracers(&outbox, &spans)).query(Query::Conventional);
+        let Lanes { items, tracers, segments, events: lane } = backends.lanes(&outbox, of_a_kind);
+        let layer = RollbarLayer::on(items).request_headers(LISTED).unwrap();
+        let otel = OtelLayer::new().tracer_provider(&tracers).query(Query::Conventional);
         let otel = otel.request_headers(LISTED).unwrap().response_headers(["set-cookie"]).unwrap();
-        let address = daemon.address.to_string().parse().unwrap();
-        let segments = SegmentLane::daemon(&outbox, xray::Daemon::new(address).pace(20, 1_000));
         let app = Router::new()
             .route("/rows/{row}", any(answer))
             .route("/rows/{row}/carts/{cart}", any(answer))
@@ -128,7 +177,8 @@ impl Shop {
             .layer(axum::middleware::map_request(quiet));
         let server = Server::axum(app).await;
         let client = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
-        Self { sink, spans, daemon, log, lane, outbox, server, client }
+        let Backends { sink, spans, log, .. } = backends;
+        Self { sink, spans, daemon: None, log, lane, outbox, server, client }
     }
 
     fn url(&self, path: &str) -> String {
@@ -280,7 +330,8 @@ fn contains(bytes: &[u8], text: &str) -> bool {
 fn items_by_row(sink: &Rollbar) -> HashMap<usize, String> {
     let number = |item: &Value| usize::try_from(item["custom"]["row"].as_u64().unwrap()).unwrap();
     let items: HashMap<_, _> = sink.items().iter().map(|item| (number(item), item.to_string())).collect();
-    assert_eq!(items.len(), sink.items().len(), "one item of each row");
+    let uuids: HashSet<_> = sink.received().iter().map(Received::uuid).collect();
+    assert_eq!(items.len(), uuids.len(), "one item of each row");
     items
 }
 
@@ -292,14 +343,80 @@ async fn what_is_a_secret_does_not_leave_and_what_is_none_does() {
     for (number, row) in ROWS.iter().enumerate() {
         shop.ask(number, row).await;
     }
-    let (log, spans, daemon) = (shop.log.clone(), shop.spans.clone(), shop.daemon.clone());
+    let (log, spans, daemon) = (shop.log.clone(), shop.spans.clone(), shop.daemon.clone().unwrap());
     let sink = shop.close().await;
+    assert_fates(&sink, &spans, &daemon, &log).await;
+    let removed = ROWS.iter().filter(|row| row.fates.iter().any(|fate| matches!(fate, Fate::Removed)));
+    assert!(removed.count() >= 40, "so many secrets of different shapes");
+}
+
+#[tokio::test]
+async fn what_is_a_secret_does_not_lie_on_the_disk_and_does_not_leave_with_the_next_process() {
+    let (folder, is_well) = (Folder::new(), Arc::<AtomicBool>::default());
+    let well = is_well.clone();
+    let sink = Rollbar::start(move |_| {
+        Some(if well.load(Ordering::Relaxed) { accepted() } else { refused(503, "away") })
+    });
+    let (spans, log, port) = (Sink::start(), LogSink::start(), UdpSocket::bind("127.0.0.1:0").unwrap());
+    spans.always(503);
+    log.away(true);
+    // It hears none but itself.
+    let daemon = port.local_addr().unwrap();
+    port.connect(daemon).unwrap();
+    let backends = Backends { sink: sink.clone(), spans: spans.clone(), daemon, log: log.clone() };
+    let open = || Outbox::builder().spool(Spool::new(folder.path())).start().unwrap();
+
+    let shop = Shop::before(backends.clone(), open(), None, |layer| layer).await;
+    let events = subscriber(&shop.lane);
+    let heard = tracing_subscriber::registry().with(Breadcrumbs::new()).with(events).set_default();
+    for (number, row) in ROWS.iter().enumerate() {
+        shop.ask(number, row).await;
+    }
+    drop(heard);
+    let report = shop.outbox.shutdown(Duration::from_secs(2)).await;
+    let are_safe = report.lanes.iter().all(|lane| lane.spooled >= ROWS.len() as u64);
+    assert!(are_safe && report.lost() == 0, "{report}");
+    drop(shop);
+    for _ in 0..1_000 {
+        if folder.is_free() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let disk = String::from_utf8_lossy(&folder.bytes()).to_lowercase();
+    for (number, Row { what, fates, .. }) in ROWS.iter().enumerate() {
+        let is_kept = fates.iter().any(|fate| matches!(fate, Fate::Kept(_)));
+        assert_eq!(disk.contains(&canary(number).to_lowercase()), is_kept, "{what}");
+    }
+    assert!(!disk.contains(TOKEN) && disk.contains("redacted"));
+
+    is_well.store(true, Ordering::Relaxed);
+    spans.always(200).forget();
+    log.away(false);
+    drop(port);
+    let daemon = Daemon::at(daemon, 100_000).await;
+    let outbox = open();
+    let _lanes = backends.lanes(&outbox, None);
+    let left: u64 = report.lanes.iter().map(|lane| lane.spooled).sum();
+    let delivered = || outbox.report().lanes.iter().map(|lane| lane.delivered).sum::<u64>();
+    for _ in 0..2_000 {
+        if delivered() == left {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(delivered(), left, "{}", outbox.report());
+    assert_fates(&sink, &spans, &daemon, &log).await;
+}
+
+/// Of each row there is, with each backend, what should be.
+async fn assert_fates(sink: &Rollbar, spans: &Sink, daemon: &Daemon, log: &LogSink) {
     let documents = daemon.arrived(ROWS.len()).await;
     let lines: String = log.objects().iter().map(Value::to_string).collect();
     let sent = [
-        Sent::new("Rollbar", sink.bytes(), items_by_row(&sink)),
-        Sent::new("CloudWatch Logs", lines.into_bytes(), lines_by_row(&log)),
-        Sent::new("spans", spans.bytes(), spans_by_row(&spans)),
+        Sent::new("Rollbar", sink.bytes(), items_by_row(sink)),
+        Sent::new("CloudWatch Logs", lines.into_bytes(), lines_by_row(log)),
+        Sent::new("spans", spans.bytes(), spans_by_row(spans)),
         Sent::new("X-Ray", daemon.datagrams().concat(), segments_by_row(&documents)),
     ];
     let cells = ROWS.iter().enumerate().flat_map(|(number, row)| {
@@ -314,8 +431,6 @@ async fn what_is_a_secret_does_not_leave_and_what_is_none_does() {
         assert!(!by_row.values().any(|own| own.contains(&PIN.to_string())), "{backend}");
     }
     assert!(wrong.is_empty(), "{} cells\n\n{}", wrong.len(), wrong.join("\n\n"));
-    let removed = ROWS.iter().filter(|row| row.fates.iter().any(|fate| matches!(fate, Fate::Removed)));
-    assert!(removed.count() >= 40, "so many secrets of different shapes");
 }
 
 #[tokio::test]

@@ -38,6 +38,12 @@ impl Folder {
         &self.0
     }
 
+    /// Whether no outbox has a folder in it any more.
+    pub(crate) fn is_free(&self) -> bool {
+        let lock = |path: &PathBuf| fs::File::open(path.join("lock")).ok();
+        paths(&self.0).iter().filter_map(lock).all(|lock| lock.try_lock().is_ok())
+    }
+
     /// How many files and folders are in it, at any depth.
     pub(crate) fn entries(&self) -> usize {
         entries(&self.0)

@@ -1,8 +1,18 @@
-//! CloudWatch Logs on a thread of its own, whose own server is not heard by any subscriber. It takes all that it is sent.
+//! CloudWatch Logs on a thread of its own, whose own server is not heard by any subscriber. It takes all that it is sent,
+//! unless it is away.
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-use std::{io::Read as _, sync::mpsc, thread, time::Duration};
+use std::{
+    io::Read as _,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
 
 use belvedere::{
     aws::{Client, Region, Service},
@@ -13,35 +23,49 @@ use flate2::read::GzDecoder;
 use serde_json::Value;
 use tracing::subscriber::NoSubscriber;
 
-use crate::aws::{Endpoint, Received, answer};
+use crate::aws::{Endpoint, Received, answer, refusal};
 
 /// The service. It lives as long as the process.
 #[derive(Clone)]
-pub(crate) struct LogSink(Endpoint);
+pub(crate) struct LogSink {
+    endpoint: Endpoint,
+    is_away: Arc<AtomicBool>,
+}
 
 // ===== impl LogSink =====
 
 impl LogSink {
     pub(crate) fn start() -> Self {
         let (tell, told) = mpsc::channel();
+        let is_away = Arc::<AtomicBool>::default();
+        let away = is_away.clone();
         thread::spawn(move || {
             let _unheard = tracing::subscriber::set_default(NoSubscriber::new());
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                tell.send(Endpoint::start(|_| answer(200, "{}")).await).unwrap();
+                let said = move |_: &Received| match away.load(Ordering::Relaxed) {
+                    true => refusal(503, "ServiceUnavailableException"),
+                    false => answer(200, "{}"),
+                };
+                tell.send(Endpoint::start(said).await).unwrap();
                 std::future::pending::<()>().await;
             });
         });
-        Self(told.recv().unwrap())
+        Self { endpoint: told.recv().unwrap(), is_away }
+    }
+
+    /// Takes nothing, for as long as it is away.
+    pub(crate) fn away(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::Relaxed);
     }
 
     pub(crate) fn api(&self) -> Api {
-        api(&self.0.url())
+        api(&self.endpoint.url())
     }
 
     /// All events, in the order in which they arrived, each with its stream.
     pub(crate) fn events(&self) -> Vec<(String, LogEvent)> {
-        self.0.received().iter().flat_map(events).collect()
+        self.endpoint.received().iter().flat_map(events).collect()
     }
 
     /// The messages, as JSON.
