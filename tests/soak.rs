@@ -17,6 +17,7 @@ use std::{
     collections::BTreeMap,
     env, fmt, fs,
     io::{BufRead as _, BufReader},
+    path::Path,
     process::{Child, ChildStdout, Command, Stdio},
     sync::{Arc, Mutex},
     time::Duration,
@@ -28,8 +29,8 @@ use backend::{
     fault::{Call, Door, Fault},
     oracle::{self, judge},
 };
-use belvedere::outbox::{Outbox, Report};
-use house::Plan;
+use belvedere::outbox::{LaneReport, Outbox, Report, Spool};
+use house::{Plan, folder::Folder};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 /// What the service says of a lane.
@@ -39,6 +40,7 @@ struct Line {
     delivered: u64,
     lost: u64,
     waiting: u64,
+    spooled: u64,
 }
 
 /// What the service takes of the machine.
@@ -48,6 +50,8 @@ struct Cost {
     resident: f64,
     descriptors: usize,
     threads: usize,
+    /// Of the disk, in MB.
+    spool: f64,
 }
 
 type Lines = Arc<Mutex<BTreeMap<String, Line>>>;
@@ -58,14 +62,16 @@ async fn nothing_is_lost_and_nothing_grows() {
     let time = Duration::from_secs(env::var("BELVEDERE_SOAK").map_or(3_600, |time| time.parse().unwrap()));
     let backend = Backend::start().await;
     backend.faults(faults());
-    let mut service = service(&backend, time);
+    let folder = env::var("BELVEDERE_SOAK_SPOOL").is_ok_and(|told| told == "1").then(Folder::new);
+    println!("its lanes are {}", if folder.is_some() { "on the disk" } else { "in memory" });
+    let mut service = service(&backend, time, folder.as_ref());
     let lines = listen(service.stdout.take().unwrap());
     let (start, mut costs) = (Instant::now(), Vec::new());
     let doors = tokio::spawn(turn(backend.clone()));
     let minute = Duration::from_secs(60).min(time / 4);
     while start.elapsed() + minute <= time {
         sleep_until(start + minute * (u32::try_from(costs.len()).unwrap() + 1)).await;
-        costs.push(Cost::of(service.id()));
+        costs.push(Cost::of(service.id(), folder.as_ref()));
         tell(start, &backend, &lines, &costs);
     }
     sleep_until(start + time).await;
@@ -100,8 +106,12 @@ async fn nothing_is_lost_and_nothing_grows() {
 #[tokio::test]
 async fn serves() {
     let Ok(told) = env::var("BELVEDERE_SOAKED") else { return };
-    let (address, seconds) = told.split_once(' ').unwrap();
-    let outbox = Outbox::builder().start().unwrap();
+    let [address, seconds, folder] = <[&str; 3]>::try_from(told.splitn(3, ' ').collect::<Vec<_>>()).unwrap();
+    let outbox = match folder {
+        "" => Outbox::builder(),
+        folder => Outbox::builder().spool(Spool::new(folder)),
+    };
+    let outbox = outbox.start().unwrap();
     let lanes = Kind::ALL.map(|kind| {
         let plan = Plan { timeout: Duration::from_secs(1), ..Plan::of(kind) };
         let plan = plan.limits(|limits| limits.records(50).queue_bytes(64 << 20));
@@ -127,14 +137,19 @@ async fn serves() {
 /// To the standard output, where the other test reads it.
 fn say(report: &Report) {
     for (kind, lane) in Kind::ALL.iter().zip(&report.lanes) {
-        println!("\nsoak {kind:?} {} {} {} {}", lane.accepted, lane.delivered, lane.lost(), lane.waiting);
+        let LaneReport { accepted, delivered, waiting, spooled, .. } = lane;
+        println!("\nsoak {kind:?} {accepted} {delivered} {} {waiting} {spooled}", lane.lost());
     }
 }
 
-fn service(backend: &Backend, time: Duration) -> Child {
+fn service(backend: &Backend, time: Duration, folder: Option<&Folder>) -> Child {
+    let folder = folder.map_or(Path::new(""), Folder::path).display();
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", "serves", "--nocapture"]).stdout(Stdio::piped());
-    command.env("BELVEDERE_SOAKED", format!("{} {}", backend.address, time.as_secs())).spawn().unwrap()
+    command
+        .env("BELVEDERE_SOAKED", format!("{} {} {folder}", backend.address, time.as_secs()))
+        .spawn()
+        .unwrap()
 }
 
 fn listen(said: ChildStdout) -> Lines {
@@ -147,8 +162,9 @@ fn listen(said: ChildStdout) -> Lines {
                 continue;
             };
             let numbers: Vec<u64> = numbers.split(' ').map(|number| number.parse().unwrap()).collect();
-            let [accepted, delivered, lost, waiting] = numbers[..] else { panic!("{line}") };
-            heard.lock().unwrap().insert(kind.to_owned(), Line { accepted, delivered, lost, waiting });
+            let [accepted, delivered, lost, waiting, spooled] = numbers[..] else { panic!("{line}") };
+            let line = Line { accepted, delivered, lost, waiting, spooled };
+            heard.lock().unwrap().insert(kind.to_owned(), line);
         }
     });
     lines
@@ -166,10 +182,12 @@ fn tell(start: Instant, backend: &Backend, lines: &Lines, costs: &[Cost]) {
         let (stored, doubles) = (books.distinct(), judge(0, &books).doubles());
         println!("{kind:?}: {line}; by the oracle {stored} stored, {doubles} doubled");
     }
-    let Cost { resident, descriptors, threads, .. } = costs[costs.len() - 1];
+    let Cost { resident, descriptors, threads, spool, .. } = costs[costs.len() - 1];
     // What it takes to come up to speed is not what it loses.
     let slope = slope(&costs[costs.len() / 4..]);
-    println!("{resident:.1} MB resident, {slope:+.1} MB/h, {descriptors} descriptors, {threads} threads");
+    println!(
+        "{resident:.1} MB resident, {slope:+.1} MB/h, {descriptors} descriptors, {threads} threads, {spool:.1} MB spool"
+    );
 }
 
 /// What goes wrong with calls. One of Rollbar's is one record, so there it is rarer.
@@ -207,15 +225,18 @@ async fn turn(backend: Backend) {
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { accepted, delivered, lost, waiting } = self;
-        write!(f, "{accepted} accepted, {delivered} delivered, {lost} lost, {waiting} waiting")
+        let Self { accepted, delivered, lost, waiting, spooled } = self;
+        write!(
+            f,
+            "{accepted} accepted, {delivered} delivered, {lost} lost, {waiting} waiting, {spooled} spooled"
+        )
     }
 }
 
 // ===== impl Cost =====
 
 impl Cost {
-    fn of(process: u32) -> Self {
+    fn of(process: u32, folder: Option<&Folder>) -> Self {
         let read = |name: &str| fs::read_to_string(format!("/proc/{process}/{name}")).unwrap_or_default();
         let status = read("status");
         let number = |name: &str| {
@@ -224,7 +245,8 @@ impl Cost {
         };
         let descriptors = fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count);
         let (resident, threads) = (f64::from(number("VmRSS:")) / 1_024.0, number("Threads:") as usize);
-        Self { at: Instant::now(), resident, descriptors, threads }
+        let spool = folder.map_or(0.0, |folder| folder.size() as f64 / 1e6);
+        Self { at: Instant::now(), resident, descriptors, threads, spool }
     }
 }
 
