@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     backend::{dialect::Kind, fault::Door},
-    house::{Case, House, Mode, Plan, folder::Folder},
+    house::{Case, House, Plan, folder::Folder},
 };
 
 // ===== no way to the backend =====

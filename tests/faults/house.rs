@@ -18,7 +18,6 @@ use aws_credential_types::Credentials;
 use belvedere::{
     aws,
     cloudwatch::{self, CloudWatchLayer, Format, LogLane},
-    exchange::Annotations,
     otel::{Ids, OtelLayer, Otlp, SpanLane},
     outbox::{LaneReport, Limits, Outbox, OutboxEvent, Spool},
     rollbar::{self, ItemLane, RollbarLayer},
@@ -27,6 +26,7 @@ use belvedere::{
 use futures_util::FutureExt as _;
 use http::{Request, Response, StatusCode};
 use http_body_util::Empty;
+use opentelemetry::{KeyValue, trace::get_active_span};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tokio::{
     runtime::Handle,
@@ -344,7 +344,9 @@ fn fail(request: Request<Body>) -> Ready<Result<Response<Body>, Infallible>> {
     if let Some(Saying(bytes @ 1..)) = request.extensions().get() {
         let said = "é".repeat(bytes / 2) + &"e".repeat(bytes % 2);
         xray::metadata("tests", "said", &said);
-        Annotations::current().insert("said", said);
+        get_active_span(|span| span.set_attribute(KeyValue::new("said", said.clone())));
+        let error = std::io::Error::other("said");
+        rollbar::Report::error(&error).custom("said", said).send();
     }
     let mut response = Response::new(Body::new());
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
