@@ -143,7 +143,7 @@ fn say(report: &Report) {
 }
 
 fn service(backend: &Backend, time: Duration, folder: Option<&Folder>) -> Child {
-    let folder = folder.map_or(Path::new(""), Folder::path).display();
+    let folder = folder.map_or_else(|| Path::new(""), Folder::path).display();
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(["--exact", "serves", "--nocapture"]).stdout(Stdio::piped());
     command
