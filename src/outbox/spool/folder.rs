@@ -129,7 +129,8 @@ impl Orphan {
         let lock = lock(path).ok()??;
         match remove(path) {
             Ok(true) => None,
-            _ => Some(Self { path: path.to_owned(), _lock: lock }),
+            // What was there when it was to be removed may be somebody's who has just begun: then so is the lock.
+            _ => is_lock_of(&lock, path).then(|| Self { path: path.to_owned(), _lock: lock }),
         }
     }
 }
