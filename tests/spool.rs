@@ -139,6 +139,44 @@ async fn what_was_left_is_found_by_the_lane_of_that_name_and_place() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_living_outbox_has_no_lane_for_is_left_to_one_that_has() {
+    let root = Folder::new();
+    for names in [&["spans", "items"][..], &["items"]] {
+        let outbox = builder(root.path()).start().unwrap();
+        for name in names {
+            push(&outbox.lane(*name, Scripted::always(Play::Retry).limits(limits())), 0..5);
+        }
+        assert_eq!(outbox.shutdown(Duration::from_secs(1)).await.lost(), 0);
+        drop(outbox);
+        settle().await;
+    }
+    let open = |name| {
+        let outbox = builder(root.path()).start().unwrap();
+        let scripted = Scripted::new([]).limits(limits());
+        let log = scripted.log();
+        let _ = outbox.lane(name, scripted);
+        (outbox, log)
+    };
+    let (_first, spans) = open("spans");
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(spans.taken(), [0, 1, 2, 3, 4]);
+    let (second, items) = open("items");
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(items.taken(), [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]);
+    // A lane that is opened late looks at once.
+    let (third, logs) = open("logs");
+    push(&third.lane("late", Scripted::always(Play::Retry).limits(limits())), 0..5);
+    third.shutdown(Duration::from_secs(1)).await;
+    drop((third, logs));
+    settle().await;
+    let late = Scripted::new([]).limits(limits());
+    let log = late.log();
+    let _lane = second.lane("late", late);
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(log.taken(), [0, 1, 2, 3, 4]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_others_leave_later_is_found_as_well() {
     let root = Folder::new();
     let (one, other) = (builder(root.path()).start().unwrap(), builder(root.path()).start().unwrap());

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, io, sync::Arc};
 
-use super::{Appended, Group, Log, Losses, Orphan, Record, Root, Token, phrase};
+use super::{Appended, Group, Log, Losses, Orphan, Record, Root, Token, phrase, root::LOGS};
 use crate::outbox::queue::{Change, Kept};
 
 /// The logs of a lane: the one that it writes to, and before it those that are only read, the oldest first.
@@ -73,7 +73,7 @@ impl Store {
             if self.parts.iter().any(is_known) {
                 continue;
             }
-            for name in NAMES {
+            for name in LOGS {
                 let log = orphan.log(&format!("{}.{name}", self.name), self.root.options());
                 adopted += log.ok().flatten().map_or(0, |log| self.insert(log, orphan.clone()));
             }
@@ -194,7 +194,7 @@ impl Store {
         let is_taken = |name: bool| self.parts.iter().any(|part| part.name == Some(name));
         let name = is_taken(false);
         let log =
-            self.root.log(&format!("{}.{}", self.name, NAMES[usize::from(name)]), self.root.options())?;
+            self.root.log(&format!("{}.{}", self.name, LOGS[usize::from(name)]), self.root.options())?;
         let end = self.parts.back().map_or(0, |part| part.end);
         let part = Part::new(self.next_part, log, end);
         self.next_part += 1;
@@ -290,9 +290,6 @@ impl Part {
         self.losses = losses;
     }
 }
-
-/// The log that is written to has one of them, and the one before it the other, for as long as it is read.
-const NAMES: [&str; 2] = ["a", "b"];
 
 const EVICTED: &str = "evicted";
 const EXPIRED: &str = "expired";
