@@ -119,11 +119,12 @@ impl Store {
 
     /// The records are to be read again.
     pub(in crate::outbox) fn give_back(&mut self, part: u64, token: Token, records: u64) {
-        if let Some(part) = self.parts.iter_mut().find(|known| known.id == part) {
-            part.log.give_back(token);
-            // Some may have made room meanwhile.
-            part.reckon(records, &mut self.lost);
-        }
+        // Some may have made room meanwhile, or the whole of it.
+        let Some(part) = self.parts.iter_mut().find(|known| known.id == part) else {
+            return self.lost.push((records, EVICTED));
+        };
+        part.log.give_back(token);
+        part.reckon(records, &mut self.lost);
     }
 
     /// Writes on in another log, so that what is new need not wait for all that is old. There are two at a time.
@@ -143,12 +144,13 @@ impl Store {
 
     /// Syncs what is due.
     pub(in crate::outbox) fn tick(&mut self, now: u64) -> io::Result<()> {
-        self.parts.back_mut().map_or(Ok(()), |part| part.log.tick(now))
+        // Also the one that was written to until just now.
+        self.parts.iter_mut().map(|part| part.log.tick(now)).fold(Ok(()), io::Result::and)
     }
 
     /// When the next sync is due.
     pub(in crate::outbox) fn sync_at(&self) -> Option<u64> {
-        self.parts.back()?.log.sync_at()
+        self.parts.iter().filter_map(|part| part.log.sync_at()).min()
     }
 
     /// What is there, and what was lost since this was last asked.

@@ -11,6 +11,7 @@ mod memory_disk;
 mod model;
 #[path = "../../../tests/support/spooled.rs"]
 mod spooled;
+mod store;
 #[path = "../../../tests/support/folder.rs"]
 mod temporary;
 
