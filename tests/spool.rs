@@ -258,6 +258,25 @@ async fn a_disk_that_cannot_be_used_makes_it_a_lane_in_memory() {
     assert!(outbox.flush(Duration::from_secs(10)).await);
 }
 
+#[test]
+fn without_a_thread_for_the_disk_it_is_a_lane_in_memory() {
+    let root = Folder::new();
+    // No system has room for such a stack.
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().thread_stack_size(1 << 60).build().unwrap();
+    runtime.block_on(async {
+        let outbox = builder(root.path()).start().unwrap();
+        let scripted = Scripted::new([]).limits(limits());
+        let (log, lane) = (scripted.log(), outbox.lane("spans", scripted));
+        push(&lane, 0..25);
+        assert!(outbox.flush(Duration::from_secs(10)).await);
+        assert_eq!(BTreeSet::from_iter(log.taken()), BTreeSet::from_iter(0..25));
+        push(&lane, 25..30);
+        let report = outbox.shutdown(Duration::from_secs(10)).await;
+        assert_eq!(report.to_string(), "spans: 30 accepted, 30 delivered, 0 lost, 0 waiting");
+    });
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_folder_that_is_removed_under_it_is_made_again() {
     let root = Folder::new();

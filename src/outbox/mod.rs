@@ -144,6 +144,7 @@
 //! - When the runtime ends, so do the lanes: what is left counts as `shutdown`, what comes later as `closed`.
 
 mod batch;
+mod blocking;
 mod budget;
 mod builder;
 #[cfg(feature = "spool")]

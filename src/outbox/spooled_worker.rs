@@ -1,7 +1,7 @@
 //! What moves records from a lane's queue to the disk, and from there into flights.
 
 use std::{
-    io,
+    io, mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -9,12 +9,12 @@ use std::{
 
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
-    task::spawn_blocking,
     time::Instant,
 };
 
 use super::{
     Codec, Destination, OutboxEvent, Reason,
+    blocking::{attempt, insist},
     flight::message,
     ledger::PANIC,
     queue::{Change, Taken},
@@ -206,8 +206,18 @@ impl<D: Destination> SpooledWorker<D> {
             return;
         }
         let (store, codec, time) = (self.store.clone(), self.codec.clone(), now());
-        let write = move || write(&store, &codec, records, first, time);
-        let Ok(written) = spawn_blocking(write).await else { return };
+        let records = Arc::new(Mutex::new(records));
+        let theirs = records.clone();
+        let write = move || write(&store, &codec, mem::take(&mut lock(&theirs)), first, time);
+        match attempt(write).await {
+            Some(written) => self.book(flight, written),
+            None => self.unwritten(flight, mem::take(&mut lock(&records))),
+        }
+        self.worker.lane.queue().told(flight);
+        self.worker.lane.settle();
+    }
+
+    fn book(&mut self, flight: u64, written: Written<D::Record>) {
         let Written { kept, lost, rest, error, change, sync_at } = written;
         let lane = &self.worker.lane;
         for (records, reason) in lost {
@@ -223,10 +233,17 @@ impl<D: Destination> SpooledWorker<D> {
         if let Some(error) = error {
             self.put_back(flight, rest, &error);
         }
-        self.worker.lane.queue().told(flight);
-        self.worker.lane.settle();
         let wait = sync_at.map(|at| Duration::from_millis(at.saturating_sub(now())));
         self.sync_due = wait.map(|wait| Instant::now() + wait);
+    }
+
+    /// There was no thread to write them, or none of them came back from it.
+    fn unwritten(&mut self, flight: u64, records: Vec<D::Record>) {
+        if records.is_empty() {
+            self.worker.lane.queue().lose(flight, usize::MAX, PANIC.into());
+        } else {
+            self.put_back(flight, records, &io::Error::other("the system has no thread for it"));
+        }
     }
 
     /// The lane is one in memory for a while.
@@ -246,7 +263,7 @@ impl<D: Destination> SpooledWorker<D> {
     async fn read(&mut self) {
         let arrived = self.worker.lane.queue().arrived();
         let limits = self.worker.limits;
-        let is_flowing = std::mem::replace(&mut self.arrived, arrived) < arrived;
+        let is_flowing = mem::replace(&mut self.arrived, arrived) < arrived;
         let (store, codec, time) = (self.store.clone(), self.codec.clone(), now());
         let (records, bytes) = (limits.records, limits.bytes);
         let read = move || {
@@ -264,7 +281,10 @@ impl<D: Destination> SpooledWorker<D> {
             });
             Read { found, change }
         };
-        let Ok(Read { found, change }) = spawn_blocking(read).await else { return };
+        let Some(Read { found, change }) = attempt(read).await else {
+            self.unread_until = Some(Instant::now() + PAUSE);
+            return;
+        };
         self.tell_lost(&change);
         match found {
             Some(found) => self.lift(found, change, arrived).await,
@@ -281,8 +301,12 @@ impl<D: Destination> SpooledWorker<D> {
         let unreadable: usize = lost.iter().map(|(records, _)| records).sum();
         let bytes = records.iter().filter_map(|record| lane.measure(record)).fold(0, usize::saturating_add);
         let all = records.len() + unreadable;
-        let Some(flight) = lane.queue().lift(first, all, bytes, change) else {
-            return lock(&self.store).give_back(part, token, all as u64);
+        let lifted = lane.queue().lift(first, all, bytes, change);
+        let Some(flight) = lifted else {
+            // The lane was given up: they are on the disk.
+            let give_back = move |store: &mut Store| store.give_back(part, token, all as u64);
+            self.blocking(give_back).await;
+            return;
         };
         for (records, reason) in lost {
             lane.queue().lose(flight, records, reason.count_under());
@@ -300,8 +324,9 @@ impl<D: Destination> SpooledWorker<D> {
     }
 
     async fn sync(&mut self) {
-        self.sync_due = None;
-        if let Some(Err(error)) = self.blocking(|store| store.tick(now())).await {
+        let synced = self.blocking(|store| store.tick(now())).await;
+        self.sync_due = if synced.is_none() { Some(Instant::now() + PAUSE) } else { None };
+        if let Some(Err(error)) = synced {
             let reason = Reason::new(phrase(&error)).detail(error.to_string());
             self.worker.lane.tell(|lane| OutboxEvent::SpoolFailed { lane, records: 0, reason });
         }
@@ -310,7 +335,10 @@ impl<D: Destination> SpooledWorker<D> {
     async fn adopt(&mut self) {
         self.adopt_due = Instant::now() + ADOPT_PAUSE;
         let adopted = self.blocking(|store| (store.adopt(now()), store.change())).await;
-        let Some((records, change)) = adopted else { return };
+        let Some((records, change)) = adopted else {
+            self.adopt_due = Instant::now() + PAUSE;
+            return;
+        };
         self.tell_lost(&change);
         self.worker.lane.queue().adopt(records, change);
         if records > 0 {
@@ -324,7 +352,8 @@ impl<D: Destination> SpooledWorker<D> {
             store.give_back(part, token, records);
             store.change()
         };
-        let Some(change) = self.blocking(put_down).await else { return };
+        let store = self.store.clone();
+        let Some(change) = insist(move || put_down(&mut lock(&store))).await else { return };
         self.tell_lost(&change);
         self.unread_until = Some(Instant::now() + REFUSED);
         let lane = &self.worker.lane;
@@ -346,7 +375,7 @@ impl<D: Destination> SpooledWorker<D> {
         work: impl FnOnce(&mut Store) -> T + Send + 'static,
     ) -> Option<T> {
         let store = self.store.clone();
-        spawn_blocking(move || work(&mut lock(&store))).await.ok()
+        attempt(move || work(&mut lock(&store))).await
     }
 }
 
@@ -425,8 +454,8 @@ fn decode<'a, R>(
     (records, unreadable.into_iter().chain(panics).collect())
 }
 
-fn lock(store: &Mutex<Store>) -> MutexGuard<'_, Store> {
-    store.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Milliseconds since 1970.

@@ -85,7 +85,8 @@ impl Root {
         let mut state = self.state();
         let State { orphans, folders, .. } = &mut *state;
         let is_wanted = |name: &str| folders.contains(name);
-        let finished = orphans.extract_if(.., |orphan| Arc::strong_count(orphan) == 1 && !orphan.has(is_wanted));
+        let finished =
+            orphans.extract_if(.., |orphan| Arc::strong_count(orphan) == 1 && !orphan.has(is_wanted));
         for orphan in finished.filter_map(Arc::into_inner) {
             let _ = orphan.close();
         }

@@ -54,19 +54,19 @@ fn drain<D: Disk>(log: &mut Log<D>) -> Vec<u64> {
 }
 
 /// Every lane is wanted.
-fn any(_: &str) -> bool {
+fn whichever(_: &str) -> bool {
     true
 }
 
 /// So many orphans. A process that another test forks holds every lock until it is another program.
 fn adopted(folder: &Folder, count: usize) -> Vec<Orphan> {
-    let mut orphans = folder.orphans(any);
+    let mut orphans = folder.orphans(whichever);
     for _ in 0..1000 {
         if orphans.len() >= count {
             break;
         }
         std::thread::yield_now();
-        orphans.extend(folder.orphans(any));
+        orphans.extend(folder.orphans(whichever));
     }
     assert_eq!(orphans.len(), count);
     orphans
