@@ -278,6 +278,38 @@ fn without_a_thread_for_the_disk_it_is_a_lane_in_memory() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_the_disk_takes_nothing_what_is_new_does_not_wait_for_all_that_it_has() {
+    let root = Folder::new();
+    let path = root.path().join("spool");
+    let outbox = builder(&path).start().unwrap();
+    let script = std::iter::repeat_n(Play::Retry, 20);
+    let slow = Play::AcceptAfter(Duration::from_millis(100));
+    let scripted = Scripted::new(script).then(slow).limits(limits().queue_records(50));
+    let (log, lane) = (scripted.log(), outbox.lane("spans", scripted));
+    for number in 0..2_000 {
+        push(&lane, [number]);
+        if number % 10 == 9 {
+            sleep(Duration::from_millis(11)).await;
+        }
+    }
+    // Its file is open, and goes on to be read.
+    fs::remove_dir_all(&path).unwrap();
+    fs::write(&path, "no folder").unwrap();
+    while log.taken().is_empty() {
+        sleep(Duration::from_secs(1)).await;
+    }
+    push(&lane, 10_000..10_005);
+    let before = log.taken().len();
+    while !log.taken().contains(&10_004) {
+        sleep(Duration::from_millis(100)).await;
+    }
+    let between = log.taken().len() - before;
+    assert!(between < 500, "{between} old records came before it");
+    assert!(outbox.flush(Duration::from_secs(600)).await);
+    assert_eq!((report(&outbox).lost(), log.taken().len()), (0, 2_005));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_folder_that_is_removed_under_it_is_made_again() {
     let root = Folder::new();
     let path = root.path().join("spool");

@@ -41,6 +41,8 @@ pub(super) struct SpooledWorker<D: Destination> {
     off_until: Option<Instant>,
     /// When it is tried again that did not give any.
     unread_until: Option<Instant>,
+    /// Whether what is new is next, while the disk does not take it.
+    is_memory_next: bool,
     sync_due: Option<Instant>,
     adopt_due: Instant,
     put_down: UnboundedSender<PutDown>,
@@ -108,6 +110,7 @@ impl<D: Destination> SpooledWorker<D> {
             read_due: None,
             off_until: None,
             unread_until: None,
+            is_memory_next: false,
             sync_due: None,
             adopt_due: Instant::now(),
             arrived: 0,
@@ -150,19 +153,34 @@ impl<D: Destination> SpooledWorker<D> {
         if self.sync_due.is_some_and(|due| due <= now) {
             return Step::Sync;
         }
-        if let Some(step) = self.step_to_disk(now).or_else(|| self.step_from_disk(now)) {
+        if let Some(step) = self.step_to_disk(now) {
             return step;
         }
-        let due = match self.off_until {
-            Some(_) => match self.worker.step() {
-                Plain::Send(taken) => return Step::Send(taken),
-                Plain::Wait(due) => due,
-                Plain::End => return Step::End,
-            },
-            None => None,
+        let due = match self.step_to_backend(now) {
+            Ok(step) => return step,
+            Err(due) => due,
         };
         let dues = [self.write_due, self.read_due, self.off_until, self.unread_until, self.sync_due, due];
         Step::Wait(dues.into_iter().flatten().filter(|due| now < *due).chain([self.adopt_due]).min())
+    }
+
+    /// While the disk takes nothing, what it has and what is new are sent in turn. `Err`: nothing is to be sent before that.
+    fn step_to_backend(&mut self, now: Instant) -> Result<Step<D::Record>, Option<Instant>> {
+        let is_disk_next = !self.is_memory_next;
+        if is_disk_next && let Some(step) = self.step_from_disk(now) {
+            self.is_memory_next = true;
+            return Ok(step);
+        }
+        let due = match self.off_until.map(|_| self.worker.step()) {
+            Some(Plain::Send(taken)) => {
+                self.is_memory_next = false;
+                return Ok(Step::Send(taken));
+            }
+            Some(Plain::End) => return Ok(Step::End),
+            Some(Plain::Wait(due)) => due,
+            None => None,
+        };
+        if is_disk_next { Err(due) } else { self.step_from_disk(now).ok_or(due) }
     }
 
     fn step_to_disk(&mut self, now: Instant) -> Option<Step<D::Record>> {
