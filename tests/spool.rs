@@ -139,6 +139,44 @@ async fn what_was_left_is_found_by_the_lane_of_that_name_and_place() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_living_outbox_has_no_lane_for_is_left_to_one_that_has() {
+    let root = Folder::new();
+    for names in [&["spans", "items"][..], &["items"]] {
+        let outbox = builder(root.path()).start().unwrap();
+        for name in names {
+            push(&outbox.lane(*name, Scripted::always(Play::Retry).limits(limits())), 0..5);
+        }
+        assert_eq!(outbox.shutdown(Duration::from_secs(1)).await.lost(), 0);
+        drop(outbox);
+        settle().await;
+    }
+    let open = |name| {
+        let outbox = builder(root.path()).start().unwrap();
+        let scripted = Scripted::new([]).limits(limits());
+        let log = scripted.log();
+        let _ = outbox.lane(name, scripted);
+        (outbox, log)
+    };
+    let (_first, spans) = open("spans");
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(spans.taken(), [0, 1, 2, 3, 4]);
+    let (second, items) = open("items");
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(items.taken(), [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]);
+    // A lane that is opened late looks at once.
+    let (third, logs) = open("logs");
+    push(&third.lane("late", Scripted::always(Play::Retry).limits(limits())), 0..5);
+    third.shutdown(Duration::from_secs(1)).await;
+    drop((third, logs));
+    settle().await;
+    let late = Scripted::new([]).limits(limits());
+    let log = late.log();
+    let _lane = second.lane("late", late);
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(log.taken(), [0, 1, 2, 3, 4]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_others_leave_later_is_found_as_well() {
     let root = Folder::new();
     let (one, other) = (builder(root.path()).start().unwrap(), builder(root.path()).start().unwrap());
@@ -218,6 +256,57 @@ async fn a_disk_that_cannot_be_used_makes_it_a_lane_in_memory() {
     sleep(Duration::from_millis(20)).await;
     assert_eq!(report(&outbox).spooled, 5);
     assert!(outbox.flush(Duration::from_secs(10)).await);
+}
+
+#[test]
+fn without_a_thread_for_the_disk_it_is_a_lane_in_memory() {
+    let root = Folder::new();
+    // No system has room for such a stack.
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().thread_stack_size(1 << 60).build().unwrap();
+    runtime.block_on(async {
+        let outbox = builder(root.path()).start().unwrap();
+        let scripted = Scripted::new([]).limits(limits());
+        let (log, lane) = (scripted.log(), outbox.lane("spans", scripted));
+        push(&lane, 0..25);
+        assert!(outbox.flush(Duration::from_secs(10)).await);
+        assert_eq!(BTreeSet::from_iter(log.taken()), BTreeSet::from_iter(0..25));
+        push(&lane, 25..30);
+        let report = outbox.shutdown(Duration::from_secs(10)).await;
+        assert_eq!(report.to_string(), "spans: 30 accepted, 30 delivered, 0 lost, 0 waiting");
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_disk_takes_nothing_what_is_new_does_not_wait_for_all_that_it_has() {
+    let root = Folder::new();
+    let path = root.path().join("spool");
+    let outbox = builder(&path).start().unwrap();
+    let script = std::iter::repeat_n(Play::Retry, 20);
+    let slow = Play::AcceptAfter(Duration::from_millis(100));
+    let scripted = Scripted::new(script).then(slow).limits(limits().queue_records(50));
+    let (log, lane) = (scripted.log(), outbox.lane("spans", scripted));
+    for number in 0..2_000 {
+        push(&lane, [number]);
+        if number % 10 == 9 {
+            sleep(Duration::from_millis(11)).await;
+        }
+    }
+    // Its file is open, and goes on to be read.
+    fs::remove_dir_all(&path).unwrap();
+    fs::write(&path, "no folder").unwrap();
+    while log.taken().is_empty() {
+        sleep(Duration::from_secs(1)).await;
+    }
+    push(&lane, 10_000..10_005);
+    let before = log.taken().len();
+    while !log.taken().contains(&10_004) {
+        sleep(Duration::from_millis(100)).await;
+    }
+    let between = log.taken().len() - before;
+    assert!(between < 500, "{between} old records came before it");
+    assert!(outbox.flush(Duration::from_secs(600)).await);
+    assert_eq!((report(&outbox).lost(), log.taken().len()), (0, 2_005));
 }
 
 #[tokio::test(start_paused = true)]

@@ -77,7 +77,7 @@ impl Outbox {
 
     /// Sends what was pushed before this call, without waiting for company, and waits for it at most `limit`.
     ///
-    /// `true` says that nothing of it is queued or in flight any more. It may still have been lost: the
+    /// `true` says that nothing of it is queued, on the disk or in flight any more. It may still have been lost: the
     /// [`report`](Self::report) knows. Works on any executor.
     pub async fn flush(&self, limit: Duration) -> bool {
         self.owner.core.flush(limit).await

@@ -119,6 +119,7 @@
 //!   [`spooled`](LaneReport::spooled).
 //! - **Whose it is.** Each outbox has a folder of its own below [`Spool::new`], with a lock. Whatever processes left whose
 //!   lock is free is taken over, by a lane of the same name: at its start, and once a minute. There it counts as accepted.
+//!   A folder without such a lane is left alone, so that services may share a spool.
 //!   A name says where the lane leads, so another endpoint is another lane; a second lane of a name takes what a second
 //!   one left.
 //! - **How long.** A batch of the disk does not expire, unless it is refused for [`Limits::retry_for`] while at least
@@ -144,6 +145,7 @@
 //! - When the runtime ends, so do the lanes: what is left counts as `shutdown`, what comes later as `closed`.
 
 mod batch;
+mod blocking;
 mod budget;
 mod builder;
 #[cfg(feature = "spool")]

@@ -1,7 +1,7 @@
 //! What moves records from a lane's queue to the disk, and from there into flights.
 
 use std::{
-    io,
+    io, mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -9,12 +9,12 @@ use std::{
 
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
-    task::spawn_blocking,
     time::Instant,
 };
 
 use super::{
     Codec, Destination, OutboxEvent, Reason,
+    blocking::{attempt, insist},
     flight::message,
     ledger::PANIC,
     queue::{Change, Taken},
@@ -44,6 +44,8 @@ pub(super) struct SpooledWorker<D: Destination> {
     off_until: Option<Instant>,
     /// When it is tried again that did not give any.
     unread_until: Option<Instant>,
+    /// Whether what is new is next, while the disk does not take it.
+    is_memory_next: bool,
     sync_due: Option<Instant>,
     adopt_due: Instant,
     put_down: UnboundedSender<PutDown>,
@@ -113,6 +115,7 @@ impl<D: Destination> SpooledWorker<D> {
             read_due: None,
             off_until: None,
             unread_until: None,
+            is_memory_next: false,
             sync_due: None,
             adopt_due: Instant::now(),
             has_written: false,
@@ -156,24 +159,41 @@ impl<D: Destination> SpooledWorker<D> {
         if self.sync_due.is_some_and(|due| due <= now) {
             return Step::Sync;
         }
-        let step = match self.has_written {
-            true => self.step_from_disk(now).or_else(|| self.step_to_disk(now)),
-            false => self.step_to_disk(now).or_else(|| self.step_from_disk(now)),
-        };
-        if let Some(step) = step {
-            self.has_written = matches!(step, Step::Write(_));
+        if self.has_written
+            && let Some(step) = self.step_from_disk(now)
+        {
+            self.has_written = false;
             return step;
         }
-        let due = match self.off_until {
-            Some(_) => match self.worker.step() {
-                Plain::Send(taken) => return Step::Send(taken),
-                Plain::Wait(due) => due,
-                Plain::End => return Step::End,
-            },
-            None => None,
+        if let Some(step) = self.step_to_disk(now) {
+            self.has_written = true;
+            return step;
+        }
+        let due = match self.step_to_backend(now) {
+            Ok(step) => return step,
+            Err(due) => due,
         };
         let dues = [self.write_due, self.read_due, self.off_until, self.unread_until, self.sync_due, due];
         Step::Wait(dues.into_iter().flatten().filter(|due| now < *due).chain([self.adopt_due]).min())
+    }
+
+    /// While the disk takes nothing, what it has and what is new are sent in turn. `Err`: nothing is to be sent before that.
+    fn step_to_backend(&mut self, now: Instant) -> Result<Step<D::Record>, Option<Instant>> {
+        let is_disk_next = !self.is_memory_next;
+        if is_disk_next && let Some(step) = self.step_from_disk(now) {
+            self.is_memory_next = true;
+            return Ok(step);
+        }
+        let due = match self.off_until.map(|_| self.worker.step()) {
+            Some(Plain::Send(taken)) => {
+                self.is_memory_next = false;
+                return Ok(Step::Send(taken));
+            }
+            Some(Plain::End) => return Ok(Step::End),
+            Some(Plain::Wait(due)) => due,
+            None => None,
+        };
+        if is_disk_next { Err(due) } else { self.step_from_disk(now).ok_or(due) }
     }
 
     fn step_to_disk(&mut self, now: Instant) -> Option<Step<D::Record>> {
@@ -217,8 +237,18 @@ impl<D: Destination> SpooledWorker<D> {
             return;
         }
         let (store, codec, time) = (self.store.clone(), self.codec.clone(), now());
-        let write = move || write(&store, &codec, records, first, time);
-        let Ok(written) = spawn_blocking(write).await else { return };
+        let records = Arc::new(Mutex::new(records));
+        let theirs = records.clone();
+        let write = move || write(&store, &codec, mem::take(&mut lock(&theirs)), first, time);
+        match attempt(write).await {
+            Some(written) => self.book(flight, written),
+            None => self.unwritten(flight, mem::take(&mut lock(&records))),
+        }
+        self.worker.lane.queue().told(flight);
+        self.worker.lane.settle();
+    }
+
+    fn book(&mut self, flight: u64, written: Written<D::Record>) {
         let Written { kept, lost, rest, error, change, sync_at } = written;
         let lane = &self.worker.lane;
         for (records, reason) in lost {
@@ -234,10 +264,17 @@ impl<D: Destination> SpooledWorker<D> {
         if let Some(error) = error {
             self.put_back(flight, rest, &error);
         }
-        self.worker.lane.queue().told(flight);
-        self.worker.lane.settle();
         let wait = sync_at.map(|at| Duration::from_millis(at.saturating_sub(now())));
         self.sync_due = wait.map(|wait| Instant::now() + wait);
+    }
+
+    /// There was no thread to write them, or none of them came back from it.
+    fn unwritten(&mut self, flight: u64, records: Vec<D::Record>) {
+        if records.is_empty() {
+            self.worker.lane.queue().lose(flight, usize::MAX, PANIC.into());
+        } else {
+            self.put_back(flight, records, &io::Error::other("the system has no thread for it"));
+        }
     }
 
     /// The lane is one in memory for a while.
@@ -257,7 +294,7 @@ impl<D: Destination> SpooledWorker<D> {
     async fn read(&mut self) {
         let arrived = self.worker.lane.queue().arrived();
         let limits = self.worker.limits;
-        let is_flowing = std::mem::replace(&mut self.arrived, arrived) < arrived;
+        let is_flowing = mem::replace(&mut self.arrived, arrived) < arrived;
         let (store, codec, time) = (self.store.clone(), self.codec.clone(), now());
         let (records, bytes) = (limits.records, limits.bytes);
         let read = move || {
@@ -275,7 +312,10 @@ impl<D: Destination> SpooledWorker<D> {
             });
             Read { found, change }
         };
-        let Ok(Read { found, change }) = spawn_blocking(read).await else { return };
+        let Some(Read { found, change }) = attempt(read).await else {
+            self.unread_until = Some(Instant::now() + PAUSE);
+            return;
+        };
         self.tell_lost(&change);
         match found {
             Some(found) => self.lift(found, change, arrived).await,
@@ -292,8 +332,12 @@ impl<D: Destination> SpooledWorker<D> {
         let unreadable: usize = lost.iter().map(|(records, _)| records).sum();
         let bytes = records.iter().filter_map(|record| lane.measure(record)).fold(0, usize::saturating_add);
         let all = records.len() + unreadable;
-        let Some(flight) = lane.queue().lift(first, all, bytes, change) else {
-            return lock(&self.store).give_back(part, token, all as u64);
+        let lifted = lane.queue().lift(first, all, bytes, change);
+        let Some(flight) = lifted else {
+            // The lane was given up: they are on the disk.
+            let give_back = move |store: &mut Store| store.give_back(part, token, all as u64);
+            self.blocking(give_back).await;
+            return;
         };
         for (records, reason) in lost {
             lane.queue().lose(flight, records, reason.count_under());
@@ -311,8 +355,9 @@ impl<D: Destination> SpooledWorker<D> {
     }
 
     async fn sync(&mut self) {
-        self.sync_due = None;
-        if let Some(Err(error)) = self.blocking(|store| store.tick(now())).await {
+        let synced = self.blocking(|store| store.tick(now())).await;
+        self.sync_due = if synced.is_none() { Some(Instant::now() + PAUSE) } else { None };
+        if let Some(Err(error)) = synced {
             let reason = Reason::new(phrase(&error)).detail(error.to_string());
             self.worker.lane.tell(|lane| OutboxEvent::SpoolFailed { lane, records: 0, reason });
         }
@@ -321,7 +366,10 @@ impl<D: Destination> SpooledWorker<D> {
     async fn adopt(&mut self) {
         self.adopt_due = Instant::now() + ADOPT_PAUSE;
         let adopted = self.blocking(|store| (store.adopt(now()), store.change())).await;
-        let Some((records, change)) = adopted else { return };
+        let Some((records, change)) = adopted else {
+            self.adopt_due = Instant::now() + PAUSE;
+            return;
+        };
         self.tell_lost(&change);
         self.worker.lane.queue().adopt(records, change);
         if records > 0 {
@@ -335,7 +383,8 @@ impl<D: Destination> SpooledWorker<D> {
             store.give_back(part, token, records);
             store.change()
         };
-        let Some(change) = self.blocking(put_down).await else { return };
+        let store = self.store.clone();
+        let Some(change) = insist(move || put_down(&mut lock(&store))).await else { return };
         self.tell_lost(&change);
         self.unread_until = Some(Instant::now() + REFUSED);
         let lane = &self.worker.lane;
@@ -357,7 +406,7 @@ impl<D: Destination> SpooledWorker<D> {
         work: impl FnOnce(&mut Store) -> T + Send + 'static,
     ) -> Option<T> {
         let store = self.store.clone();
-        spawn_blocking(move || work(&mut lock(&store))).await.ok()
+        attempt(move || work(&mut lock(&store))).await
     }
 }
 
@@ -436,8 +485,8 @@ fn decode<'a, R>(
     (records, unreadable.into_iter().chain(panics).collect())
 }
 
-fn lock(store: &Mutex<Store>) -> MutexGuard<'_, Store> {
-    store.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Milliseconds since 1970.

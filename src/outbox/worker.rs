@@ -146,6 +146,7 @@ impl<D: Destination> Worker<D> {
     }
 
     /// Makes a request, or says how long it is to wait before it asks again.
+    #[cfg(feature = "spool")]
     pub(super) fn next_request(&self) -> Result<(), Duration> {
         self.meter.as_ref().map_or(Ok(()), |meter| meter.next_request(self.clock.now()))
     }

@@ -4,7 +4,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::{task, time::timeout};
+use tokio::time::timeout;
 
 use super::{
     Unit,
@@ -12,6 +12,7 @@ use super::{
     month::Month,
     till::{Found, Till},
 };
+use crate::outbox::blocking::attempt;
 
 /// What may be used of a unit by all lanes of an outbox.
 ///
@@ -255,7 +256,7 @@ impl Errand {
 
     /// Has it done on a thread that may block, and waits for it, a second at most: what is taken later is there later.
     pub(crate) async fn send(self) {
-        let _ = timeout(LONGEST, task::spawn_blocking(move || self.run())).await;
+        let _ = timeout(LONGEST, attempt(move || self.run())).await;
     }
 }
 

@@ -9,10 +9,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use super::{
-    Disk, Log, Options, SystemDisk,
-    lane_folder::{escape, unescape},
-};
+use super::{Disk, Log, Options, SystemDisk, lane_folder::escape};
 
 /// A folder that nobody else writes to: not another process, not another outbox of this one, not a forked child.
 ///
@@ -64,12 +61,13 @@ impl Folder {
         Log::open(SystemDisk, &self.path.join(escape(lane)), options)
     }
 
-    /// Takes over the folders beside this one whose owners are gone. Those that are empty are removed. It can be asked
-    /// again, when others may have gone.
-    pub(crate) fn orphans(&self) -> Vec<Orphan> {
+    /// Takes over the folders beside this one whose owners are gone and that have the folder of a lane that is wanted, and
+    /// leaves the others to those that have use for them. Those that are empty are removed. It can be asked again, when
+    /// others may have gone.
+    pub(crate) fn orphans(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Orphan> {
         let names = self.is_ours().and_then(|()| SystemDisk.list(&self.root)).unwrap_or_default();
         let paths = names.iter().map(|name| self.root.join(name));
-        paths.filter(|path| *path != self.path).filter_map(|path| Orphan::adopt(&path)).collect()
+        paths.filter(|path| *path != self.path).filter_map(|path| Orphan::adopt(&path, &is_wanted)).collect()
     }
 
     /// Makes the folder again if someone removed it. The logs in it go on.
@@ -102,9 +100,9 @@ impl Folder {
 
 impl Orphan {
     /// The lanes that left something.
+    #[cfg(test)]
     pub(crate) fn lanes(&self) -> Vec<String> {
-        let names = SystemDisk.list(&self.path).unwrap_or_default();
-        names.iter().filter(|name| *name != LOCK).map(|name| unescape(name)).collect()
+        folders(&self.path).iter().map(|name| super::lane_folder::unescape(name)).collect()
     }
 
     /// Opens what a lane left.
@@ -121,15 +119,26 @@ impl Orphan {
         remove(&self.path)
     }
 
-    fn adopt(path: &Path) -> Option<Self> {
+    /// Whether it has the folder of a lane that is wanted.
+    pub(crate) fn has(&self, is_wanted: impl Fn(&str) -> bool) -> bool {
+        folders(&self.path).iter().any(|name| is_wanted(name))
+    }
+
+    fn adopt(path: &Path, is_wanted: impl Fn(&str) -> bool) -> Option<Self> {
         // A link leads to where nobody asked us to look.
         if !fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir()) || !is_name(path) {
+            return None;
+        }
+        // Not even for a moment, in which somebody may look who has use for it.
+        let left = folders(path);
+        if !left.is_empty() && !left.iter().any(|name| is_wanted(name)) {
             return None;
         }
         let lock = lock(path).ok()??;
         match remove(path) {
             Ok(true) => None,
-            _ => Some(Self { path: path.to_owned(), _lock: lock }),
+            // What was there when it was to be removed may be somebody's who has just begun: then so is the lock.
+            _ => is_lock_of(&lock, path).then(|| Self { path: path.to_owned(), _lock: lock }),
         }
     }
 }
@@ -166,6 +175,12 @@ fn is_lock_of(lock: &File, folder: &Path) -> bool {
 #[cfg(not(unix))]
 fn is_lock_of(_lock: &File, folder: &Path) -> bool {
     folder.join(LOCK).exists()
+}
+
+/// What is in a folder beside its lock.
+fn folders(folder: &Path) -> Vec<String> {
+    let names = SystemDisk.list(folder).unwrap_or_default();
+    names.into_iter().filter(|name| name != LOCK).collect()
 }
 
 /// Removes a folder that has a lock and empty lanes, if that is all it has.

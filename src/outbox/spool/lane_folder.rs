@@ -20,6 +20,7 @@ pub(super) fn escape(lane: &str) -> String {
 }
 
 /// The lane's name for its folder's, as far as it can be told.
+#[cfg(test)]
 pub(super) fn unescape(folder: &str) -> String {
     let mut bytes = Vec::with_capacity(folder.len());
     let mut rest = folder.as_bytes();

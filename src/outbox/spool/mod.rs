@@ -4,7 +4,7 @@
 //!  <path>/                           shared by any number of processes
 //!    41-18c2f0a91be-9f31c2d4/        one outbox of one process, for as long as it holds the lock
 //!      lock
-//!      spans/                        one lane
+//!      spans%20%231%2ea/             a log of the first lane called spans: it has one, `a`, or two, `b`
 //!        00000000000000000001-5d1f09aa.seg
 //!        00000000000000016001-c0de77e1.seg
 //!        cursor                      everything below it is done

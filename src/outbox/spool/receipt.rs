@@ -3,9 +3,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::mpsc::UnboundedSender, task::spawn_blocking};
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::{Store, Token};
+use crate::outbox::blocking::insist;
 
 /// What a flight has to sign before its records are forgotten by the disk. One that is not signed has them read again, by
 /// the next process.
@@ -36,7 +37,7 @@ impl Receipt {
     pub(in crate::outbox) async fn sign(self) {
         let Self { store, part, token, .. } = self;
         let sign = move || store.lock().unwrap_or_else(PoisonError::into_inner).done(part, token);
-        let _ = spawn_blocking(sign).await;
+        let _ = insist(sign).await;
     }
 
     /// The records are to be read again, after a while. Who holds the disk is told.

@@ -1,12 +1,12 @@
 //! What the lanes of one outbox have in common on the disk.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Folder, Log, Options, Orphan, Spool};
+use super::{Folder, Log, Options, Orphan, Spool, lane_folder::escape};
 
 /// The folder of an outbox, from when it is first needed and can be made, and those that it has adopted.
 ///
@@ -24,6 +24,8 @@ struct State {
     looked: Option<u64>,
     /// How many lanes have a name.
     lanes: BTreeMap<Arc<str>, u32>,
+    /// What the logs of these lanes are called on the disk.
+    folders: BTreeSet<String>,
 }
 
 // ===== impl Root =====
@@ -38,7 +40,11 @@ impl Root {
         let mut state = self.state();
         let number = state.lanes.entry(lane.clone()).or_default();
         *number += 1;
-        format!("{lane} #{number}")
+        let name = format!("{lane} #{number}");
+        state.folders.extend(LOGS.map(|log| escape(&format!("{name}.{log}"))));
+        // What was of no use until now is looked at again.
+        state.looked = None;
+        name
     }
 
     pub(super) fn options(&self) -> Options {
@@ -61,26 +67,27 @@ impl Root {
         self.state().folder.as_mut().map_or(Ok(()), Folder::restore)
     }
 
-    /// What the outboxes left that are gone. Looked for once in a minute, given in milliseconds since 1970.
+    /// What the outboxes left for these lanes that are gone. Looked for once in a minute, given in milliseconds since 1970.
     pub(super) fn orphans(&self, now: u64) -> Vec<Arc<Orphan>> {
         let mut state = self.state();
         let is_due = state.looked.is_none_or(|looked| now.abs_diff(looked) >= PAUSE);
         if let (true, Some(folder)) = (is_due, &state.folder) {
-            let found = folder.orphans();
+            let found = folder.orphans(|name| state.folders.contains(name));
             state.looked = Some(now);
             state.orphans.extend(found.into_iter().map(Arc::new));
         }
         state.orphans.clone()
     }
 
-    /// Removes the folders that nothing is left of.
+    /// Removes the folders that nothing is left of, and gives back those that nothing is left of for these lanes: the
+    /// rest is for others.
     pub(super) fn tidy(&self) {
         let mut state = self.state();
-        let (finished, rest) = std::mem::take(&mut state.orphans)
-            .into_iter()
-            .partition::<Vec<_>, _>(|orphan| Arc::strong_count(orphan) == 1 && orphan.lanes().is_empty());
-        state.orphans = rest;
-        for orphan in finished.into_iter().filter_map(Arc::into_inner) {
+        let State { orphans, folders, .. } = &mut *state;
+        let is_wanted = |name: &str| folders.contains(name);
+        let finished =
+            orphans.extract_if(.., |orphan| Arc::strong_count(orphan) == 1 && !orphan.has(is_wanted));
+        for orphan in finished.filter_map(Arc::into_inner) {
             let _ = orphan.close();
         }
     }
@@ -98,6 +105,9 @@ impl Drop for Root {
         }
     }
 }
+
+/// The log that is written to has one of these names, and the one before it the other, for as long as it is read.
+pub(super) const LOGS: [&str; 2] = ["a", "b"];
 
 /// In milliseconds.
 const PAUSE: u64 = 60_000;

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, io, sync::Arc};
 
-use super::{Appended, Group, Log, Losses, Orphan, Record, Root, Token, phrase};
+use super::{Appended, Group, Log, Losses, Orphan, Record, Root, Token, phrase, root::LOGS};
 use crate::outbox::queue::{Change, Kept};
 
 /// The logs of a lane: the one that it writes to, and before it those that are only read, the oldest first.
@@ -73,7 +73,7 @@ impl Store {
             if self.parts.iter().any(is_known) {
                 continue;
             }
-            for name in NAMES {
+            for name in LOGS {
                 let log = orphan.log(&format!("{}.{name}", self.name), self.root.options());
                 adopted += log.ok().flatten().map_or(0, |log| self.insert(log, orphan.clone()));
             }
@@ -119,11 +119,12 @@ impl Store {
 
     /// The records are to be read again.
     pub(in crate::outbox) fn give_back(&mut self, part: u64, token: Token, records: u64) {
-        if let Some(part) = self.parts.iter_mut().find(|known| known.id == part) {
-            part.log.give_back(token);
-            // Some may have made room meanwhile.
-            part.reckon(records, &mut self.lost);
-        }
+        // Some may have made room meanwhile, or the whole of it.
+        let Some(part) = self.parts.iter_mut().find(|known| known.id == part) else {
+            return self.lost.push((records, EVICTED));
+        };
+        part.log.give_back(token);
+        part.reckon(records, &mut self.lost);
     }
 
     /// Writes on in another log, so that what is new need not wait for all that is old. There are two at a time.
@@ -143,12 +144,13 @@ impl Store {
 
     /// Syncs what is due.
     pub(in crate::outbox) fn tick(&mut self, now: u64) -> io::Result<()> {
-        self.parts.back_mut().map_or(Ok(()), |part| part.log.tick(now))
+        // Also the one that was written to until just now.
+        self.parts.iter_mut().map(|part| part.log.tick(now)).fold(Ok(()), io::Result::and)
     }
 
     /// When the next sync is due.
     pub(in crate::outbox) fn sync_at(&self) -> Option<u64> {
-        self.parts.back()?.log.sync_at()
+        self.parts.iter().filter_map(|part| part.log.sync_at()).min()
     }
 
     /// What is there, and what was lost since this was last asked.
@@ -194,7 +196,7 @@ impl Store {
         let is_taken = |name: bool| self.parts.iter().any(|part| part.name == Some(name));
         let name = is_taken(false);
         let log =
-            self.root.log(&format!("{}.{}", self.name, NAMES[usize::from(name)]), self.root.options())?;
+            self.root.log(&format!("{}.{}", self.name, LOGS[usize::from(name)]), self.root.options())?;
         let end = self.parts.back().map_or(0, |part| part.end);
         let part = Part::new(self.next_part, log, end);
         self.next_part += 1;
@@ -290,9 +292,6 @@ impl Part {
         self.losses = losses;
     }
 }
-
-/// The log that is written to has one of them, and the one before it the other, for as long as it is read.
-const NAMES: [&str; 2] = ["a", "b"];
 
 const EVICTED: &str = "evicted";
 const EXPIRED: &str = "expired";

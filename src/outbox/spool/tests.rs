@@ -11,6 +11,7 @@ mod memory_disk;
 mod model;
 #[path = "../../../tests/support/spooled.rs"]
 mod spooled;
+mod store;
 #[path = "../../../tests/support/folder.rs"]
 mod temporary;
 
@@ -52,15 +53,20 @@ fn drain<D: Disk>(log: &mut Log<D>) -> Vec<u64> {
     numbers
 }
 
+/// Every lane is wanted.
+fn whichever(_: &str) -> bool {
+    true
+}
+
 /// So many orphans. A process that another test forks holds every lock until it is another program.
 fn adopted(folder: &Folder, count: usize) -> Vec<Orphan> {
-    let mut orphans = folder.orphans();
+    let mut orphans = folder.orphans(whichever);
     for _ in 0..1000 {
         if orphans.len() >= count {
             break;
         }
         std::thread::yield_now();
-        orphans.extend(folder.orphans());
+        orphans.extend(folder.orphans(whichever));
     }
     assert_eq!(orphans.len(), count);
     orphans

@@ -77,7 +77,7 @@ fn a_living_process_keeps_its_folder_and_a_dead_one_does_not() {
     let mut process = Process::start(root.path(), 0);
     process.hear_until("ready", &mut oracle);
     let folder = Folder::open(root.path()).unwrap();
-    assert!(folder.orphans().is_empty());
+    assert!(folder.orphans(whichever).is_empty());
     process.kill(&mut oracle);
     let orphans = adopted(&folder, 1);
     assert_eq!(orphans[0].lanes(), ["spans"]);
@@ -89,7 +89,7 @@ fn child() {
     let (Ok(root), Ok(first)) = (env::var(ROOT), env::var(FIRST)) else { return };
     say("open");
     let folder = Folder::open(Path::new(&root)).unwrap();
-    let orphans = folder.orphans();
+    let orphans = folder.orphans(whichever);
     let mut logs: Vec<_> = orphans.iter().map(|orphan| orphan.log("spans", options()).unwrap()).collect();
     let mut own = folder.log("spans", options()).unwrap();
     let mut number: u64 = first.parse().unwrap();
