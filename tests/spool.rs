@@ -370,6 +370,32 @@ async fn records_that_cannot_be_written_or_read_cost_only_themselves() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_delivered_while_another_batch_was_tried_again_is_not_sent_by_the_next_outbox() {
+    let root = Folder::new();
+    let outbox = builder(root.path()).start().unwrap();
+    let poison = Poison::default();
+    let (taken, lane) = (poison.taken.clone(), outbox.lane("spans", poison));
+    for number in 0..50 {
+        push(&lane, [number]);
+        sleep(Duration::from_millis(100)).await;
+    }
+    let last = outbox.shutdown(Duration::from_secs(1)).await;
+    assert_eq!(last.to_string(), "spans: 50 accepted, 49 delivered, 0 lost, 0 waiting, 1 spooled");
+    assert_eq!(taken.lock().unwrap().len(), 49);
+    drop(outbox);
+    settle().await;
+
+    let outbox = builder(root.path()).start().unwrap();
+    let scripted = Scripted::new([]).limits(limits());
+    let (log, _lane) = (scripted.log(), outbox.lane("spans", scripted));
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(log.taken(), [7]);
+    drop(outbox);
+    settle().await;
+    assert_eq!(entries(root.path()), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_batch_that_is_refused_again_and_again_while_others_get_through_is_given_up() {
     let root = Folder::new();
     let outbox = builder(root.path()).start().unwrap();

@@ -4,7 +4,10 @@ use std::{collections::VecDeque, ops::Range};
 
 use bytes::Bytes;
 
-use super::{cursor::Place, segment::Name};
+use super::{
+    cursor::{Part, Place},
+    segment::Name,
+};
 
 /// Records that were read together. They come again after the process dies, unless the token is done.
 #[derive(Debug)]
@@ -34,6 +37,8 @@ pub(crate) struct Token(u64);
 pub(super) struct Extent {
     pub(super) place: Place,
     pub(super) end: u64,
+    /// The number of the record that comes after it.
+    pub(super) next: u64,
     pub(super) records: u64,
 }
 
@@ -59,6 +64,10 @@ impl Extent {
     pub(super) fn range(&self) -> Range<u64> {
         self.place.offset..self.end
     }
+
+    fn continues_with(&self, other: &Self) -> bool {
+        self.place.segment == other.place.segment && self.end == other.place.offset
+    }
 }
 
 // ===== impl Groups =====
@@ -71,6 +80,23 @@ impl Groups {
         token
     }
 
+    /// The reader passed what was done before.
+    pub(super) fn passed(&mut self, extent: Extent) {
+        self.extents.push_back((State::Done, extent));
+        self.trim();
+    }
+
+    /// What is done behind the first that is not.
+    pub(super) fn parts(&self) -> impl Iterator<Item = Part> {
+        let done = self.extents.iter().filter(|(state, _)| *state == State::Done);
+        done.map(|(_, Extent { place, end, next, .. })| Part {
+            segment: place.segment,
+            start: place.offset,
+            end: *end,
+            next: *next,
+        })
+    }
+
     /// The first one that was given back.
     pub(super) fn back(&self) -> Option<Extent> {
         self.extents.iter().find(|(state, _)| *state == State::Back).map(|(_, extent)| extent.clone())
@@ -80,7 +106,7 @@ impl Groups {
     pub(super) fn out_again(&mut self, records: u64, rest: Option<Extent>) -> Option<Token> {
         let index = self.extents.iter().position(|(state, _)| *state == State::Back)?;
         if let Some(rest) = rest {
-            self.extents[index].1.end = rest.place.offset;
+            (self.extents[index].1.end, self.extents[index].1.next) = (rest.place.offset, rest.place.number);
             self.extents.insert(index + 1, (State::Back, rest));
         }
         let token = (records > 0).then(|| self.token());
@@ -152,7 +178,20 @@ impl Groups {
         }
     }
 
+    /// What is done at the front is forgotten, and behind it neighbours become one.
     fn trim(&mut self) {
         while self.extents.pop_front_if(|(state, _)| *state == State::Done).is_some() {}
+        let mut last: Option<(State, Extent)> = None;
+        let mut merged = VecDeque::with_capacity(self.extents.len());
+        for (state, extent) in self.extents.drain(..) {
+            match &mut last {
+                Some((State::Done, done)) if state == State::Done && done.continues_with(&extent) => {
+                    (done.end, done.next) = (extent.end, extent.next);
+                }
+                _ => merged.extend(last.replace((state, extent))),
+            }
+        }
+        merged.extend(last);
+        self.extents = merged;
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Damage, Disk, Group, Options, Sync, SystemDisk, Token,
-    cursor::{Cursor, Place},
+    cursor::{Cursor, MOST_PARTS, Part, Place, Progress},
     frame::{HEADER, LARGEST},
     groups::{Extent, Groups},
     phrase,
@@ -21,7 +21,7 @@ use super::{
 /// Invariants:
 ///
 /// - **L1, in order.** Segments are sorted by name. Whatever lies before the reader is done, or in `groups`.
-/// - **L2, the cursor never passes.** Its place is the first that is not done, or one before it.
+/// - **L2, the cursor never passes.** Its place is the first that is not done, or one before it; its parts are done.
 /// - **L3, the cursor comes first.** It is durable beyond a segment before that is removed; except where the disk is too
 ///   full for it, and then the numbers that are missing are counted by whoever opens the log after a crash.
 /// - **L4, numbers go up.** A new segment's first number is above every number that the cursor or a segment has seen, so
@@ -36,6 +36,8 @@ pub(crate) struct Log<D: Disk = SystemDisk> {
     /// How long the last segment may get, if it takes more.
     room: Option<u64>,
     reader: Reader,
+    /// What the reader will pass, because it was done when the log was opened; in order.
+    done: VecDeque<Part>,
     groups: Groups,
     cursor: Cursor<D::File>,
     next: u64,
@@ -110,6 +112,7 @@ impl<D: Disk> Log<D> {
             segments: VecDeque::new(),
             room: None,
             reader: Reader::default(),
+            done: VecDeque::new(),
             groups: Groups::default(),
             cursor,
             next: 1,
@@ -185,7 +188,7 @@ impl<D: Disk> Log<D> {
         self.is_ours()?;
         let synced = self.sync().and_then(|()| self.disk.sync_folder(&self.folder));
         let settled = self.settle();
-        let saved = self.cursor.save(&self.disk, self.place());
+        let saved = self.cursor.save(&self.disk, self.progress());
         synced.and(settled).and(saved)
     }
 
@@ -233,12 +236,13 @@ impl<D: Disk> Log<D> {
     }
 
     fn survey(&mut self, names: &[Name]) -> io::Result<()> {
-        let place = self.cursor.place();
+        let (place, done) = self.cursor.progress().map(|Progress { place, done }| (place, done)).unzip();
+        let done: Vec<Part> = done.unwrap_or_default();
         let mut expected = place.map_or_else(|| names.first().map_or(1, |name| name.first), |at| at.number);
         let mut finished = Vec::new();
         self.next = expected;
         for name in names {
-            match self.survey_one(*name, place, &mut expected) {
+            match self.survey_one(*name, place, &done, &mut expected) {
                 Ok(Some(segment)) => self.segments.push_back(segment),
                 Ok(None) => finished.push(*name),
                 Err(error) if is_exhausted(&error) => return Err(error),
@@ -247,20 +251,24 @@ impl<D: Disk> Log<D> {
             }
             self.next = self.next.max(expected);
         }
+        self.done = done.into_iter().filter_map(|part| self.within(part)).collect();
         if let Some(first) = self.segments.front() {
             let start = place.filter(|place| place.segment == first.name);
             self.reader.offset = start.map_or(0, |place| place.offset.min(first.end));
             self.reader.number = start.map_or(first.name.first, |place| place.number);
+        } else {
+            self.reader.number = self.next;
         }
         self.clear_away(&finished);
         Ok(())
     }
 
-    /// The segment, if it has something to read.
+    /// The segment, if it has something to read, or lies between others that have.
     fn survey_one(
         &mut self,
         name: Name,
         place: Option<Place>,
+        done: &[Part],
         expected: &mut u64,
     ) -> io::Result<Option<Segment<D::File>>> {
         if place.is_some_and(|place| name.first < place.segment.first) {
@@ -273,13 +281,22 @@ impl<D: Disk> Log<D> {
         }
         let from = cursor.map_or(0, |place| place.offset);
         let damage = &mut self.losses.damage;
-        let segment = Segment::open(&self.disk, &self.folder, name, from, expected, damage)?;
-        Ok((segment.unread > 0).then_some(segment))
+        let done: Vec<Part> = done.iter().filter(|part| part.segment == name).copied().collect();
+        let segment = Segment::open(&self.disk, &self.folder, name, from, &done, expected, damage)?;
+        // One that is done in the middle stays until what is before it is done: no numbers are to be missing there.
+        let is_within = !done.is_empty() && !self.segments.is_empty();
+        Ok((segment.unread > 0 || is_within).then_some(segment))
+    }
+
+    /// As much of a part as its file has.
+    fn within(&self, part: Part) -> Option<Part> {
+        let segment = self.segments.iter().find(|segment| segment.name == part.segment)?;
+        (part.start < segment.end).then(|| Part { end: part.end.min(segment.end), ..part })
     }
 
     /// Removes segments that have nothing to read, once the cursor cannot point to them.
     fn clear_away(&mut self, finished: &[Name]) {
-        if finished.is_empty() || self.cursor.save(&self.disk, self.place()).is_err() {
+        if finished.is_empty() || self.cursor.save(&self.disk, self.progress()).is_err() {
             return;
         }
         for name in finished {
@@ -411,9 +428,10 @@ impl<D: Disk> Log<D> {
         self.reader = Reader { segment, offset: 0, number, failures: 0 };
     }
 
-    /// Takes the reader over the ends of segments that are read.
+    /// Takes the reader over what was done before, and over the ends of segments that are read.
     fn step(&mut self) {
         let last = self.segments.len().saturating_sub(1);
+        self.pass();
         while self.reader.segment < last
             && let Some(segment) = self.segments.get_mut(self.reader.segment)
             && self.reader.offset >= segment.end
@@ -423,13 +441,39 @@ impl<D: Disk> Log<D> {
             segment.unread = 0;
             segment.release();
             self.start_of(self.reader.segment + 1);
+            self.pass();
         }
     }
 
+    /// Takes the reader over what was done before, if it is there.
+    fn pass(&mut self) {
+        while let Some(part) = self.next_part() {
+            let Reader { offset, number, .. } = self.reader;
+            if offset < part.start {
+                return;
+            }
+            self.done.pop_front();
+            if offset == part.start {
+                let place = Place { segment: part.segment, offset, number };
+                self.groups.passed(Extent { place, end: part.end, next: part.next, records: 0 });
+                (self.reader.offset, self.reader.number) = (part.end, part.next.max(number));
+            }
+        }
+    }
+
+    /// What the reader will pass next in its segment. What it can pass no more is forgotten.
+    fn next_part(&mut self) -> Option<Part> {
+        let name = self.segments.get(self.reader.segment)?.name;
+        while self.done.pop_front_if(|part| part.segment < name).is_some() {}
+        self.done.front().filter(|part| part.segment == name).copied()
+    }
+
     fn read_on(&mut self, most: Most) -> io::Result<Option<Group>> {
+        let part = self.next_part();
         let Reader { segment, offset, number, failures } = self.reader;
         let Some(segment) = self.segments.get_mut(segment) else { return Ok(None) };
-        let swept = segment.sweep(&self.disk, offset..segment.end, most, failures >= MOST_FAILURES);
+        let end = part.map_or(segment.end, |part| part.start);
+        let swept = segment.sweep(&self.disk, offset..end, most, failures >= MOST_FAILURES);
         let sweep =
             swept.or_else(|error| Self::lost(segment, error)).inspect_err(|_| self.reader.failures += 1)?;
         let records = sweep.records.len() as u64;
@@ -445,7 +489,7 @@ impl<D: Disk> Log<D> {
         if records == 0 {
             return Ok(None);
         }
-        let token = self.groups.out(Extent { place, end: sweep.end, records });
+        let token = self.groups.out(Extent { place, end: sweep.end, next: self.reader.number, records });
         Ok(Some(Group { token, records: sweep.records }))
     }
 
@@ -462,8 +506,8 @@ impl<D: Disk> Log<D> {
         let left = extent.records.saturating_sub(records + sweep.expired);
         self.losses.expired += sweep.expired;
         let place = Place { segment: name, offset: sweep.end, number: sweep.next.max(extent.place.number) };
-        let rest =
-            (left > 0 && sweep.end < extent.end).then_some(Extent { place, end: extent.end, records: left });
+        let rest = Extent { place, records: left, ..extent.clone() };
+        let rest = (left > 0 && sweep.end < extent.end).then_some(rest);
         if rest.is_none() {
             self.losses.damage.records += left;
         }
@@ -491,6 +535,13 @@ impl<D: Disk> Log<D> {
         segment.map_or(next, |segment| Place { segment: segment.name, offset, number })
     }
 
+    /// What the next process need not read.
+    fn progress(&self) -> Progress {
+        let place = self.place();
+        let done = self.groups.parts().chain(self.done.iter().copied());
+        Progress { place, done: done.filter(|part| part.is_behind(place)).take(MOST_PARTS).collect() }
+    }
+
     /// Moves the cursor, and removes what lies before it.
     fn settle(&mut self) -> io::Result<()> {
         self.is_ours()?;
@@ -498,16 +549,16 @@ impl<D: Disk> Log<D> {
         let place = self.place();
         match self.segments.iter().take_while(|segment| segment.name < place.segment).count() {
             0 if self.segments.is_empty() => Ok(()),
-            0 => self.cursor.mark(&self.disk, place),
+            0 => self.cursor.mark(&self.disk, self.progress()),
             finished => self.drop_finished(finished, false),
         }
     }
 
     fn drop_finished(&mut self, finished: usize, at_any_price: bool) -> io::Result<()> {
-        let place = self.place();
-        let saved = self.cursor.save(&self.disk, place);
+        let progress = self.progress();
+        let saved = self.cursor.save(&self.disk, progress.clone());
         if let Err(error) = &saved {
-            let marked = self.cursor.mark(&self.disk, place);
+            let marked = self.cursor.mark(&self.disk, progress.clone());
             let is_full = error.kind() == io::ErrorKind::StorageFull;
             if !is_full && !at_any_price {
                 return saved.and(marked);
@@ -521,7 +572,7 @@ impl<D: Disk> Log<D> {
             Some(segment) => self.reader.segment = segment,
             None => self.start_of(0),
         }
-        if saved.is_ok() { Ok(()) } else { self.cursor.save(&self.disk, place) }
+        if saved.is_ok() { Ok(()) } else { self.cursor.save(&self.disk, progress) }
     }
 
     fn remove(&mut self) -> io::Result<()> {

@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     Damage, Stored,
+    cursor::Part,
     disk::{Disk, DiskFile, write_all},
     frame::{self, Found, HEADER, Seed},
     window::Window,
@@ -109,12 +110,13 @@ impl<F: DiskFile> Segment<F> {
     }
 
     /// Opens one that is there and looks at every record from `from` on. What is wrong with it is added to `damage`;
-    /// `expected` is the number that should come next.
+    /// `expected` is the number that should come next. Records in `done` are not to be read.
     pub(super) fn open<D: Disk<File = F>>(
         disk: &D,
         folder: &Path,
         name: Name,
         from: u64,
+        done: &[Part],
         expected: &mut u64,
         damage: &mut Damage,
     ) -> io::Result<Self> {
@@ -123,7 +125,7 @@ impl<F: DiskFile> Segment<F> {
         let size = file.length()?;
         let mut segment =
             Self { name, end: size, size, next: name.first, unread: 0, path, file: None, is_torn: false };
-        segment.survey(&file, from, expected, damage);
+        segment.survey(&file, from, done, expected, damage);
         segment.file = Some(file);
         let _ = segment.cut();
         segment.file = None;
@@ -282,16 +284,18 @@ impl<F: DiskFile> Segment<F> {
         if file.is_linked()? { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
     }
 
-    fn survey(&mut self, file: &F, from: u64, expected: &mut u64, damage: &mut Damage) {
+    fn survey(&mut self, file: &F, from: u64, done: &[Part], expected: &mut u64, damage: &mut Damage) {
         let mut end = from.min(self.size);
         let mut search = Search::new(file, self.name, end..self.size, SURVEY);
         search.is_lenient = true;
         while let Ok(Some(hit)) = search.next() {
+            let before = done.iter().take_while(|part| part.end <= hit.start());
+            *expected = before.fold(*expected, |expected, part| expected.max(part.next));
             damage.records += hit.number.saturating_sub(*expected);
             damage.bytes += hit.start() - end;
             *expected = (hit.number + 1).max(*expected);
             (end, self.next) = (hit.end(), hit.number + 1);
-            self.unread += 1;
+            self.unread += u64::from(!done.iter().any(|part| part.has(hit.start())));
         }
         damage.bytes += rubbish(file, end..self.size);
         self.end = end;
