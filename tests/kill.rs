@@ -80,6 +80,10 @@ async fn nothing_that_is_on_the_disk_is_lost_by_kill_9() {
             pause(Duration::from_micros(fastrand::u64(..most)));
         }
         service.kill(&mut told);
+        if kill % 50 == 49 {
+            backend.door(Door::Open).await;
+            drain(&folder, &backend).await;
+        }
     }
     let bytes = folder.size();
     backend.door(Door::Open).await;
@@ -96,6 +100,30 @@ async fn nothing_that_is_on_the_disk_is_lost_by_kill_9() {
         assert!(safe > 0 && distinct >= safe, "{kind:?}");
         let under_way = (kills + turns) * IN_FLIGHT * RECORDS as u64;
         assert!(doubles <= under_way, "{kind:?}: {doubles} doubled of {under_way} under way");
+    }
+    assert!(is_drained(&folder, &backend).await);
+}
+
+#[tokio::test]
+async fn of_two_services_with_one_folder_each_keeps_its_own_and_what_they_leave_is_taken_over() {
+    let (backend, folder, mut told) = (Backend::start().await, Folder::new(), Told::new());
+    backend.door(Door::Closed).await;
+    let mut services = [0, NUMBERS].map(|first| Service::start("serves", &folder, &backend, first));
+    for service in &mut services {
+        service.hear_until("ready");
+    }
+    pause(Duration::from_millis(100));
+    for service in &mut services {
+        service.kill(&mut told);
+    }
+    backend.door(Door::Open).await;
+    drain(&folder, &backend).await;
+    for kind in Kind::ALL {
+        let books = backend.books(kind);
+        let lost = told[&kind].iter().cloned().flatten().filter(|number| !books.has(*number)).count();
+        let safe = told[&kind].iter().filter(|told| told.start < told.end).count();
+        assert_eq!((safe, lost), (2, 0), "{kind:?}");
+        judge(2 * NUMBERS, &books).assert_true(&format!("{kind:?}"));
     }
     assert!(is_drained(&folder, &backend).await);
 }

@@ -7,16 +7,16 @@
 //!      spans%20%231%2ea/             a log of the first lane called spans: it has one, `a`, or two, `b`
 //!        00000000000000000001-5d1f09aa.seg
 //!        00000000000000016001-c0de77e1.seg
-//!        cursor                      everything below it is done
+//!        cursor                      everything below it is done, and some parts behind it
 //! ```
 //!
 //! # What is promised
 //!
 //! - **Accepted** means that `write(2)` has returned for the whole record, and under [`Sync::Each`] that `fdatasync` has,
 //!   too. An accepted record survives the end of the process, however it comes; and a power cut when it was synced.
-//! - A record is read until it is done. Whoever dies reads again what is not below the cursor: after a `kill -9` the
-//!   groups that were out and those that were done behind one that was out, after a power cut also what was done since
-//!   the cursor was last made durable, which is at most the rest of one segment.
+//! - A record is read until it is done. Whoever dies reads again what the cursor does not know to be done: after a
+//!   `kill -9` the groups that were out, and what was done behind the first of them in more than thirteen parts; after a
+//!   power cut also what was done since the cursor was last made durable, which is at most the rest of one segment.
 //! - What is read was written: at that place, in that file, with these bytes. Whatever else is there is skipped, and
 //!   counted by the numbers that are missing.
 //! - Nothing fails for good: an error is for the caller to count, and the next try may succeed.
