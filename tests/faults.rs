@@ -10,8 +10,6 @@
 
 #[path = "faults/backend.rs"]
 mod backend;
-#[path = "faults/disk.rs"]
-mod disk;
 #[path = "faults/house.rs"]
 mod house;
 #[path = "faults/keys.rs"]
