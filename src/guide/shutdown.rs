@@ -43,7 +43,8 @@
 //! # Without a shutdown
 //!
 //! Dropping the guard drains too, for two seconds at most. A process that is killed loses what is queued: at most a
-//! second's worth, as long as the backend answers; with a spool ten milliseconds' worth, whatever the backend does.
+//! second's worth, as long as the backend answers; with a spool the last instant's worth, whatever the
+//! backend does.
 //!
 //! # Threads and runtimes
 //!

@@ -118,7 +118,7 @@ pub enum OutboxEvent {
     SpoolFailed {
         /// The name of the lane.
         lane: Arc<str>,
-        /// How many records it did not take.
+        /// How many records it did not take. Zero says that it took them, and could not be synced in time.
         records: usize,
         /// Why.
         reason: Reason,
@@ -218,6 +218,9 @@ impl fmt::Display for OutboxEvent {
             }
             Self::Spooled { records, .. } => write!(f, "{records} records are on the disk"),
             Self::Adopted { records, .. } => write!(f, "found {records} records on the disk, left by others"),
+            Self::SpoolFailed { records: 0, reason, .. } => {
+                write!(f, "what is on the disk would not survive a power cut: {reason}")
+            }
             Self::SpoolFailed { records, reason, .. } => {
                 write!(f, "the disk did not take {records} records, they stay in memory: {reason}")
             }

@@ -184,8 +184,7 @@ impl Store {
         let appended = part.log.append(records, now);
         part.end = next + appended.taken as u64;
         part.reckon(appended.taken as u64, &mut self.lost);
-        // That they could not be synced is no reason to write them again.
-        Appended { taken: appended.taken, error: appended.error.filter(|_| appended.taken < records.len()) }
+        appended
     }
 
     /// Opens the log that is written to, unless it is open.
