@@ -432,6 +432,26 @@ async fn what_is_refused_for_who_sends_it_waits_for_a_better_key() {
     assert_eq!(last.to_string(), "items: 25 accepted, 0 delivered, 0 lost, 0 waiting, 25 spooled");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_flush_waits_for_what_is_on_the_disk_also_where_records_are_missing_between() {
+    let root = Folder::new();
+    let outbox = builder(root.path()).start().unwrap();
+    let limits = limits().records(1).in_flight(1);
+    let scripted = Scripted::new([Play::AcceptAfter(Duration::from_secs(5))]).then(Play::Hang);
+    let lane = outbox.lane("spans", scripted.limits(limits));
+    push(&lane, 0..10);
+    sleep(Duration::from_millis(20)).await;
+    let flush = tokio::spawn({
+        let outbox = outbox.clone();
+        async move { outbox.flush(Duration::from_secs(60)).await }
+    });
+    for number in 10..20 {
+        push(&lane, std::iter::repeat_n(UNWRITABLE, 20).chain([number]));
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert!(!flush.await.unwrap(), "one of ten was sent");
+}
+
 /// Refuses the record 7, and says that it might work later.
 #[derive(Debug, Default)]
 struct Poison {

@@ -18,7 +18,7 @@ use super::{
     flight::message,
     ledger::PANIC,
     queue::{Change, Taken},
-    spool::{PutDown, REFUSED, Receipt, Record, Store, Token, phrase},
+    spool::{Loan, PutDown, REFUSED, Receipt, Record, Store, phrase},
     worker::{Step as Plain, Worker},
 };
 
@@ -86,9 +86,7 @@ struct Read<R> {
 }
 
 struct Found<R> {
-    part: u64,
-    token: Token,
-    first: u64,
+    loan: Loan,
     records: Vec<R>,
     lost: Vec<(usize, Reason)>,
 }
@@ -306,9 +304,9 @@ impl<D: Destination> SpooledWorker<D> {
             let change = store.change();
             drop(store);
             let found = lifted.map(|lifted| {
-                let payloads = lifted.group.records.iter().map(|record| &*record.payload);
+                let payloads = lifted.records.iter().map(|record| &*record.payload);
                 let (records, lost) = decode(&codec, payloads);
-                Found { part: lifted.part, token: lifted.group.token, first: lifted.first, records, lost }
+                Found { loan: lifted.loan, records, lost }
             });
             Read { found, change }
         };
@@ -327,15 +325,13 @@ impl<D: Destination> SpooledWorker<D> {
     }
 
     async fn lift(&mut self, found: Found<D::Record>, change: Change, arrived: u64) {
-        let Found { part, token, first, records, lost } = found;
+        let Found { loan, records, lost } = found;
         let lane = &self.worker.lane;
-        let unreadable: usize = lost.iter().map(|(records, _)| records).sum();
         let bytes = records.iter().filter_map(|record| lane.measure(record)).fold(0, usize::saturating_add);
-        let all = records.len() + unreadable;
-        let lifted = lane.queue().lift(first, all, bytes, change);
+        let lifted = lane.queue().lift(loan.first, loan.records as usize, bytes, change);
         let Some(flight) = lifted else {
             // The lane was given up: they are on the disk.
-            let give_back = move |store: &mut Store| store.give_back(part, token, all as u64);
+            let give_back = move |store: &mut Store| store.give_back(loan);
             self.blocking(give_back).await;
             return;
         };
@@ -344,7 +340,7 @@ impl<D: Destination> SpooledWorker<D> {
             lane.tell(|lane| OutboxEvent::Rejected { lane, records, reason });
         }
         let (store, put_down) = (self.store.clone(), self.put_down.clone());
-        let receipt = Receipt { store, part, token, records: all as u64, arrived, put_down };
+        let receipt = Receipt { store, loan, arrived, put_down };
         if records.is_empty() {
             receipt.sign().await;
             lane.queue().told(flight);
@@ -378,9 +374,10 @@ impl<D: Destination> SpooledWorker<D> {
     }
 
     /// A flight is back, because the backend refuses who sends. Others would fare no better.
-    async fn put_down(&mut self, PutDown { flight, part, token, records }: PutDown) {
+    async fn put_down(&mut self, PutDown { flight, loan }: PutDown) {
+        let records = loan.records;
         let put_down = move |store: &mut Store| {
-            store.give_back(part, token, records);
+            store.give_back(loan);
             store.change()
         };
         let store = self.store.clone();

@@ -41,6 +41,7 @@ mod log;
 mod options;
 mod receipt;
 mod root;
+mod runs;
 mod segment;
 mod store;
 #[cfg(test)]
@@ -58,4 +59,4 @@ pub(crate) use log::{Appended, Log, Losses, Record};
 pub(crate) use options::{Options, Sync};
 pub(super) use receipt::{PutDown, REFUSED, Receipt};
 pub(super) use root::Root;
-pub(super) use store::Store;
+pub(super) use store::{Loan, Store};

@@ -5,7 +5,7 @@ use std::{
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{Store, Token};
+use super::{Loan, Store};
 use crate::outbox::blocking::insist;
 
 /// What a flight has to sign before its records are forgotten by the disk. One that is not signed has them read again, by
@@ -13,9 +13,7 @@ use crate::outbox::blocking::insist;
 #[derive(Debug)]
 pub(in crate::outbox) struct Receipt {
     pub(in crate::outbox) store: Arc<Mutex<Store>>,
-    pub(in crate::outbox) part: u64,
-    pub(in crate::outbox) token: Token,
-    pub(in crate::outbox) records: u64,
+    pub(in crate::outbox) loan: Loan,
     /// How many flights had something delivered before this one began.
     pub(in crate::outbox) arrived: u64,
     pub(in crate::outbox) put_down: UnboundedSender<PutDown>,
@@ -25,9 +23,7 @@ pub(in crate::outbox) struct Receipt {
 #[derive(Debug)]
 pub(in crate::outbox) struct PutDown {
     pub(in crate::outbox) flight: u64,
-    pub(in crate::outbox) part: u64,
-    pub(in crate::outbox) token: Token,
-    pub(in crate::outbox) records: u64,
+    pub(in crate::outbox) loan: Loan,
 }
 
 // ===== impl Receipt =====
@@ -35,16 +31,16 @@ pub(in crate::outbox) struct PutDown {
 impl Receipt {
     /// The records are delivered, or lost for good.
     pub(in crate::outbox) async fn sign(self) {
-        let Self { store, part, token, .. } = self;
-        let sign = move || store.lock().unwrap_or_else(PoisonError::into_inner).done(part, token);
+        let Self { store, loan, .. } = self;
+        let sign = move || store.lock().unwrap_or_else(PoisonError::into_inner).done(loan);
         let _ = insist(sign).await;
     }
 
     /// The records are to be read again, after a while. Who holds the disk is told.
     pub(in crate::outbox) fn put_down(self, flight: u64) {
-        let Self { part, token, records, put_down, .. } = self;
+        let Self { loan, put_down, .. } = self;
         // A worker that is gone reads nothing any more.
-        let _ = put_down.send(PutDown { flight, part, token, records });
+        let _ = put_down.send(PutDown { flight, loan });
     }
 
     /// Whether so many flights got through since it was written that the backend can have nothing against all of them.

@@ -2,7 +2,9 @@
 
 use std::{collections::VecDeque, io, sync::Arc};
 
-use super::{Appended, Group, Log, Losses, Orphan, Record, Root, Token, phrase, root::LOGS};
+use super::{
+    Appended, Group, Log, Losses, Orphan, Record, Root, Stored, Token, phrase, root::LOGS, runs::Runs,
+};
 use crate::outbox::queue::{Change, Kept};
 
 /// The logs of a lane: the one that it writes to, and before it those that are only read, the oldest first.
@@ -28,8 +30,8 @@ struct Part {
     /// Which of its two names it has, if it is this outbox's own.
     name: Option<bool>,
     orphan: Option<Arc<Orphan>>,
-    /// The number of the record that would come next.
-    end: u64,
+    /// The numbers of what was not read.
+    runs: Runs,
     /// How many records it has as far as the books know.
     unread: u64,
     losses: Losses,
@@ -38,10 +40,18 @@ struct Part {
 /// Records that were read.
 #[derive(Debug)]
 pub(in crate::outbox) struct Lifted {
-    pub(in crate::outbox) part: u64,
+    pub(in crate::outbox) loan: Loan,
+    pub(in crate::outbox) records: Vec<Stored>,
+}
+
+/// What to say of them when they are done, or come back.
+#[derive(Debug)]
+pub(in crate::outbox) struct Loan {
+    part: u64,
+    token: Token,
     /// The number of the first one.
     pub(in crate::outbox) first: u64,
-    pub(in crate::outbox) group: Group,
+    pub(in crate::outbox) records: u64,
 }
 
 // ===== impl Store =====
@@ -108,7 +118,7 @@ impl Store {
     }
 
     /// The records are delivered, or lost for good.
-    pub(in crate::outbox) fn done(&mut self, part: u64, token: Token) {
+    pub(in crate::outbox) fn done(&mut self, Loan { part, token, .. }: Loan) {
         let Some(index) = self.parts.iter().position(|known| known.id == part) else { return };
         let _ = self.parts[index].log.done(token);
         let is_own = self.is_open && index + 1 == self.parts.len();
@@ -118,12 +128,13 @@ impl Store {
     }
 
     /// The records are to be read again.
-    pub(in crate::outbox) fn give_back(&mut self, part: u64, token: Token, records: u64) {
+    pub(in crate::outbox) fn give_back(&mut self, Loan { part, token, first, records }: Loan) {
         // Some may have made room meanwhile, or the whole of it.
         let Some(part) = self.parts.iter_mut().find(|known| known.id == part) else {
             return self.lost.push((records, EVICTED));
         };
         part.log.give_back(token);
+        part.runs.put_back(first, records);
         part.reckon(records, &mut self.lost);
     }
 
@@ -182,7 +193,7 @@ impl Store {
         self.make_room();
         let Some(part) = self.parts.back_mut() else { return Appended { taken: 0, error: None } };
         let appended = part.log.append(records, now);
-        part.end = next + appended.taken as u64;
+        part.runs.add(next, appended.taken as u64);
         part.reckon(appended.taken as u64, &mut self.lost);
         appended
     }
@@ -196,8 +207,7 @@ impl Store {
         let name = is_taken(false);
         let log =
             self.root.log(&format!("{}.{}", self.name, LOGS[usize::from(name)]), self.root.options())?;
-        let end = self.parts.back().map_or(0, |part| part.end);
-        let part = Part::new(self.next_part, log, end);
+        let part = Part::new(self.next_part, log);
         self.next_part += 1;
         self.parts.push_back(Part { name: Some(name), ..part });
         self.is_open = true;
@@ -205,7 +215,7 @@ impl Store {
     }
 
     fn insert(&mut self, log: Log, orphan: Arc<Orphan>) -> u64 {
-        let mut part = Part::new(self.next_part, log, 0);
+        let mut part = Part::new(self.next_part, log);
         self.next_part += 1;
         let damaged = part.losses.damage.records;
         if damaged > 0 {
@@ -257,21 +267,24 @@ impl Store {
 // ===== impl Part =====
 
 impl Part {
-    fn new(id: u64, log: Log, end: u64) -> Self {
+    fn new(id: u64, log: Log) -> Self {
         let (unread, losses) = (log.len(), log.losses());
-        Self { id, log, name: None, orphan: None, end, unread, losses }
+        Self { id, log, name: None, orphan: None, runs: Runs::default(), unread, losses }
     }
 
     fn read(&mut self, records: usize, bytes: usize, now: u64) -> Option<Lifted> {
         let first = self.first();
         let group = self.log.read(records, bytes, now)?;
         self.unread = self.unread.saturating_sub(group.records.len() as u64);
-        Some(Lifted { part: self.id, first, group })
+        self.runs.leave(self.unread);
+        let Group { token, records } = group;
+        let loan = Loan { part: self.id, token, first, records: records.len() as u64 };
+        Some(Lifted { loan, records })
     }
 
     /// The number of the oldest record that was not read. Those of others have none.
     fn first(&self) -> u64 {
-        if self.orphan.is_some() { 0 } else { self.end.saturating_sub(self.unread) }
+        self.runs.first().unwrap_or_default()
     }
 
     fn is_finished(&self) -> bool {
@@ -289,6 +302,7 @@ impl Part {
         let reasons = [(evicted, EVICTED), (expired, EXPIRED), (damaged, DAMAGED)];
         lost.extend(reasons.into_iter().filter(|(records, _)| *records > 0));
         self.losses = losses;
+        self.runs.leave(self.unread);
     }
 }
 

@@ -41,7 +41,7 @@ fn what_comes_back_to_a_log_that_made_room_altogether_is_lost_and_counted() {
     append(&mut store, 1, 48);
     store.part();
     append(&mut store, 49, 1);
-    store.give_back(lifted.part, lifted.group.token, 3);
+    store.give_back(lifted.loan);
     let change = store.change();
     let lost: u64 = change.lost.iter().map(|(records, _)| records).sum();
     assert_eq!(change.kept.records + lost, 5 + 49, "{change:?}");
