@@ -3,6 +3,8 @@
 
 #[path = "support/aws.rs"]
 mod aws;
+#[path = "support/books.rs"]
+mod books;
 #[path = "support/cloudwatch.rs"]
 mod cloudwatch;
 #[path = "support/folder.rs"]
@@ -24,6 +26,7 @@ use belvedere::{
     exchange::Annotations,
     outbox::{LaneReport, Limits, Outbox, Spool},
 };
+use books::until;
 use cloudwatch::{CloudWatch, Fault, Stored};
 use folder::Folder;
 use http::{Request, Response};
@@ -94,16 +97,6 @@ fn api(url: &str, task: &str) -> Api {
         .lookup(|name| (name == "ECS_CONTAINER_METADATA_URI_V4").then(|| task.to_owned()))
         .unwrap()
         .limits(limits)
-}
-
-async fn until(outbox: &Outbox, is_so: impl Fn(&LaneReport) -> bool) {
-    for _ in 0..4_000 {
-        if is_so(&outbox.report().lanes[0]) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("{}", outbox.report());
 }
 
 #[tokio::test]

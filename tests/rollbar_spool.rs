@@ -1,6 +1,8 @@
 //! Items that lie on the disk while Rollbar is away, and what the next process makes of them. Over real sockets.
 #![cfg(all(feature = "rollbar", feature = "spool"))]
 
+#[path = "support/books.rs"]
+mod books;
 #[path = "support/folder.rs"]
 mod folder;
 #[path = "support/rollbar.rs"]
@@ -23,6 +25,7 @@ use belvedere::{
     outbox::{LaneReport, Outbox, Spool},
     rollbar::{Api, ItemLane, Level, Report, RollbarLayer},
 };
+use books::until;
 use bytes::Bytes;
 use folder::Folder;
 use http::{Request, Response};
@@ -104,16 +107,6 @@ fn start(folder: &Path) -> Outbox {
 
 fn api(url: &str) -> Api {
     Api::new(TOKEN.parse().unwrap()).endpoint(url.parse().unwrap())
-}
-
-async fn until(outbox: &Outbox, is_so: impl Fn(&LaneReport) -> bool) {
-    for _ in 0..4_000 {
-        if is_so(&outbox.report().lanes[0]) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("{}", outbox.report());
 }
 
 #[tokio::test]

@@ -127,6 +127,8 @@
 //! - **How long.** A batch of the disk does not expire, unless it is refused for [`Limits::retry_for`] while at least
 //!   sixteen others get through: then it is that batch, and not the backend. Records older than [`Spool::age`] are lost as
 //!   `expired` when they are read; what has no room by [`Spool::bytes`] as `evicted`, the oldest first.
+//! - **A key that is refused** costs nothing: what a destination rejects for who sends it ([`Reason::of_sender`]) goes back
+//!   to the disk. It is tried again after half a minute, or, by a destination that has given its key up, in the next process.
 //! - **After an outage** new records do not wait behind all old ones: from sixteen batches on, both are sent in turn.
 //! - **When the disk fails** (it is full, read-only, removed, or never was there) its lanes are lanes in memory, an event
 //!   and the log say so, and the disk is tried again each second. Nothing waits for it but the lane's own worker. What was

@@ -50,7 +50,7 @@ use crate::{
 /// | no answer, 408, 5xx | tried again, after the time that `Retry-After` says |
 /// | 429 | tried again; until the limit is [reset](https://docs.rollbar.com/docs/rate-limits), a minute at most, nothing is sent |
 /// | 413 | cut to 128 KiB and sent once more; then, or if it was no larger, lost as `http 413` |
-/// | 401, 403 | lost as `http 401` or `http 403`, as is every later item, which is not sent; the log says so once |
+/// | 401, 403 | lost as `http 401` or `http 403`, as is every later item, which is not sent; with [a spool](crate::outbox#the-spool) they wait there for a process with a better token; the log says so once |
 /// | anything else, such as 400 and 422 | lost as `http 400`, and the event has Rollbar's words |
 ///
 /// An item is tried again for [`Limits::retry_for`] at most. It keeps its uuid, by which Rollbar knows what it has.

@@ -44,7 +44,7 @@ use crate::{
 /// | no answer, 429, 5xx, a code of throttling | tried again, after the time that `Retry-After` says |
 /// | no credentials, or such as are not taken | tried again; other credentials are asked for |
 /// | documents that it calls unprocessed | lost under their `ErrorCode`; those that failed for now are tried again |
-/// | anything else, such as `AccessDeniedException` | lost under its code |
+/// | anything else, such as `AccessDeniedException` | lost under its code; what is refused for its keys stays on [the disk](crate::outbox#the-spool), if there is one |
 ///
 /// A request is tried again for [`Limits::retry_for`] at most. Where unprocessed documents have several codes, they count
 /// under the one that most have, and the event names them all.
