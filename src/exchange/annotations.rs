@@ -112,6 +112,12 @@ impl Annotations {
         self.lock().report = Some(id);
     }
 
+    /// Those of an exchange that is reported under this id, if it comes to that.
+    pub(crate) fn of(report: Option<OccurrenceId>) -> Self {
+        let list = List { report, ..List::default() };
+        Self { list: Arc::new(Mutex::new(list)) }
+    }
+
     fn lock(&self) -> MutexGuard<'_, List> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }

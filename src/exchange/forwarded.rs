@@ -15,6 +15,14 @@ pub struct Hops {
     standard: bool,
 }
 
+/// What trusted proxies say of a request.
+#[derive(Debug)]
+pub(crate) struct Forwarded {
+    pub(crate) client: Option<IpAddr>,
+    pub(crate) host: Option<Box<str>>,
+    pub(crate) is_https: Option<bool>,
+}
+
 // ===== impl Hops =====
 
 impl Hops {
@@ -66,6 +74,22 @@ impl Hops {
         let entries = || lines().flat_map(|line| rsplit(line, ',')).map(str::trim);
         // A shorter list than the proxies should have made: the first of them is as far as one can see.
         entries().nth(last).or_else(|| entries().next_back()).filter(|entry| !entry.is_empty())
+    }
+}
+
+// ===== impl Forwarded =====
+
+impl Forwarded {
+    /// Nothing where nobody is trusted.
+    pub(crate) fn read(hops: Hops, headers: &HeaderMap) -> Option<Box<Self>> {
+        if hops.count == 0 {
+            return None;
+        }
+        Some(Box::new(Self {
+            client: hops.client(headers).map(|(address, _)| address),
+            host: hops.host(headers).map(Box::from),
+            is_https: hops.scheme(headers).map(|scheme| scheme.eq_ignore_ascii_case("https")),
+        }))
     }
 }
 

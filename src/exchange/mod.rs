@@ -18,6 +18,7 @@ mod calls;
 mod end;
 mod forwarded;
 mod handler_error;
+mod head;
 mod headers;
 #[cfg(any(feature = "otel", feature = "xray"))]
 mod hosts;
@@ -27,7 +28,6 @@ mod network;
 mod query;
 mod request;
 mod resends;
-#[cfg(any(feature = "cloudwatch", feature = "otel", feature = "rollbar", feature = "xray"))]
 mod route;
 mod status;
 mod tally;
@@ -45,8 +45,10 @@ pub(crate) use end::messages;
 #[cfg(any(feature = "rollbar", feature = "xray"))]
 pub(crate) use end::said;
 pub use end::{End, Failure};
+pub(crate) use forwarded::Forwarded;
 pub use forwarded::Hops;
 pub use handler_error::HandlerError;
+pub(crate) use head::Head;
 pub use headers::HeaderNames;
 #[cfg(any(feature = "otel", feature = "xray"))]
 pub(crate) use hosts::Hosts;
@@ -60,7 +62,6 @@ pub(crate) use request::default_port;
 pub(crate) use request::target;
 pub use request::{Host, Peer, host, is_grpc, may_be_grpc, peer, scheme, version};
 pub use resends::Resends;
-#[cfg(any(feature = "cloudwatch", feature = "rollbar", feature = "xray"))]
 pub(crate) use route::Route;
 #[cfg(feature = "otel")]
 pub(crate) use route::redact;

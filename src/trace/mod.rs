@@ -49,6 +49,7 @@ mod propagation;
 mod scope;
 #[cfg(any(feature = "cloudwatch", feature = "otel"))]
 pub(crate) mod share;
+mod shared;
 pub mod w3c;
 
 pub(crate) use self::in_scope::attach;

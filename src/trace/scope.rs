@@ -1,43 +1,40 @@
-use std::{any::Any, fmt, sync::Arc, time::SystemTime};
+use std::{fmt, sync::Arc, time::SystemTime};
 
-use http::Extensions;
+use http::{Extensions, StatusCode, request};
 use opentelemetry::{Context, trace::TraceContextExt as _};
 use tokio::time::Instant;
 
-use super::Identity;
+use super::{
+    Identity, OccurrenceId,
+    shared::{Begun, Shared, Side},
+};
 #[cfg(feature = "cloudwatch")]
 use super::{SpanId, TraceId};
-use crate::exchange::Annotations;
+use crate::exchange::{Annotations, Head};
 
 /// What an exchange shares with everything that runs inside of it: its identity, its annotations, and the
 /// OpenTelemetry [`Context`] that carries them.
 ///
 /// An observer gets it to fill when the request arrives. When all observers have been asked, the engine puts it into the
 /// request's extensions, where stacked layers join it, and makes its context the current one around the call and every
-/// poll of the future and of the body.
+/// poll of the future and of the body. A clone is the same scope, and costs no more than that of its context.
 #[derive(Clone)]
 pub struct Scope {
     context: Context,
-    shared: Shared,
+    pass: Pass,
+    /// Whether it is another one than the request has brought along.
+    is_changed: bool,
 }
 
-/// What outlives the building of a scope. The context of the finished one carries it.
-#[derive(Clone)]
-struct Shared {
-    started: SystemTime,
-    began: Instant,
-    surrounding: Option<Identity>,
-    identity: Option<Identity>,
-    annotations: Option<Annotations>,
-    side: Option<Side>,
-    values: Vec<Arc<dyn Any + Send + Sync>>,
-}
-
-/// Which side of an exchange this process is.
+/// What the observers of one pass have to do with a scope.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Side {
-    Server,
-    Client { passes_on: bool },
+enum Pass {
+    /// Nobody has begun an exchange, and none was begun further out.
+    Idle,
+    /// The latest of its parts is their own.
+    Own,
+    /// It is that of a pass further out.
+    Joined,
 }
 
 /// The context of a finished scope, as it lies in the request's extensions.
@@ -47,9 +44,12 @@ struct Finished(Context);
 // ===== impl Scope =====
 
 impl Scope {
-    /// The scope of a request that arrives: a layer further out has begun it, or it is new.
+    /// The scope of a request that arrives: a layer further out has begun it, or it will be new.
     pub(crate) fn enter(extensions: &Extensions) -> Self {
-        Self::of(extensions).unwrap_or_else(|| Self::begin(Context::current()))
+        Self::of(extensions).unwrap_or_else(|| {
+            let context = Context::current();
+            Self { context, pass: Pass::Idle, is_changed: false }
+        })
     }
 
     /// Makes this the scope of an exchange that is served here. An observer of a server must call it first.
@@ -57,10 +57,12 @@ impl Scope {
     /// A service that is called in its caller's own process gets the caller's scope with the request; it goes on in a
     /// [child](Self::child) of that.
     pub fn serve(&mut self) {
-        if matches!(self.shared.side, Some(Side::Client { .. })) {
-            *self = self.child();
+        match self.side() {
+            Some(Side::Server) => return,
+            Some(Side::Client { .. }) => *self = self.child(),
+            None => {}
         }
-        self.shared.side = Some(Side::Server);
+        self.own().take_side(Side::Server);
     }
 
     /// Makes this the scope of an exchange that is asked of another service. An observer of a client must call it first.
@@ -68,15 +70,15 @@ impl Scope {
     /// A proxy passes requests on with all that is in their extensions, the scope of the exchange that it serves among it:
     /// the call goes on in a [child](Self::child) of that. `true` says so; headers of a trace are then the caller's own.
     pub fn call(&mut self) -> bool {
-        let passes_on = match self.shared.side {
-            Some(Side::Client { passes_on }) => passes_on,
+        let passes_on = match self.side() {
+            Some(Side::Client { passes_on }) => return passes_on,
             Some(Side::Server) => {
                 *self = self.child();
                 true
             }
             None => false,
         };
-        self.shared.side = Some(Side::Client { passes_on });
+        self.own().take_side(Side::Client { passes_on });
         passes_on
     }
 
@@ -85,59 +87,79 @@ impl Scope {
     pub fn child(&self) -> Self {
         let current = Context::current();
         // Also where the request is all that has come along, as in a task of its own.
-        let inside = current.get::<Shared>().is_some();
-        Self::begin(if inside { current } else { self.context.clone() })
+        let inside = Shared::in_context(&current).is_some();
+        Self::begin(if inside { &current } else { &self.context })
     }
 
     /// The scope that a request carries in its extensions, if a layer has watched it.
     pub fn of(extensions: &Extensions) -> Option<Self> {
-        Self::finished(extensions.get::<Finished>()?.0.clone())
+        extensions.get::<Finished>().map(|finished| Self::joined(finished.0.clone()))
     }
 
     /// The scope that this code runs in, if it runs inside of a watched exchange.
     pub fn current() -> Option<Self> {
-        Self::finished(Context::current())
+        let context = Context::current();
+        Shared::in_context(&context)?;
+        Some(Self::joined(context))
     }
 
-    /// When the request arrived.
+    /// When the request arrived; now, if nobody has begun the exchange.
     pub fn started(&self) -> SystemTime {
-        self.shared.started
+        self.begun().map_or_else(SystemTime::now, |begun| begun.started)
     }
 
     /// The same moment by the clock that durations are measured with.
     pub(crate) fn began(&self) -> Instant {
-        self.shared.began
+        self.begun().map_or_else(Instant::now, |begun| begun.began)
     }
 
     /// Who this exchange is, once an observer has decided it.
     pub fn identity(&self) -> Option<&Identity> {
-        self.shared.identity.as_ref()
+        self.shared()?.identity()
     }
 
     /// Where this exchange was begun: the active span, or the exchange that was being served there. Its parent, unless
     /// headers name another one.
     pub fn surrounding(&self) -> Option<&Identity> {
-        self.shared.surrounding.as_ref()
+        self.begun()?.surrounding.as_deref()
     }
 
     /// Decides who this exchange is, unless a layer further out already did.
     pub fn identify(&mut self, decide: impl FnOnce() -> Identity) -> &Identity {
-        self.shared.identity.get_or_insert_with(decide)
+        if self.identity().is_none() {
+            self.amend(decide());
+        }
+        self.identity().expect("it is decided")
     }
 
     /// Replaces what was decided. Only the observer that decided may do so.
     pub fn amend(&mut self, identity: Identity) {
-        self.shared.identity = Some(identity);
+        if self.identity() == Some(&identity) {
+            return;
+        }
+        if let Err(identity) = self.own().identify(identity) {
+            self.join();
+            _ = self.own().identify(identity);
+        }
     }
 
     /// The facts that handlers add.
     pub fn annotations(&mut self) -> &Annotations {
-        self.shared.annotations.get_or_insert_default()
+        self.own_or_joined().begun().annotations()
     }
 
-    /// The annotations of the exchange that this code runs in, without a copy of its whole scope.
+    /// The annotations, if anybody has asked for them.
+    #[cfg_attr(
+        not(any(feature = "cloudwatch", feature = "otel", feature = "rollbar", feature = "xray")),
+        allow(dead_code, reason = "no backend tells them")
+    )]
+    pub(crate) fn known_annotations(&self) -> Option<&Annotations> {
+        self.begun()?.known_annotations()
+    }
+
+    /// The annotations of the exchange that this code runs in.
     pub(crate) fn current_annotations() -> Option<Annotations> {
-        Context::map_current(|context| context.get::<Shared>()?.annotations.clone())
+        Context::map_current(|context| Some(Shared::in_context(context)?.begun().annotations().clone()))
     }
 
     /// The context that will be current inside of the exchange.
@@ -147,7 +169,14 @@ impl Scope {
 
     /// Makes another context the one of this exchange, for example one with a span.
     pub fn activate(&mut self, context: Context) {
-        self.context = context;
+        let shared = self.shared().map(std::ptr::from_ref);
+        let is_kept = Shared::in_context(&context).map(std::ptr::from_ref) == shared;
+        let earlier = std::mem::replace(&mut self.context, context);
+        self.is_changed = true;
+        if !is_kept && shared.is_some() {
+            self.context = self.context.with_value(Shared::join(earlier));
+            self.pass = Pass::Own;
+        }
     }
 
     /// Leaves a value for stacked layers and for code in scope, in place of any earlier one of its type.
@@ -157,25 +186,96 @@ impl Scope {
 
     /// Leaves a value as [`insert`](Self::insert) does, where whoever leaves it wants to see it again.
     pub fn share<T: Send + Sync + 'static>(&mut self, value: Arc<T>) {
-        self.shared.values.retain(|earlier| !earlier.is::<T>());
-        self.shared.values.push(value);
+        if let Err(value) = self.own().share(value) {
+            self.join();
+            _ = self.own().share(value);
+        }
     }
 
     /// A value that an observer left.
     pub fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
-        self.shared.value()
+        self.shared()?.value()
     }
 
     /// A value that was left in the scope of a context, without a copy of that scope.
     pub(crate) fn value<T: Send + Sync + 'static>(context: &Context) -> Option<&T> {
-        context.get::<Shared>()?.value()
+        Shared::in_context(context)?.value()
+    }
+
+    /// The innermost exchange around code in this context that such a value was left in.
+    #[cfg_attr(
+        not(any(feature = "rollbar", feature = "xray")),
+        allow(dead_code, reason = "no backend has code that runs in an exchange")
+    )]
+    pub(crate) fn with_value<T: Send + Sync + 'static>(context: &Context) -> Option<Self> {
+        let shared = Shared::in_context(context)?;
+        if shared.value::<T>().is_some() {
+            return Some(Self::joined(context.clone()));
+        }
+        Self::with_value::<T>(shared.begun().within.as_ref()?)
+    }
+
+    /// The value of this type that is made once in an exchange, by whoever needs it first. `make` must not ask for one.
+    #[cfg_attr(
+        not(any(feature = "rollbar", feature = "xray")),
+        allow(dead_code, reason = "no backend has code that runs in an exchange")
+    )]
+    pub(crate) fn make<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> Arc<T>) -> Option<Arc<T>> {
+        Some(self.begun()?.make(make))
+    }
+
+    /// The value of this type, if somebody has needed it.
+    #[cfg_attr(
+        not(any(feature = "rollbar", feature = "xray")),
+        allow(dead_code, reason = "no backend has code that runs in an exchange")
+    )]
+    pub(crate) fn made<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.begun()?.made()
+    }
+
+    /// What is known of the request, as the first observer of the exchange saw it.
+    pub(crate) fn head(&mut self, request: &request::Parts) -> &Head {
+        self.own_or_joined().begun().head(request)
+    }
+
+    /// The same, if any observer has asked for it.
+    pub(crate) fn known_head(&self) -> Option<&Head> {
+        self.begun()?.known_head()
+    }
+
+    /// Notes the status of the response.
+    pub(crate) fn answer(&self, status: StatusCode) {
+        if let Some(begun) = self.begun() {
+            begun.answer(status);
+        }
+    }
+
+    /// The status of the response, once its head is known.
+    #[cfg_attr(not(feature = "rollbar"), allow(dead_code, reason = "observations note it themselves"))]
+    pub(crate) fn status(&self) -> Option<StatusCode> {
+        self.begun()?.status()
+    }
+
+    /// Says under which id the exchange is reported.
+    #[cfg(feature = "rollbar")]
+    pub(crate) fn report_as(&mut self, id: OccurrenceId) {
+        self.own_or_joined().begun().report_as(id);
+    }
+
+    /// The id under which the exchange is reported, if it comes to that.
+    #[cfg_attr(
+        not(any(feature = "cloudwatch", feature = "otel")),
+        allow(dead_code, reason = "no backend names it")
+    )]
+    pub(crate) fn report(&self) -> Option<OccurrenceId> {
+        self.begun()?.report()
     }
 
     /// The trace and the span that code in a context runs in: those of the active span, where it was begun inside of the
     /// exchange or outside of any, else those of the exchange.
     #[cfg(feature = "cloudwatch")]
     pub(crate) fn ids(context: &Context) -> Option<(TraceId, SpanId)> {
-        let exchange = context.get::<Shared>().and_then(|shared| shared.identity.as_ref());
+        let exchange = Shared::in_context(context).and_then(Shared::identity);
         let span = context.span();
         let active = span.span_context();
         let active = TraceId::from_otel(active.trace_id()).zip(SpanId::from_otel(active.span_id()));
@@ -189,54 +289,73 @@ impl Scope {
         }
     }
 
-    /// Ends the building: hands the scope to the request's extensions and gives the context to make current.
+    /// Ends the pass: hands the scope to the request's extensions and gives the context to make current.
     pub(crate) fn finish(mut self, extensions: &mut Extensions) -> Context {
-        self.annotations();
-        let context = self.context.with_value(self.shared);
-        extensions.insert(Finished(context.clone()));
-        context
+        self.own_or_joined();
+        if self.is_changed {
+            extensions.insert(Finished(self.context.clone()));
+        }
+        self.context
     }
 
-    fn begin(context: Context) -> Self {
-        let shared = Shared::begin(&context);
-        Self { context, shared }
+    fn begin(context: &Context) -> Self {
+        let within = Shared::in_context(context).map(|_| context.clone());
+        let shared = Shared::begin(within, surrounding(context));
+        Self { context: context.with_value(shared), pass: Pass::Own, is_changed: true }
     }
 
-    fn finished(context: Context) -> Option<Self> {
-        let shared = context.get::<Shared>()?.clone();
-        Some(Self { context, shared })
+    fn joined(context: Context) -> Self {
+        Self { context, pass: Pass::Joined, is_changed: false }
+    }
+
+    /// What is added from now on is seen further in alone.
+    fn join(&mut self) {
+        self.pass = Pass::Joined;
+    }
+
+    fn side(&self) -> Option<Side> {
+        self.shared()?.side()
+    }
+
+    fn shared(&self) -> Option<&Shared> {
+        if self.pass == Pass::Idle { None } else { Shared::in_context(&self.context) }
+    }
+
+    fn begun(&self) -> Option<&Begun> {
+        self.shared().map(Shared::begun)
+    }
+
+    /// What this pass may add to.
+    fn own(&mut self) -> &Shared {
+        if self.pass == Pass::Joined {
+            self.context = self.context.with_value(Shared::join(self.context.clone()));
+            (self.pass, self.is_changed) = (Pass::Own, true);
+        }
+        self.own_or_joined()
+    }
+
+    fn own_or_joined(&mut self) -> &Shared {
+        if self.pass == Pass::Idle {
+            *self = Self::begin(&self.context);
+        }
+        self.shared().expect("the exchange has begun")
     }
 }
 
 impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { context, shared } = self;
         f.debug_struct("Scope")
-            .field("identity", &shared.identity)
-            .field("annotations", &shared.annotations)
-            .field("started", &shared.started)
-            .field("context", context)
+            .field("identity", &self.identity())
+            .field("annotations", &self.known_annotations())
+            .field("started", &self.started())
+            .field("context", &self.context)
             .finish()
-    }
-}
-
-// ===== impl Shared =====
-
-impl Shared {
-    fn begin(context: &Context) -> Self {
-        let (identity, annotations, surrounding) = (None, None, surrounding(context));
-        let (started, began) = (SystemTime::now(), Instant::now());
-        Self { started, began, surrounding, identity, annotations, side: None, values: Vec::new() }
-    }
-
-    fn value<T: Send + Sync + 'static>(&self) -> Option<&T> {
-        self.values.iter().find_map(|value| value.downcast_ref())
     }
 }
 
 /// The active span, with what only the exchange around it knows of the trace.
 fn surrounding(context: &Context) -> Option<Identity> {
-    let exchange = context.get::<Shared>().and_then(|shared| shared.identity.as_ref());
+    let exchange = Shared::in_context(context).and_then(Shared::identity);
     match (Identity::of_span(context.span().span_context()), exchange) {
         (Some(active), Some(exchange)) if active.trace_id() == exchange.trace_id() => {
             Some(exchange.at(&active))

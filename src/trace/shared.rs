@@ -1,0 +1,202 @@
+use std::{
+    any::Any,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU16, Ordering::Relaxed},
+    },
+    time::SystemTime,
+};
+
+use http::{StatusCode, request};
+use opentelemetry::Context;
+use tokio::time::Instant;
+
+use super::{Identity, OccurrenceId};
+use crate::exchange::{Annotations, Head};
+
+/// What the observers of one pass have left in the scope of an exchange.
+///
+/// The context carries it. It only grows, so that whoever has it may go on filling it while others read; and a pass further
+/// in adds one of its own, which those further out do not see.
+pub(super) struct Shared {
+    origin: Origin,
+    side: OnceLock<Side>,
+    /// As it was decided, and as it was amended.
+    identities: [OnceLock<Identity>; 2],
+    values: [OnceLock<Any_>; ROOM],
+}
+
+/// Where an exchange was begun, or which pass further out has begun it.
+enum Origin {
+    Begun(Begun),
+    Joined(Context),
+}
+
+/// What there is once in an exchange, for all passes alike.
+pub(super) struct Begun {
+    pub(super) started: SystemTime,
+    pub(super) began: Instant,
+    pub(super) surrounding: Option<Box<Identity>>,
+    /// The context of another exchange, where this one was begun inside of one.
+    pub(super) within: Option<Context>,
+    head: OnceLock<Head>,
+    status: AtomicU16,
+    annotations: OnceLock<Annotations>,
+    report: OnceLock<OccurrenceId>,
+    made: Mutex<Vec<Any_>>,
+}
+
+/// Which side of an exchange this process is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Side {
+    Server,
+    Client { passes_on: bool },
+}
+
+type Any_ = Arc<dyn Any + Send + Sync>;
+
+// ===== impl Shared =====
+
+impl Shared {
+    pub(super) fn begin(within: Option<Context>, surrounding: Option<Identity>) -> Self {
+        Self::of(Origin::Begun(Begun::now(within, surrounding)))
+    }
+
+    /// What a pass further in adds to the exchange of this context.
+    pub(super) fn join(outer: Context) -> Self {
+        Self::of(Origin::Joined(outer))
+    }
+
+    fn of(origin: Origin) -> Self {
+        let (side, identities, values) = Default::default();
+        Self { origin, side, identities, values }
+    }
+
+    pub(super) fn in_context(context: &Context) -> Option<&Self> {
+        context.get()
+    }
+
+    fn outer(&self) -> Option<&Self> {
+        match &self.origin {
+            Origin::Joined(outer) => Self::in_context(outer),
+            Origin::Begun(_) => None,
+        }
+    }
+
+    pub(super) fn begun(&self) -> &Begun {
+        match &self.origin {
+            Origin::Begun(begun) => begun,
+            Origin::Joined(outer) => Self::in_context(outer).expect("it was joined in this context").begun(),
+        }
+    }
+
+    pub(super) fn side(&self) -> Option<Side> {
+        self.side.get().copied().or_else(|| self.outer()?.side())
+    }
+
+    pub(super) fn take_side(&self, side: Side) {
+        _ = self.side.set(side);
+    }
+
+    pub(super) fn identity(&self) -> Option<&Identity> {
+        let own = self.identities.iter().rev().find_map(OnceLock::get);
+        own.or_else(|| self.outer()?.identity())
+    }
+
+    /// Decides who the exchange is, or amends that; gives it back where there is no more room.
+    pub(super) fn identify(&self, identity: Identity) -> Result<(), Identity> {
+        put(&self.identities, identity)
+    }
+
+    /// The latest value of this type.
+    pub(super) fn value<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        let own = self.values.iter().rev().find_map(|value| value.get()?.downcast_ref());
+        own.or_else(|| self.outer()?.value())
+    }
+
+    /// Leaves a value; gives it back where there is no more room.
+    pub(super) fn share(&self, value: Any_) -> Result<(), Any_> {
+        put(&self.values, value)
+    }
+}
+
+/// Puts a value into the first place that is free.
+fn put<T>(places: &[OnceLock<T>], value: T) -> Result<(), T> {
+    places.iter().try_fold(value, |value, place| place.set(value).map_or_else(Ok, |()| Err(()))).map_or(Ok(()), Err)
+}
+
+// ===== impl Begun =====
+
+impl Begun {
+    fn now(within: Option<Context>, surrounding: Option<Identity>) -> Self {
+        Self {
+            started: SystemTime::now(),
+            began: Instant::now(),
+            surrounding: surrounding.map(Box::new),
+            within,
+            head: OnceLock::new(),
+            status: AtomicU16::new(0),
+            annotations: OnceLock::new(),
+            report: OnceLock::new(),
+            made: Mutex::default(),
+        }
+    }
+
+    pub(super) fn head(&self, request: &request::Parts) -> &Head {
+        self.head.get_or_init(|| Head::of(request))
+    }
+
+    pub(super) fn known_head(&self) -> Option<&Head> {
+        self.head.get()
+    }
+
+    pub(super) fn answer(&self, status: StatusCode) {
+        self.status.store(status.as_u16(), Relaxed);
+    }
+
+    pub(super) fn status(&self) -> Option<StatusCode> {
+        StatusCode::from_u16(self.status.load(Relaxed)).ok()
+    }
+
+    pub(super) fn annotations(&self) -> &Annotations {
+        self.annotations.get_or_init(|| Annotations::of(self.report.get().copied()))
+    }
+
+    pub(super) fn known_annotations(&self) -> Option<&Annotations> {
+        self.annotations.get()
+    }
+
+    #[cfg(feature = "rollbar")]
+    pub(super) fn report_as(&self, id: OccurrenceId) {
+        _ = self.report.set(id);
+        if let Some(annotations) = self.annotations.get() {
+            annotations.report_as(id);
+        }
+    }
+
+    pub(super) fn report(&self) -> Option<OccurrenceId> {
+        self.report.get().copied()
+    }
+
+    /// The value of this type that was made first.
+    pub(super) fn make<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> Arc<T>) -> Arc<T> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(earlier) = find(&made) {
+            return earlier;
+        }
+        let value = make();
+        made.push(value.clone());
+        value
+    }
+
+    pub(super) fn made<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        find(&self.made.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn find<T: Send + Sync + 'static>(values: &[Any_]) -> Option<Arc<T>> {
+    values.iter().find(|value| value.is::<T>()).and_then(|value| value.clone().downcast().ok())
+}
+
+/// How many values one pass can leave.
+const ROOM: usize = 6;
