@@ -1,6 +1,6 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, ops::Deref, sync::Arc};
 
-use super::{Api, LogEvent, Stdout, StreamName, draft::Draft};
+use super::{Api, LogEvent, Stdout, StreamName, draft::Draft, noted::Noted};
 use crate::outbox::{Lane, Outbox, Sideline, Unit};
 
 /// A lane of log events: their way to CloudWatch Logs, to the standard output, or to both. Clones share it.
@@ -32,10 +32,17 @@ pub struct LogLane {
 /// An event and the stream that it is for.
 #[derive(Clone)]
 pub(super) struct Entry {
-    pub(super) draft: Arc<dyn Draft>,
+    pub(super) draft: Source,
     pub(super) stream: Arc<StreamName>,
     /// How many events it stands for.
     pub(super) weight: u32,
+}
+
+/// What an event is made of.
+#[derive(Clone)]
+pub(super) enum Source {
+    Exchange(Noted),
+    Shared(Arc<dyn Draft>),
 }
 
 // ===== impl LogLane =====
@@ -84,6 +91,14 @@ impl LogLane {
     }
 
     pub(super) fn share(&self, draft: Arc<dyn Draft>) {
+        self.send(Source::Shared(draft));
+    }
+
+    pub(super) fn note(&self, noted: Noted) {
+        self.send(Source::Exchange(noted));
+    }
+
+    fn send(&self, draft: Source) {
         let Some((last, others)) = self.lanes.split_last() else { return };
         let entry = Entry { draft, stream: self.stream.clone(), weight: 1 };
         others.iter().for_each(|lane| lane.push(entry.clone()));
@@ -96,6 +111,25 @@ impl fmt::Display for LogLane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.lanes.iter().map(Lane::name).collect();
         f.pad(&names.join(", "))
+    }
+}
+
+// ===== impl Source =====
+
+impl Deref for Source {
+    type Target = dyn Draft;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Exchange(noted) => noted,
+            Self::Shared(draft) => &**draft,
+        }
+    }
+}
+
+impl<D: Draft> From<Arc<D>> for Source {
+    fn from(draft: Arc<D>) -> Self {
+        Self::Shared(draft)
     }
 }
 

@@ -6,22 +6,26 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use http::{HeaderValue, Method, StatusCode, Uri, header, request};
+use http::StatusCode;
 use tracing::Level;
 
 use super::{AccessRecord, Outcome, draft::Draft, options::Options, table::Operation};
 use crate::{
-    exchange::{self, Code, HandlerError, Host, Methods, Route, Value},
+    exchange::{self, Code, Forwarded, HandlerError, Head, Methods, Route, Value},
     outbox::Price,
     scrub::{Scrubber, beginning},
-    trace::{OccurrenceId, SpanId, TraceId},
+    trace::{OccurrenceId, Scope, SpanId, TraceId},
 };
 
-/// What is noted of an exchange on its own thread: clones that cost little. What it takes to show it is done on the
-/// outbox's.
+/// What is noted of an exchange on its own thread: what costs little. What it takes to show it is done on the outbox's.
+#[derive(Clone)]
 pub(super) struct Noted {
     pub(super) options: Arc<Options>,
-    pub(super) asked: Asked,
+    /// Where the request is.
+    pub(super) scope: Scope,
+    pub(super) forwarded: Option<Box<Forwarded>>,
+    /// The socket's other end, where it is not that of the request's head.
+    pub(super) peer: Option<IpAddr>,
     pub(super) trace_id: TraceId,
     pub(super) span_id: SpanId,
     pub(super) ended: SystemTime,
@@ -37,96 +41,38 @@ pub(super) struct Noted {
     pub(super) annotations: Vec<(Cow<'static, str>, Value)>,
 }
 
-/// What was asked.
-#[derive(Debug)]
-pub(super) struct Asked {
-    method: Method,
-    uri: Uri,
-    scheme: Cow<'static, str>,
-    host: Option<HeaderValue>,
-    /// Of a trusted proxy.
-    forwarded_host: Option<Box<str>>,
-    user_agent: Option<HeaderValue>,
-    client: Option<IpAddr>,
-    route: Option<Route>,
-}
-
 /// What went wrong.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Said {
     Text(Box<str>),
     Error(HandlerError),
 }
 
-// ===== impl Asked =====
-
-impl Asked {
-    pub(super) fn take(request: &request::Parts, options: &Options) -> Self {
-        let (headers, hops) = (&request.headers, options.hops);
-        let peer = || options.peer(request).map(|peer| peer.ip());
-        let client = hops.client(headers).map(|(address, _)| address).or_else(peer);
-        Self {
-            method: request.method.clone(),
-            uri: request.uri.clone(),
-            scheme: exchange::scheme(request, hops),
-            host: headers.get(header::HOST).cloned(),
-            forwarded_host: hops.host(headers).map(Box::from),
-            user_agent: headers.get(header::USER_AGENT).cloned(),
-            client: client.and_then(|client| options.addresses.apply(client)),
-            route: Route::of(request),
-        }
+/// What is measured apart: a route, or a call of gRPC.
+pub(super) fn operation(head: &Head, is_call: bool) -> Option<Operation<'_>> {
+    if is_call {
+        return Some(Operation { method: "", path: head.path() });
     }
+    let path = head.route()?.pattern();
+    let Some(Cow::Borrowed(method)) = Methods::default().name(head.method()) else {
+        return Some(Operation { method: OTHER, path });
+    };
+    Some(Operation { method, path })
+}
 
-    /// Takes the route that a layer within the router sees, unless there is one.
-    pub(super) fn learn_route(&mut self, request: &request::Parts) {
-        self.route = self.route.take().or_else(|| Route::of(request));
+fn path<'a>(head: &'a Head, scrubber: &Scrubber) -> Cow<'a, str> {
+    let path = head.path();
+    match head.route().and_then(|route| route.redact(path, |name| scrubber.is_secret(name))) {
+        Some(hidden) => Cow::Owned(scrubber.url(&hidden).into_owned()),
+        None => scrubber.url(path),
     }
+}
 
-    /// What it is counted as: the method of a call of gRPC, or what the router has matched, if it has.
-    pub(super) fn operation(&self, is_call: bool) -> Option<Operation<'_>> {
-        if is_call {
-            return Some(Operation { method: "", path: self.uri.path() });
-        }
-        let path = self.route.as_ref()?.pattern();
-        let Some(Cow::Borrowed(method)) = Methods::default().name(&self.method) else {
-            return Some(Operation { method: OTHER, path });
-        };
-        Some(Operation { method, path })
-    }
-
-    /// The path, in which a value that the route calls a secret is none to show.
-    fn path(&self, scrubber: &Scrubber) -> Cow<'_, str> {
-        let path = self.uri.path();
-        let hidden =
-            self.route.as_ref().and_then(|route| route.redact(path, |name| scrubber.is_secret(name)));
-        match hidden {
-            Some(hidden) => Cow::Owned(scrubber.url(&hidden).into_owned()),
-            None => scrubber.url(path),
-        }
-    }
-
-    fn host(&self) -> Option<Host<'_>> {
-        let authority = || self.uri.authority().map(http::uri::Authority::as_str);
-        let header = || self.host.as_ref().filter(|host| !host.is_sensitive())?.to_str().ok();
-        Host::read(self.forwarded_host.as_deref().or_else(authority).or_else(header)?)
-    }
-
-    fn user_agent(&self, scrubber: &Scrubber) -> Option<Cow<'_, str>> {
-        let agent = self.user_agent.as_ref().filter(|agent| !agent.is_sensitive())?;
-        Some(match String::from_utf8_lossy(agent.as_bytes()) {
-            Cow::Borrowed(agent) => scrubber.text(beginning(agent, LONGEST)),
-            Cow::Owned(agent) => Cow::Owned(scrubber.text(beginning(&agent, LONGEST)).into_owned()),
-        })
-    }
-
-    fn size(&self) -> usize {
-        let length = |value: &Option<HeaderValue>| value.as_ref().map_or(0, HeaderValue::len);
-        let uri = self.uri.path().len() + self.uri.query().map_or(0, str::len);
-        uri + length(&self.host)
-            + length(&self.user_agent).min(LONGEST)
-            + self.forwarded_host.as_deref().map_or(0, str::len)
-            + self.route.as_ref().map_or(0, |route| route.pattern().len())
-    }
+fn user_agent<'a>(head: &'a Head, scrubber: &Scrubber) -> Option<Cow<'a, str>> {
+    Some(match head.any_user_agent()? {
+        Cow::Borrowed(agent) => scrubber.text(beginning(agent, LONGEST)),
+        Cow::Owned(agent) => Cow::Owned(scrubber.text(beginning(&agent, LONGEST)).into_owned()),
+    })
 }
 
 // ===== impl Said =====
@@ -151,10 +97,21 @@ impl Said {
 // ===== impl Noted =====
 
 impl Noted {
+    /// The request; the layer has asked for it.
+    fn head(&self) -> &Head {
+        self.scope.known_head().expect("it was noted when the request arrived")
+    }
+
+    fn client(&self) -> Option<IpAddr> {
+        let forwarded = self.forwarded.as_ref().and_then(|forwarded| forwarded.client);
+        let peer = || self.peer.or_else(|| self.head().peer().map(|peer| peer.ip()));
+        forwarded.or_else(peer).and_then(|client| self.options.addresses.apply(client))
+    }
+
     fn record(&self) -> AccessRecord<'_> {
-        let Self { options, asked, annotations, .. } = self;
-        let scrubber = &options.scrubber;
-        let query = asked.uri.query().filter(|_| options.query);
+        let Self { options, annotations, .. } = self;
+        let (head, scrubber, forwarded) = (self.head(), &options.scrubber, self.forwarded.as_deref());
+        let query = head.query().filter(|_| options.query);
         let shown = |(key, value): &(Cow<'static, str>, Value)| {
             let value = match value {
                 Value::Text(text) => {
@@ -172,18 +129,18 @@ impl Noted {
             timestamp: self.ended,
             level: self.level,
             outcome: self.outcome,
-            client: asked.client,
-            method: Cow::Borrowed(cut(asked.method.as_str(), LONGEST_METHOD)),
-            scheme: &asked.scheme,
-            host: asked.host().map(|host| Cow::Owned(cut(&host.to_string(), LONGEST_HOST).to_owned())),
-            route: asked.route.as_ref().map(|route| Cow::Borrowed(route.pattern())),
-            path: shortened(asked.path(scrubber)),
+            client: self.client(),
+            method: Cow::Borrowed(cut(head.method().as_str(), LONGEST_METHOD)),
+            scheme: head.scheme(forwarded),
+            host: head.host(forwarded).map(|host| Cow::Owned(cut(&host.to_string(), LONGEST_HOST).to_owned())),
+            route: head.route().map(|route| Cow::Borrowed(route.pattern())),
+            path: shortened(path(head, scrubber)),
             query: query.map(|query| shortened(scrubber.query(query))),
             status: self.status,
             grpc_status: self.code,
             duration: self.duration,
             bytes: self.bytes,
-            user_agent: asked.user_agent(scrubber),
+            user_agent: user_agent(head, scrubber),
             error: self.error.as_ref().map(|error| Cow::Owned(error.show(scrubber))),
             rollbar_uuid: self.report,
             sample_rate: self.sample_rate,
@@ -209,7 +166,7 @@ impl Draft for Noted {
             Some(Said::Error(_)) => LONGEST,
             None => 0,
         };
-        size_of::<Self>() + JSON + self.asked.size() + annotations + error
+        size_of::<Self>() + JSON + self.head().size() + annotations + error
     }
 
     fn worth(&self) -> Price {
@@ -218,9 +175,9 @@ impl Draft for Noted {
         if self.level > Level::ERROR {
             return price;
         }
-        let route = self.asked.route.as_ref().map(Route::pattern);
+        let route = self.head().route().map(Route::pattern);
         let code = self.code.map(Code::number);
-        price.failed((self.asked.method.as_str(), route, self.outcome, self.status, code))
+        price.failed((self.head().method().as_str(), route, self.outcome, self.status, code))
     }
 
     fn write(&self, message: &mut String) {

@@ -1,4 +1,4 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{net::IpAddr, sync::Arc};
 
 use http::{StatusCode, request, response};
 use tracing::Level;
@@ -6,33 +6,29 @@ use tracing::Level;
 use super::{
     CloudWatchLayer, Outcome,
     meter::Measured,
-    noted::{Asked, Noted, Said},
+    noted::{Noted, Said, operation},
     options::Options,
 };
 use crate::{
-    exchange::{Annotations, Code, End, HandlerError, Tally, is_grpc, may_be_grpc},
+    exchange::{Annotations, Code, End, Forwarded, HandlerError, Tally, is_grpc},
     observe::{Observation, Observer, quietly},
-    trace::{Identity, Scope},
+    trace::Scope,
 };
 
 /// An exchange on its way into the log.
 #[derive(Debug)]
 pub struct LoggedExchange {
     options: Arc<Options>,
-    asked: Logged,
-    identity: Identity,
-    annotations: Annotations,
+    scope: Scope,
+    forwarded: Option<Box<Forwarded>>,
+    /// The socket's other end, where the layer was told how to find it.
+    peer: Option<IpAddr>,
     may_be_grpc: bool,
     status: Option<StatusCode>,
     code: Option<Code>,
-    /// What the head says of a call that ended with it.
     said: Option<String>,
     error: Option<HandlerError>,
 }
-
-/// What was asked, and that it is logged: a second layer may know the route.
-#[derive(Clone, Debug)]
-struct Logged(Arc<Mutex<Option<Asked>>>);
 
 // ===== impl CloudWatchLayer =====
 
@@ -45,40 +41,27 @@ impl Observer for CloudWatchLayer {
             return None;
         }
         scope.serve();
-        if let Some(logged) = scope.get::<Logged>() {
-            logged.learn_route(request);
+        if scope.get::<Options>().is_some() {
+            scope.head(request).learn_route(request);
             return None;
         }
-        let surrounding = scope.surrounding().cloned();
-        let begin = || options.propagation.identify(&request.headers, surrounding.as_ref());
-        let identity = scope.identify(begin).clone();
-        let asked = Logged(Arc::new(Mutex::new(Some(Asked::take(request, options)))));
-        scope.insert(asked.clone());
+        if scope.identity().is_none() {
+            let surrounding = scope.surrounding().cloned();
+            scope.identify(|| options.propagation.identify(&request.headers, surrounding.as_ref()));
+        }
+        scope.share(options.clone());
+        let may_be_grpc = scope.head(request).may_be_grpc();
         Some(LoggedExchange {
             options: options.clone(),
-            asked,
-            identity,
-            annotations: scope.annotations().clone(),
-            may_be_grpc: may_be_grpc(request),
+            scope: scope.clone(),
+            forwarded: Forwarded::read(options.hops, &request.headers),
+            peer: options.peer.as_ref().and_then(|peer| peer(request)).map(|peer| peer.ip()),
+            may_be_grpc,
             status: None,
             code: None,
             said: None,
             error: None,
         })
-    }
-}
-
-// ===== impl Logged =====
-
-impl Logged {
-    fn learn_route(&self, request: &request::Parts) {
-        if let Some(asked) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            asked.learn_route(request);
-        }
-    }
-
-    fn take(&self) -> Option<Asked> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -119,10 +102,10 @@ impl LoggedExchange {
             || code.map_or_else(status, Code::is_server_error)
     }
 
-    fn measure(&self, asked: &Asked, end: End<'_>, code: Option<Code>, tally: &Tally) {
+    fn measure(&self, end: End<'_>, code: Option<Code>, tally: &Tally) {
         if let Some(metrics) = &self.options.metrics {
             let Self { status, .. } = *self;
-            let operation = asked.operation(self.may_be_grpc);
+            let operation = self.scope.known_head().and_then(|head| operation(head, self.may_be_grpc));
             let measured = Measured { operation, end, status, code, duration: tally.duration };
             metrics.meter().record(&measured, &self.options.lane);
         }
@@ -158,31 +141,34 @@ impl Observation for LoggedExchange {
         let end = if code.is_some() { end.of_call(self.status, self.code) } else { end };
         let level = self.level(end, code);
         let is_good = level > Level::WARN;
-        let trace_id = self.identity.trace_id();
-        let Some(asked) = self.asked.take() else { return };
-        self.measure(&asked, end, code, tally);
-        let may_decide = self.options.propagation.passes_on();
-        if is_good && !self.options.share.keeps(&self.identity, may_decide) {
+        self.measure(end, code, tally);
+        let has_failed = self.has_failed(end, code);
+        let Some(identity) = self.scope.identity() else { return };
+        if is_good && !self.options.share.keeps(identity, self.options.propagation.passes_on()) {
             return;
         }
+        let (trace_id, span_id) = (identity.trace_id(), identity.span_id());
         let error = self.said(end, level);
-        let noted = Arc::new(Noted {
-            asked,
+        let Self { options, scope, forwarded, peer, status, .. } = self;
+        let lane = options.lane.clone();
+        lane.note(Noted {
             trace_id,
-            span_id: self.identity.span_id(),
+            span_id,
             ended: tally.ended(),
             duration: tally.duration,
             bytes: tally.bytes,
             level,
             outcome: Outcome::from(end),
-            status: self.status,
+            status,
             code,
             error,
-            report: self.annotations.report_id().filter(|_| self.has_failed(end, code)),
-            sample_rate: self.options.share.rate().filter(|_| is_good),
-            annotations: self.annotations.pairs(),
-            options: self.options,
+            report: scope.report().filter(|_| has_failed),
+            sample_rate: options.share.rate().filter(|_| is_good),
+            annotations: scope.known_annotations().map(Annotations::pairs).unwrap_or_default(),
+            options,
+            scope,
+            forwarded,
+            peer,
         });
-        noted.options.lane.share(noted.clone());
     }
 }

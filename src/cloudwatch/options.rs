@@ -5,7 +5,7 @@ use tracing::Level;
 
 use super::{Format, LogLane, Metrics, share::Share};
 use crate::{
-    exchange::{self, AddressPolicy, Hops},
+    exchange::{AddressPolicy, Hops},
     scrub::Scrubber,
     trace::{Propagation, TrustIncoming},
 };
@@ -54,11 +54,6 @@ impl Options {
 
     pub(super) fn skips(&self, request: &request::Parts) -> bool {
         self.skip.as_ref().is_some_and(|skip| skip(request))
-    }
-
-    pub(super) fn peer(&self, request: &request::Parts) -> Option<SocketAddr> {
-        let told = self.peer.as_ref().and_then(|peer| peer(request));
-        told.or_else(|| exchange::peer(&request.extensions))
     }
 }
 

@@ -57,6 +57,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::cloudwatch::lane::Source;
     use crate::{
         cloudwatch::{LogEvent, draft::Draft},
         outbox::{Outbox, Report},
@@ -113,7 +114,7 @@ mod tests {
         let stream = Arc::default();
         drafts
             .into_iter()
-            .for_each(|draft| lane.push(Entry { draft, stream: Arc::clone(&stream), weight: 1 }));
+            .for_each(|draft| lane.push(Entry { draft: Source::Shared(draft), stream: Arc::clone(&stream), weight: 1 }));
         outbox.shutdown_blocking(Duration::from_secs(60))
     }
 

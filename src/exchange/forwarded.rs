@@ -16,7 +16,7 @@ pub struct Hops {
 }
 
 /// What trusted proxies say of a request.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Forwarded {
     pub(crate) client: Option<IpAddr>,
     pub(crate) host: Option<Box<str>>,

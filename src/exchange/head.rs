@@ -1,6 +1,6 @@
 use std::{borrow::Cow, net::SocketAddr, sync::OnceLock};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header, request};
+use http::{HeaderName, HeaderValue, Method, Version, header, request};
 use smallvec::SmallVec;
 
 use super::{Forwarded, Host, Route, may_be_grpc, peer};
@@ -15,6 +15,7 @@ pub(crate) struct Head {
     version: Version,
     is_https: bool,
     may_be_grpc: bool,
+    is_partial: bool,
     peer: Option<SocketAddr>,
     route: OnceLock<Route>,
     text: SmallVec<[u8; INLINE]>,
@@ -47,6 +48,7 @@ impl Head {
             version: request.version,
             is_https: request.uri.scheme() == Some(&http::uri::Scheme::HTTPS),
             may_be_grpc: may_be_grpc(request),
+            is_partial: request.headers.len() != request.headers.keys_len(),
             peer: peer(&request.extensions),
             route: OnceLock::new(),
             text: SmallVec::new(),
@@ -57,7 +59,12 @@ impl Head {
         head.push(Part::Query, request.uri.query().map(str::as_bytes));
         head.push(Part::Authority, request.uri.authority().map(|authority| authority.as_str().as_bytes()));
         for (part, name) in HEADERS {
-            head.push(part, shown(&request.headers, &name));
+            let Some(value) = request.headers.get(name) else { continue };
+            if value.is_sensitive() {
+                head.is_partial = true;
+            } else {
+                head.push(part, Some(&value.as_bytes()[..value.len().min(LONGEST)]));
+            }
         }
         head
     }
@@ -90,6 +97,7 @@ impl Head {
         &self.method
     }
 
+    #[cfg(feature = "otel")]
     pub(crate) fn version(&self) -> Version {
         self.version
     }
@@ -105,6 +113,10 @@ impl Head {
 
     pub(crate) fn path(&self) -> &str {
         self.text(Part::Path).unwrap_or_default()
+    }
+
+    pub(crate) fn authority(&self) -> Option<&str> {
+        self.text(Part::Authority)
     }
 
     pub(crate) fn query(&self) -> Option<&str> {
@@ -136,7 +148,8 @@ impl Head {
         self.bytes(Part::UserAgent).map(String::from_utf8_lossy)
     }
 
-    /// The headers that it keeps, unless they are sensitive.
+    /// The value of one of the headers that it keeps.
+    #[cfg(feature = "rollbar")]
     pub(crate) fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         let value = |part| HeaderValue::from_bytes(self.bytes(part)?).ok();
         HEADERS.into_iter().filter_map(move |(part, name)| Some((name, value(part)?)))
@@ -155,15 +168,15 @@ impl Head {
         }
     }
 
+    /// Whether it lacks a header that it would keep: a sensitive one, or a second one of the same name.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.is_partial
+    }
+
     /// Roughly how many bytes it holds.
     pub(crate) fn size(&self) -> usize {
         self.text.len() + self.route().map_or(0, |route| route.pattern().len())
     }
-}
-
-fn shown<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
-    let value = headers.get(name).filter(|value| !value.is_sensitive())?.as_bytes();
-    Some(&value[..value.len().min(LONGEST)])
 }
 
 /// In the order of [`Part`].

@@ -21,6 +21,11 @@ impl HeaderNames {
         names.into_iter().map(parse).collect::<Result<_, _>>().map(Self)
     }
 
+    #[cfg(feature = "rollbar")]
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The listed headers that are there, with each of their values in order: as they are, also sensitive ones.
     #[cfg(feature = "rollbar")]
     pub(crate) fn values<'a>(

@@ -5,19 +5,22 @@ use std::{
     thread,
 };
 
-use http::StatusCode;
+use http::request;
 use opentelemetry::Context;
 
-use super::{Panic, Reporter, breadcrumbs::Trail, occurrence::Exchange, snapshot::Snapshot};
+use super::{
+    Panic, Reporter, breadcrumbs::Trail, occurrence::Exchange, options::Options, snapshot::Snapshot,
+};
 use crate::{
     exchange::Annotations,
-    trace::{Identity, OccurrenceId, is_ending},
+    trace::{Identity, OccurrenceId, Scope, is_ending},
 };
 
 /// An exchange, as far as it may have to be reported. Clones are the same one.
 #[derive(Clone)]
 pub(super) struct Case {
     facts: Arc<Facts>,
+    scope: Scope,
 }
 
 /// What is known of the exchange.
@@ -37,7 +40,6 @@ struct State {
     occurrences: u32,
     /// Whether there is the report: of an error by hand, or of the failure.
     is_reported: bool,
-    status: Option<StatusCode>,
     /// Whether the answer says that what was called is no method of gRPC here.
     is_no_call: bool,
 }
@@ -52,14 +54,42 @@ struct Outcome {
 // ===== impl Case =====
 
 impl Case {
-    pub(super) fn new(
-        reporter: Reporter,
-        identity: Identity,
-        snapshot: Snapshot,
-        annotations: Annotations,
-    ) -> Self {
+    /// The case of a served exchange, which is made when it is first asked for: by a breadcrumb, a panic, a report. Good
+    /// exchanges have none.
+    pub(super) fn of(scope: &Scope, options: &Options) -> Option<Self> {
+        let snapshot = |scope: &Scope| Some(Snapshot::of_head(scope.known_head()?, options));
+        Self::with(scope, options, snapshot)
+    }
+
+    /// The same, where more has to be noted of the request than all backends share.
+    pub(super) fn noted(scope: &Scope, options: &Options, request: &request::Parts) -> Option<Self> {
+        Self::with(scope, options, |_| Some(Snapshot::take(request, options)))
+    }
+
+    fn with(
+        scope: &Scope,
+        options: &Options,
+        snapshot: impl FnOnce(&Scope) -> Option<Snapshot>,
+    ) -> Option<Self> {
+        if let Some(case) = Self::made(scope) {
+            return Some(case);
+        }
+        let (identity, snapshot) = (scope.identity()?.clone(), snapshot(scope)?);
+        let (reporter, annotations) = (options.reporter.clone(), scope.shared_annotations()?);
         let (trail, state, outcome) = (Trail::default(), Mutex::default(), Mutex::default());
-        Self { facts: Arc::new(Facts { reporter, identity, snapshot, annotations, trail, state, outcome }) }
+        let facts = Facts { reporter, identity, snapshot, annotations, trail, state, outcome };
+        Some(Self { facts: scope.make(|| facts)?, scope: scope.clone() })
+    }
+
+    /// The case of an exchange that has one.
+    pub(super) fn made(scope: &Scope) -> Option<Self> {
+        Some(Self { facts: scope.made()?, scope: scope.clone() })
+    }
+
+    /// The case of the exchange around code in this context.
+    pub(super) fn within(context: &Context) -> Option<Self> {
+        let scope = Scope::with_value::<Options>(context)?;
+        Self::of(&scope, scope.get()?)
     }
 
     /// The case of the exchange that this code runs in.
@@ -67,7 +97,7 @@ impl Case {
         if is_ending() {
             return None;
         }
-        Context::map_current(|context| context.get::<Self>().cloned())
+        Self::within(&Context::current())
     }
 
     /// The case of the exchange that this thread runs, where it may be ending or panicking.
@@ -77,13 +107,8 @@ impl Case {
 
     /// The exchange, as it is now.
     pub(super) fn exchange(&self) -> Exchange {
-        let (status, is_no_call) = self.locked(|state| (state.status, state.is_no_call));
-        Exchange { case: self.clone(), status, is_no_call }
-    }
-
-    /// The same context with this case in it.
-    pub(super) fn context(&self, context: &Context) -> Context {
-        context.with_value(self.clone())
+        let is_no_call = self.locked(|state| state.is_no_call);
+        Exchange { case: self.clone(), status: self.scope.status(), is_no_call }
     }
 
     pub(super) fn facts(&self) -> &Arc<Facts> {
@@ -119,7 +144,7 @@ impl Case {
     /// an earlier one has said, as does who unwraps what a task that panicked came to. One that comes after the end, as in a task that outlives the exchange, is given back: nobody will take it.
     pub(super) fn panicked(&self, panic: Panic) -> Option<Panic> {
         let mut outcome = self.tried()?;
-        if outcome.has_ended {
+        if outcome.has_ended || self.scope.is_over() {
             return Some(panic);
         }
         if !outcome.panic.as_ref().is_some_and(|earlier| panic.repeats(earlier)) {
@@ -133,11 +158,6 @@ impl Case {
         let mut outcome = self.outcome();
         outcome.has_ended = true;
         outcome.panic.take()
-    }
-
-    /// What was answered.
-    pub(super) fn answered(&self, status: StatusCode) {
-        self.locked(|state| state.status = Some(status));
     }
 
     /// Notes that no method of gRPC was called, whatever the request looked like: unless its code has panicked.
@@ -180,23 +200,23 @@ const TRIES: usize = 100;
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use http::{Request, request};
+    use http::Request;
 
     use super::*;
     use crate::{
+        observe::Observer as _,
         outbox::Outbox,
         rollbar::{Api, ItemLane, RollbarLayer, Stack},
-        trace::Propagation,
     };
 
     fn case() -> (Case, Outbox) {
         let outbox = Outbox::builder().start().unwrap();
         let lane = ItemLane::new(&outbox, Api::new("a-token".parse().unwrap())).unwrap();
         let layer = RollbarLayer::on(lane);
-        let request: request::Parts = Request::new(()).into_parts().0;
-        let identity = Propagation::default().identify(&request.headers, None);
-        let snapshot = Snapshot::take(&request, layer.options());
-        (Case::new(layer.reporter(), identity, snapshot, Annotations::default()), outbox)
+        let mut request = Request::new(()).into_parts().0;
+        let mut scope = Scope::enter(&request.extensions);
+        layer.observe(&mut request, &mut scope).unwrap();
+        (Case::of(&scope, layer.options()).unwrap(), outbox)
     }
 
     fn panic() -> Panic {

@@ -2,18 +2,18 @@ use std::sync::Arc;
 
 use http::{StatusCode, request, response};
 
-use super::{Case, Report, RollbarLayer, case::Facts, options::Options, snapshot::Snapshot};
+use super::{Case, Report, RollbarLayer, body::KeptBody, options::Options, snapshot::is_call};
 use crate::{
-    exchange::{Code, End, HandlerError, Tally, is_grpc, may_be_grpc},
+    exchange::{Code, End, HandlerError, Tally, is_grpc},
     observe::{Observation, Observer},
-    trace::Scope,
+    trace::{OccurrenceId, Scope},
 };
 
 /// An exchange that may have to be reported.
 #[derive(Debug)]
 pub struct WatchedExchange {
     options: Arc<Options>,
-    case: Case,
+    scope: Scope,
     may_be_grpc: bool,
     status: Option<StatusCode>,
     code: Option<Code>,
@@ -21,9 +21,6 @@ pub struct WatchedExchange {
     said: Option<String>,
     error: Option<HandlerError>,
 }
-
-/// Tells a second layer that the exchange is watched.
-struct Watched(Case);
 
 // ===== impl RollbarLayer =====
 
@@ -36,18 +33,26 @@ impl Observer for RollbarLayer {
             return None;
         }
         scope.serve();
-        if let Some(watched) = scope.get::<Watched>() {
-            watched.0.facts().snapshot.learn_route(request);
+        if scope.get::<Options>().is_some() {
+            learn_route(request, scope);
             return None;
         }
-        let case = case(options, request, scope);
-        scope.annotations().report_as(case.report_id());
-        scope.insert(Watched(case.clone()));
-        scope.activate(case.context(scope.context()));
+        if scope.identity().is_none() {
+            let surrounding = scope.surrounding().cloned();
+            scope.identify(|| options.propagation.identify(&request.headers, surrounding.as_ref()));
+        }
+        let identity = scope.identity()?;
+        scope.report_as(OccurrenceId::of(identity.trace_id(), identity.span_id(), 0));
+        scope.share(options.clone());
+        let head = scope.head(request);
+        let (may_be_grpc, is_partial) = (head.may_be_grpc(), head.is_partial());
+        if is_partial || options.notes_more() || request.extensions.get::<KeptBody>().is_some() {
+            Case::noted(scope, options, request);
+        }
         Some(WatchedExchange {
             options: options.clone(),
-            case,
-            may_be_grpc: may_be_grpc(request),
+            scope: scope.clone(),
+            may_be_grpc,
             status: None,
             code: None,
             said: None,
@@ -56,12 +61,12 @@ impl Observer for RollbarLayer {
     }
 }
 
-fn case(options: &Options, request: &request::Parts, scope: &mut Scope) -> Case {
-    let surrounding = scope.surrounding().cloned();
-    let begin = || options.propagation.identify(&request.headers, surrounding.as_ref());
-    let identity = scope.identify(begin).clone();
-    let snapshot = Snapshot::take(request, options);
-    Case::new(options.reporter.clone(), identity, snapshot, scope.annotations().clone())
+/// The outer layer may stand before the router; only here the route is known.
+fn learn_route(request: &request::Parts, scope: &mut Scope) {
+    scope.head(request).learn_route(request);
+    if let Some(case) = Case::made(scope) {
+        case.facts().snapshot.learn_route(request);
+    }
 }
 
 // ===== impl WatchedExchange =====
@@ -69,7 +74,7 @@ fn case(options: &Options, request: &request::Parts, scope: &mut Scope) -> Case 
 impl WatchedExchange {
     /// What failed, if something did: the nearest to the cause comes first.
     fn failure(&self, end: End<'_>) -> Option<Report> {
-        if let Some(panic) = self.case.end() {
+        if let Some(panic) = Case::made(&self.scope).and_then(|case| case.end()) {
             return Some(Report::of_panic(panic));
         }
         if let End::Panicked { message } = end {
@@ -107,11 +112,11 @@ impl WatchedExchange {
 
     /// A method of gRPC that went well exists.
     fn learn_call(&self, end: End<'_>) {
-        let Facts { reporter, snapshot, .. } = &**self.case.facts();
-        if let (Some(call), Some(status)) = (snapshot.call(), self.status)
+        if let (Some(head), Some(status)) = (self.scope.known_head(), self.status)
             && self.grpc_code(status, end) == Some(Code::OK)
+            && is_call(head.path())
         {
-            reporter.settings().calls.answered(call, Code::OK);
+            self.options.reporter.settings().calls.answered(head.path(), Code::OK);
         }
     }
 
@@ -128,22 +133,30 @@ impl WatchedExchange {
 impl Observation for WatchedExchange {
     fn on_response(&mut self, response: &mut response::Parts) {
         self.status = Some(response.status);
-        self.case.answered(response.status);
+        self.scope.answer(response.status);
         self.error = response.extensions.get().cloned();
         self.code = Code::read(&response.headers);
         self.said = self.code.and_then(|_| Code::message(&response.headers));
+        let was_asked = self.may_be_grpc;
         self.may_be_grpc &= self.code.is_some() || is_grpc(&response.headers);
-        if !self.may_be_grpc || self.code == Some(Code::UNIMPLEMENTED) {
-            self.case.called_nothing();
+        let is_no_call = !self.may_be_grpc || self.code == Some(Code::UNIMPLEMENTED);
+        if was_asked
+            && is_no_call
+            && let Some(case) = Case::of(&self.scope, &self.options)
+        {
+            case.called_nothing();
         }
     }
 
     fn on_end(self, end: End<'_>, _tally: &Tally) {
         self.learn_call(end);
+        // Before it is asked for a case: a panic that comes later finds that it is for itself to be told.
+        self.scope.end();
         if let Some(report) = self.failure(end)
-            && let Some(uuid) = self.case.report()
+            && let Some(case) = Case::of(&self.scope, &self.options)
+            && let Some(uuid) = case.report()
         {
-            report.send_in(&self.case, uuid);
+            report.send_in(&case, uuid);
         }
     }
 }

@@ -48,6 +48,11 @@ impl Options {
         self.skip.as_ref().is_some_and(|skip| skip(request))
     }
 
+    /// Whether it wants to know more of a request than what all backends share.
+    pub(super) fn notes_more(&self) -> bool {
+        self.headers.len() > HEADERS.len() || self.hops != Hops::NONE || self.peer.is_some()
+    }
+
     pub(super) fn peer(&self, request: &request::Parts) -> Option<SocketAddr> {
         let told = self.peer.as_ref().and_then(|peer| peer(request));
         told.or_else(|| exchange::peer(&request.extensions))

@@ -1,12 +1,12 @@
 use std::{borrow::Cow, net::IpAddr, sync::OnceLock};
 
-use http::{HeaderName, HeaderValue, Method, Uri, header, request};
+use http::{HeaderName, HeaderValue, Method, header, request};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::{Request, body::KeptBody, options::Options};
 use crate::{
-    exchange::{self, AddressPolicy, HeaderNames, Hops, Host, Route, may_be_grpc},
+    exchange::{self, AddressPolicy, Head, HeaderNames, Hops, Host, Route, may_be_grpc},
     scrub::Scrubber,
 };
 
@@ -15,7 +15,9 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Snapshot {
     method: Method,
-    uri: Uri,
+    path: Box<str>,
+    query: Option<Box<str>>,
+    authority: Option<Box<str>>,
     scheme: Cow<'static, str>,
     host: Option<HeaderValue>,
     /// Of a trusted proxy.
@@ -37,6 +39,31 @@ impl Snapshot {
         Self::of(request, &options.headers, options.hops, options.addresses, peer)
     }
 
+    /// Of what all backends share, where that is all there is to know.
+    pub(super) fn of_head(head: &Head, options: &Options) -> Self {
+        let (route, body) = (OnceLock::new(), OnceLock::new());
+        if let Some(matched) = head.route() {
+            _ = route.set(matched.clone());
+        }
+        let headers: Vec<_> = head.headers().collect();
+        let host = headers.iter().find(|(name, _)| *name == header::HOST);
+        Self {
+            method: head.method().clone(),
+            path: head.path().into(),
+            query: head.query().map(Box::from),
+            authority: head.authority().map(Box::from),
+            scheme: Cow::Borrowed(head.scheme(None)),
+            host: host.map(|(_, host)| host.clone()),
+            forwarded_host: None,
+            client: head.peer().map(|peer| peer.ip()),
+            addresses: options.addresses,
+            may_be_call: head.may_be_grpc(),
+            headers,
+            route,
+            body,
+        }
+    }
+
     fn of(
         request: &request::Parts,
         names: &HeaderNames,
@@ -54,7 +81,9 @@ impl Snapshot {
         }
         Self {
             method: request.method.clone(),
-            uri: request.uri.clone(),
+            path: request.uri.path().into(),
+            query: request.uri.query().map(Box::from),
+            authority: request.uri.authority().map(|authority| authority.as_str().into()),
             scheme: exchange::scheme(request, hops),
             host: headers.get(header::HOST).cloned(),
             forwarded_host: hops.host(headers).map(Box::from),
@@ -74,7 +103,7 @@ impl Snapshot {
 
     /// The method of gRPC that is called, such as `/shop.Greeter/SayHello`, if it can be one.
     pub(super) fn call(&self) -> Option<&str> {
-        Some(self.uri.path()).filter(|path| self.may_be_call && is_call(path))
+        Some(&*self.path).filter(|path| self.may_be_call && is_call(path))
     }
 
     pub(super) fn method(&self) -> &Method {
@@ -96,7 +125,7 @@ impl Snapshot {
 
     /// About how many bytes it takes.
     pub(super) fn size(&self) -> usize {
-        let url = self.uri.path().len() + self.uri.query().map_or(0, str::len);
+        let url = &self.path.len() + self.query.as_deref().map_or(0, str::len);
         let headers: usize = self.headers.iter().map(|(_, value)| value.len()).sum();
         // The query is told three times.
         3 * url + headers + self.body.get().map_or(0, KeptBody::size)
@@ -113,7 +142,7 @@ impl Snapshot {
     }
 
     fn describe(&self, request: &mut Request, scrubber: &Scrubber) {
-        let query = self.uri.query().filter(|query| !query.is_empty());
+        let query = self.query.as_deref().filter(|query| !query.is_empty());
         let client = self.client.and_then(|client| self.addresses.apply(client));
         request.url = Some(self.url(scrubber));
         let method = self.method.as_str();
@@ -128,7 +157,7 @@ impl Snapshot {
     fn url(&self, scrubber: &Scrubber) -> String {
         let path = self.path(scrubber);
         let query =
-            self.uri.query().map(|query| format!("?{}", cut(&scrubber.query(query)))).unwrap_or_default();
+            self.query.as_deref().map(|query| format!("?{}", cut(&scrubber.query(query)))).unwrap_or_default();
         match self.host() {
             Some(host) => {
                 let host = host.to_string();
@@ -140,13 +169,13 @@ impl Snapshot {
 
     /// The path, in which a value that the route calls a secret is none to show.
     fn path(&self, scrubber: &Scrubber) -> String {
-        let path = self.uri.path();
+        let path = &self.path;
         let hidden = self.route.get().and_then(|route| route.redact(path, |name| scrubber.is_secret(name)));
         cut(&scrubber.url(hidden.as_deref().unwrap_or(path))).to_owned()
     }
 
     fn host(&self) -> Option<Host<'_>> {
-        let authority = || self.uri.authority().map(http::uri::Authority::as_str);
+        let authority = || self.authority.as_deref();
         let header = || self.host.as_ref().filter(|host| !host.is_sensitive())?.to_str().ok();
         Host::read(self.forwarded_host.as_deref().or_else(authority).or_else(header)?)
     }
@@ -157,7 +186,7 @@ impl Snapshot {
             let value = percent_decode_str(value).decode_utf8_lossy();
             (name.to_owned(), Value::from(cut(&scrubber.value(name, &value))))
         };
-        route.params(self.uri.path()).map(shown).collect()
+        route.params(&self.path).map(shown).collect()
     }
 
     fn headers(&self, scrubber: &Scrubber) -> Map<String, Value> {
@@ -191,7 +220,7 @@ fn without_user<'a>(name: &HeaderName, value: Cow<'a, str>) -> Option<Cow<'a, st
 }
 
 /// `/package.Service/Method`: names of protobuf, which hold nothing that has to be scrubbed.
-fn is_call(path: &str) -> bool {
+pub(super) fn is_call(path: &str) -> bool {
     let is_name = |name: &str| {
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte))
     };

@@ -157,6 +157,12 @@ impl Scope {
         self.begun()?.known_annotations()
     }
 
+    /// The annotations, for who fills them later.
+    #[cfg(feature = "rollbar")]
+    pub(crate) fn shared_annotations(&self) -> Option<Annotations> {
+        Some(self.begun()?.annotations().clone())
+    }
+
     /// The annotations of the exchange that this code runs in.
     pub(crate) fn current_annotations() -> Option<Annotations> {
         Context::map_current(|context| Some(Shared::in_context(context)?.begun().annotations().clone()))
@@ -215,12 +221,12 @@ impl Scope {
         Self::with_value::<T>(shared.begun().within.as_ref()?)
     }
 
-    /// The value of this type that is made once in an exchange, by whoever needs it first. `make` must not ask for one.
+    /// The value of this type that is made once in an exchange, by whoever needs it first.
     #[cfg_attr(
         not(any(feature = "rollbar", feature = "xray")),
         allow(dead_code, reason = "no backend has code that runs in an exchange")
     )]
-    pub(crate) fn make<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> Arc<T>) -> Option<Arc<T>> {
+    pub(crate) fn make<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> Option<Arc<T>> {
         Some(self.begun()?.make(make))
     }
 
@@ -254,6 +260,20 @@ impl Scope {
     #[cfg_attr(not(feature = "rollbar"), allow(dead_code, reason = "observations note it themselves"))]
     pub(crate) fn status(&self) -> Option<StatusCode> {
         self.begun()?.status()
+    }
+
+    /// Notes that the exchange is over.
+    #[cfg(feature = "rollbar")]
+    pub(crate) fn end(&self) {
+        if let Some(begun) = self.begun() {
+            begun.end();
+        }
+    }
+
+    /// Whether it is over, as far as it was noted.
+    #[cfg(feature = "rollbar")]
+    pub(crate) fn is_over(&self) -> bool {
+        self.begun().is_some_and(Begun::is_over)
     }
 
     /// Says under which id the exchange is reported.

@@ -7,6 +7,9 @@ use std::{
     time::SystemTime,
 };
 
+#[cfg(feature = "rollbar")]
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
 use http::{StatusCode, request};
 use opentelemetry::Context;
 use tokio::time::Instant;
@@ -41,6 +44,8 @@ pub(super) struct Begun {
     pub(super) within: Option<Context>,
     head: OnceLock<Head>,
     status: AtomicU16,
+    #[cfg(feature = "rollbar")]
+    is_over: AtomicBool,
     annotations: OnceLock<Annotations>,
     report: OnceLock<OccurrenceId>,
     made: Mutex<Vec<Any_>>,
@@ -136,6 +141,8 @@ impl Begun {
             within,
             head: OnceLock::new(),
             status: AtomicU16::new(0),
+            #[cfg(feature = "rollbar")]
+            is_over: AtomicBool::new(false),
             annotations: OnceLock::new(),
             report: OnceLock::new(),
             made: Mutex::default(),
@@ -158,6 +165,17 @@ impl Begun {
         StatusCode::from_u16(self.status.load(Relaxed)).ok()
     }
 
+    /// Notes that the exchange is over.
+    #[cfg(feature = "rollbar")]
+    pub(super) fn end(&self) {
+        self.is_over.store(true, SeqCst);
+    }
+
+    #[cfg(feature = "rollbar")]
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over.load(SeqCst)
+    }
+
     pub(super) fn annotations(&self) -> &Annotations {
         self.annotations.get_or_init(|| Annotations::of(self.report.get().copied()))
     }
@@ -178,15 +196,17 @@ impl Begun {
         self.report.get().copied()
     }
 
-    /// The value of this type that was made first.
-    pub(super) fn make<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> Arc<T>) -> Arc<T> {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(earlier) = find(&made) {
+    /// The value of this type that was made first. Nothing is locked while one is made.
+    pub(super) fn make<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> Arc<T> {
+        if let Some(earlier) = self.made() {
             return earlier;
         }
-        let value = make();
-        made.push(value.clone());
-        value
+        let value = Arc::new(make());
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        find(&made).unwrap_or_else(|| {
+            made.push(value.clone());
+            value
+        })
     }
 
     pub(super) fn made<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {

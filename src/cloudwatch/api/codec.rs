@@ -74,7 +74,7 @@ impl Decoder {
         let stream = self.stream(str::from_utf8(stream).ok()?);
         let timestamp = i64::from_le_bytes(*timestamp);
         let message = str::from_utf8(message).ok()?.to_owned();
-        Some(Entry { draft: Arc::new(LogEvent { timestamp, message }), stream, weight: 1 })
+        Some(Entry { draft: Arc::new(LogEvent { timestamp, message }).into(), stream, weight: 1 })
     }
 
     fn stream(&self, name: &str) -> Arc<StreamName> {
@@ -167,7 +167,7 @@ mod tests {
         ];
         (any::<u64>(), text, stream).prop_map(|(nanos, text, stream)| {
             let at = UNIX_EPOCH + Duration::from_nanos(nanos) - Duration::from_secs(1_000_000);
-            Entry { draft: Arc::new(Note(at, text)), stream: Arc::new(stream.parse().unwrap()), weight: 1 }
+            Entry { draft: Arc::new(Note(at, text)).into(), stream: Arc::new(stream.parse().unwrap()), weight: 1 }
         })
     }
 
@@ -205,7 +205,7 @@ mod tests {
     fn events_of_one_stream_share_its_name() {
         let place = place("a");
         let entry =
-            Entry { draft: Arc::new(LogEvent::new(UNIX_EPOCH, "x")), stream: Arc::default(), weight: 1 };
+            Entry { draft: Arc::new(LogEvent::new(UNIX_EPOCH, "x")).into(), stream: Arc::default(), weight: 1 };
         let read = again(&[entry.clone(), entry], &place, 1_024);
         assert!(Arc::ptr_eq(&read[0].stream, &read[1].stream));
     }
@@ -214,7 +214,7 @@ mod tests {
     async fn what_a_name_needs_is_asked_for_before_it_is_written() {
         let place = Arc::new(Place::new(None));
         let stream = Arc::new("{ecs_task}".parse().unwrap());
-        let entry = Entry { draft: Arc::new(LogEvent::new(UNIX_EPOCH, "x")), stream, weight: 1 };
+        let entry = Entry { draft: Arc::new(LogEvent::new(UNIX_EPOCH, "x")).into(), stream, weight: 1 };
         let asked = place.clone();
         let read = tokio::task::spawn_blocking(move || again(&[entry], &asked, 1_024)).await.unwrap();
         assert!(place.knows(Word::EcsTask));

@@ -101,7 +101,7 @@ async fn send(seed: u64, batches: usize, make: impl Fn(&mut fastrand::Rng) -> Ve
         let events: Vec<_> = make(&mut chance).into_iter().map(|event| (chance.usize(0..2), event)).collect();
         destination.gzip = AtomicBool::new(events.len() < 5_000 && chance.u8(0..4) == 0);
         let entry = |(stream, event): &(usize, LogEvent)| Entry {
-            draft: Arc::new(event.clone()),
+            draft: Arc::new(event.clone()).into(),
             stream: streams[*stream].clone(),
             weight: 1,
         };

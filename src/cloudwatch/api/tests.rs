@@ -223,7 +223,8 @@ fn push(lane: &Lane<Entry>, at: SystemTime, text: impl Into<String>) {
 }
 
 fn share(lane: &Lane<Entry>, draft: Arc<dyn Draft>, stream: &str) {
-    lane.push(Entry { draft, stream: Arc::new(stream.parse::<StreamName>().unwrap()), weight: 1 });
+    let (draft, stream) = (Source::Shared(draft), Arc::new(stream.parse::<StreamName>().unwrap()));
+    lane.push(Entry { draft, stream, weight: 1 });
 }
 
 #[track_caller]
