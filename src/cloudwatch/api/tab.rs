@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn what_was_paid_is_in_the_end_what_was_sent() {
         let entry = |length| Entry {
-            draft: Arc::new(LogEvent::new(SystemTime::UNIX_EPOCH, "x".repeat(length))),
+            draft: Arc::new(LogEvent::new(SystemTime::UNIX_EPOCH, "x".repeat(length))).into(),
             stream: Arc::default(),
             weight: 1,
         };
