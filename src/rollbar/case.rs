@@ -78,7 +78,7 @@ impl Case {
         let (reporter, annotations) = (options.reporter.clone(), scope.shared_annotations()?);
         let (trail, state, outcome) = (Trail::default(), Mutex::default(), Mutex::default());
         let facts = Facts { reporter, identity, snapshot, annotations, trail, state, outcome };
-        Some(Self { facts: scope.make(|| facts)?, scope: scope.clone() })
+        Some(Self { facts: scope.make(|| Arc::new(facts))?, scope: scope.clone() })
     }
 
     /// The case of an exchange that has one.

@@ -154,6 +154,16 @@ impl SpanId {
     }
 }
 
+#[cfg(feature = "xray")]
+impl SpanId {
+    /// The digits that it prints.
+    pub(crate) fn digits(self) -> [u8; 16] {
+        let mut digits = [0; 16];
+        hex::write(self.to_u64().into(), &mut digits);
+        digits
+    }
+}
+
 impl fmt::Display for SpanId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut digits = [0; 16];
@@ -193,13 +203,21 @@ impl From<SpanId> for otel::SpanId {
 // ===== impl Amzn =====
 
 impl Amzn {
-    pub(super) const LEN: usize = 35;
+    pub(crate) const LEN: usize = 35;
 
     pub(super) fn read(text: &[u8]) -> Option<TraceId> {
         if text.len() != Self::LEN {
             return None;
         }
         read_amzn(text)
+    }
+
+    /// The text that it prints.
+    #[cfg(feature = "xray")]
+    pub(crate) fn digits(self) -> [u8; Self::LEN] {
+        let mut digits = [0; Self::LEN];
+        self.write(&mut digits);
+        digits
     }
 
     pub(super) fn write(self, into: &mut [u8; Self::LEN]) {

@@ -45,6 +45,8 @@ mod id;
 mod identity;
 mod in_scope;
 mod occurrence;
+#[cfg(feature = "xray")]
+mod place;
 mod propagation;
 mod scope;
 #[cfg(any(feature = "cloudwatch", feature = "otel"))]
@@ -53,6 +55,8 @@ mod shared;
 pub mod w3c;
 
 pub(crate) use self::in_scope::attach;
+#[cfg(feature = "xray")]
+pub(crate) use self::place::Place;
 #[cfg(feature = "rollbar")]
 pub(crate) use self::in_scope::is_ending;
 pub use self::{

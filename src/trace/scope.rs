@@ -8,6 +8,8 @@ use super::{
     Identity, OccurrenceId,
     shared::{Begun, Shared, Side},
 };
+#[cfg(feature = "xray")]
+use super::Place;
 #[cfg(feature = "cloudwatch")]
 use super::{SpanId, TraceId};
 use crate::exchange::{Annotations, Head};
@@ -226,7 +228,7 @@ impl Scope {
         not(any(feature = "rollbar", feature = "xray")),
         allow(dead_code, reason = "no backend has code that runs in an exchange")
     )]
-    pub(crate) fn make<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> Option<Arc<T>> {
+    pub(crate) fn make<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> Arc<T>) -> Option<Arc<T>> {
         Some(self.begun()?.make(make))
     }
 
@@ -289,6 +291,18 @@ impl Scope {
     )]
     pub(crate) fn report(&self) -> Option<OccurrenceId> {
         self.begun()?.report()
+    }
+
+    /// Says which segment the exchange is. The first word counts.
+    #[cfg(feature = "xray")]
+    pub(crate) fn take_place(&mut self, place: Place) {
+        self.own_or_joined().begun().take_place(place);
+    }
+
+    /// Which segment the exchange is, if a layer of X-Ray serves it.
+    #[cfg(feature = "xray")]
+    pub(crate) fn place(&self) -> Option<&Place> {
+        self.begun()?.place()
     }
 
     /// The trace and the span that code in a context runs in: those of the active span, where it was begun inside of the

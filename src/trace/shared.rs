@@ -15,6 +15,8 @@ use opentelemetry::Context;
 use tokio::time::Instant;
 
 use super::{Identity, OccurrenceId};
+#[cfg(feature = "xray")]
+use super::Place;
 use crate::exchange::{Annotations, Head};
 
 /// What the observers of one pass have left in the scope of an exchange.
@@ -48,6 +50,8 @@ pub(super) struct Begun {
     is_over: AtomicBool,
     annotations: OnceLock<Annotations>,
     report: OnceLock<OccurrenceId>,
+    #[cfg(feature = "xray")]
+    place: OnceLock<Place>,
     made: Mutex<Vec<Any_>>,
 }
 
@@ -145,6 +149,8 @@ impl Begun {
             is_over: AtomicBool::new(false),
             annotations: OnceLock::new(),
             report: OnceLock::new(),
+            #[cfg(feature = "xray")]
+            place: OnceLock::new(),
             made: Mutex::default(),
         }
     }
@@ -196,12 +202,22 @@ impl Begun {
         self.report.get().copied()
     }
 
+    #[cfg(feature = "xray")]
+    pub(super) fn take_place(&self, place: Place) {
+        _ = self.place.set(place);
+    }
+
+    #[cfg(feature = "xray")]
+    pub(super) fn place(&self) -> Option<&Place> {
+        self.place.get()
+    }
+
     /// The value of this type that was made first. Nothing is locked while one is made.
-    pub(super) fn make<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> Arc<T> {
+    pub(super) fn make<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> Arc<T>) -> Arc<T> {
         if let Some(earlier) = self.made() {
             return earlier;
         }
-        let value = Arc::new(make());
+        let value = make();
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         find(&made).unwrap_or_else(|| {
             made.push(value.clone());

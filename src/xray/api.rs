@@ -4,15 +4,16 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     error,
     marker::PhantomData,
+    ops::Range,
     sync::Once,
     time::Duration,
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::document::{Parts, tariff};
+use super::document::{self, tariff};
 #[cfg(feature = "spool")]
 use crate::outbox::Codec;
 use crate::{
@@ -64,16 +65,24 @@ pub(super) struct ApiDestination<D> {
     documents: PhantomData<fn(D)>,
 }
 
-/// A part of a document, and the place of the record in its batch.
-struct Part {
-    record: usize,
-    json: String,
+/// The parts of a batch's documents, one after the other.
+#[derive(Default)]
+struct Parts {
+    json: Vec<u8>,
+    parts: Vec<Part>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct PutTraceSegments<'a> {
-    trace_segment_documents: Vec<&'a str>,
+/// A part of a document: where it is, and the place of the record in its batch.
+struct Part {
+    record: usize,
+    json: Range<usize>,
+}
+
+/// Those of the parts that go with one request.
+#[derive(Clone, Copy)]
+struct Chunk<'a> {
+    json: &'a [u8],
+    parts: &'a [Part],
 }
 
 #[derive(Default, Deserialize)]
@@ -127,7 +136,7 @@ impl Api {
     }
 
     /// The other end of a lane.
-    pub(super) fn destination<D: Parts>(self) -> ApiDestination<D> {
+    pub(super) fn destination<D: document::Parts>(self) -> ApiDestination<D> {
         let Self { client, limits } = self;
         ApiDestination { client, limits, advice: Once::new(), documents: PhantomData }
     }
@@ -135,7 +144,7 @@ impl Api {
 
 // ===== impl ApiDestination =====
 
-impl<D: Parts> Destination for ApiDestination<D> {
+impl<D: document::Parts> Destination for ApiDestination<D> {
     type Record = D;
 
     fn limits(&self) -> Limits {
@@ -156,7 +165,7 @@ impl<D: Parts> Destination for ApiDestination<D> {
     }
 
     async fn send(&self, batch: Batch<D>) -> Result<(), SendError<D>> {
-        match self.put_all(&parts(&batch)).await {
+        match self.put_all(&Parts::of(&batch)).await {
             Ok(unprocessed) => unprocessed.judge(batch),
             Err(Failure::Reject(reason)) => Err(SendError::Reject { lost: batch.len(), reason }),
             // What of it has arrived is taken once, however often it comes.
@@ -167,19 +176,19 @@ impl<D: Parts> Destination for ApiDestination<D> {
 
 impl<D> ApiDestination<D> {
     /// One request, unless records have more parts than one takes.
-    async fn put_all(&self, parts: &[Part]) -> Result<Unprocessed, Failure> {
+    async fn put_all(&self, parts: &Parts) -> Result<Unprocessed, Failure> {
         let mut unprocessed = Unprocessed::default();
-        for parts in parts.chunks(MOST_DOCUMENTS) {
-            let result = self.put(parts).await?;
-            unprocessed.add(result, parts);
+        for chunk in parts.chunks() {
+            let result = self.put(chunk).await?;
+            unprocessed.add(result, chunk);
         }
         Ok(unprocessed)
     }
 
-    async fn put(&self, parts: &[Part]) -> Result<PutTraceSegmentsResult, Failure> {
+    async fn put(&self, chunk: Chunk<'_>) -> Result<PutTraceSegmentsResult, Failure> {
         let headers =
             HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-        let answer = self.client.post("/TraceSegments", &headers, body(parts)).await;
+        let answer = self.client.post("/TraceSegments", &headers, chunk.body()).await;
         let answer = answer.map_err(|error| self.no_answer(&error))?;
         match ServiceError::of(&answer) {
             Some(error) => Err(refused(&answer, &error)),
@@ -204,14 +213,71 @@ impl<D> ApiDestination<D> {
     }
 }
 
+// ===== impl Parts =====
+
+impl Parts {
+    fn of<D: document::Parts>(batch: &Batch<D>) -> Self {
+        let mut parts = Self::default();
+        for (record, document) in batch.iter().enumerate() {
+            let start = parts.json.len();
+            if document.write(MOST_BYTES, &mut parts.json) {
+                parts.parts.push(Part { record, json: start..parts.json.len() });
+                continue;
+            }
+            document.parts(MOST_BYTES).iter().for_each(|json| parts.push(record, json));
+        }
+        parts
+    }
+
+    fn push(&mut self, record: usize, json: &[u8]) {
+        let start = self.json.len();
+        self.json.extend_from_slice(json);
+        self.parts.push(Part { record, json: start..self.json.len() });
+    }
+
+    fn chunks(&self) -> impl Iterator<Item = Chunk<'_>> {
+        self.parts.chunks(MOST_DOCUMENTS).map(|parts| Chunk { json: &self.json, parts })
+    }
+}
+
+// ===== impl Chunk =====
+
+impl Chunk<'_> {
+    /// `{"TraceSegmentDocuments": [..]}`, each of the documents as a text.
+    fn body(self) -> Bytes {
+        let bytes: usize = self.parts.iter().map(|part| part.json.len()).sum();
+        let mut body = Vec::with_capacity(bytes + bytes / 4 + 64);
+        body.extend_from_slice(BEFORE);
+        for (place, part) in self.parts.iter().enumerate() {
+            if place > 0 {
+                body.push(b',');
+            }
+            let json = String::from_utf8_lossy(&self.json[part.json.clone()]);
+            serde_json::to_writer(&mut body, &json).expect("strings can be written as JSON");
+        }
+        body.extend_from_slice(AFTER);
+        body.into()
+    }
+
+    /// Which record each id belongs to.
+    fn places(self) -> HashMap<String, usize> {
+        #[derive(Deserialize)]
+        struct Id {
+            id: String,
+        }
+        let id = |part: &Part| serde_json::from_slice::<Id>(&self.json[part.json.clone()]).ok();
+        self.parts.iter().filter_map(|part| Some((id(part)?.id, part.record))).collect()
+    }
+}
+
 // ===== impl Unprocessed =====
 
 impl Unprocessed {
-    fn add(&mut self, result: PutTraceSegmentsResult, parts: &[Part]) {
+    fn add(&mut self, result: PutTraceSegmentsResult, chunk: Chunk<'_>) {
         if result.unprocessed_trace_segments.is_empty() {
             return;
         }
-        let places = places(parts);
+        let places = chunk.places();
         for UnprocessedTraceSegment { id, error_code, message } in result.unprocessed_trace_segments {
             match id.and_then(|id| places.get(&id).copied()) {
                 Some(record) => drop(self.records.insert(record)),
@@ -251,31 +317,6 @@ impl Unprocessed {
     }
 }
 
-fn parts<D: Parts>(batch: &Batch<D>) -> Vec<Part> {
-    let records = batch.iter().enumerate();
-    let parts = records.flat_map(|(record, document)| {
-        let parts = document.parts(MOST_BYTES).into_iter();
-        parts.map(move |part| Part { record, json: String::from_utf8_lossy(&part).into_owned() })
-    });
-    parts.collect()
-}
-
-fn body(parts: &[Part]) -> Bytes {
-    let trace_segment_documents = parts.iter().map(|part| part.json.as_str()).collect();
-    let body = serde_json::to_vec(&PutTraceSegments { trace_segment_documents });
-    body.expect("strings can be written as JSON").into()
-}
-
-/// Which record each id belongs to.
-fn places(parts: &[Part]) -> HashMap<String, usize> {
-    #[derive(Deserialize)]
-    struct Id {
-        id: String,
-    }
-    let read = |part: &Part| serde_json::from_str::<Id>(&part.json).ok().map(|Id { id }| (id, part.record));
-    parts.iter().filter_map(read).collect()
-}
-
 fn refused(answer: &Answer, error: &ServiceError) -> Failure {
     let reason = Reason::new(error.code().to_owned()).detail(error.message());
     let is_busy = answer.status == StatusCode::TOO_MANY_REQUESTS || answer.status.is_server_error();
@@ -296,6 +337,9 @@ fn chain(error: &dyn error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
+
+const BEFORE: &[u8] = br#"{"TraceSegmentDocuments":["#;
+const AFTER: &[u8] = b"]}";
 
 /// <https://docs.aws.amazon.com/xray/latest/api/API_PutTraceSegments.html>
 const MOST_DOCUMENTS: usize = 50;

@@ -349,8 +349,7 @@ impl Observation for CalledSubsegment {
             End::Panicked { message } => self.stem.fault(self.said().panic(message)),
             _ => {}
         }
-        // The exchange may have begun in a layer further out, long before this call.
-        self.stem.end(None, |part| {
+        self.stem.end(|part| {
             let entity = part.entity_mut();
             entity.status |= status;
             if let (Some(http), Some(mut response)) = (&mut entity.http, response) {

@@ -4,7 +4,7 @@ use std::{marker::PhantomData, time::Duration};
 
 use tokio::{
     sync::Mutex,
-    time::{Instant, sleep_until},
+    time::sleep_until,
 };
 
 use super::{
@@ -67,6 +67,8 @@ pub(super) struct DaemonDestination<D> {
 struct Way {
     udp: UdpClient,
     pace: Pace,
+    /// The datagram that is being sent.
+    datagram: Vec<u8>,
 }
 
 // ===== impl Daemon =====
@@ -157,7 +159,11 @@ impl Daemon {
     pub(super) fn destination<D: Parts>(self) -> DaemonDestination<D> {
         let Self { address, datagram_bytes, burst, per_second, receive_buffer, limits } = self;
         let (host, port) = address.udp_parts();
-        let way = Way { udp: UdpClient::new(host, port), pace: Pace::new(burst, per_second, receive_buffer) };
+        let way = Way {
+            udp: UdpClient::new(host, port),
+            pace: Pace::new(burst, per_second, receive_buffer),
+            datagram: Vec::new(),
+        };
         DaemonDestination {
             way: Mutex::new(way),
             document_bytes: datagram_bytes - HEADER.len(),
@@ -213,29 +219,44 @@ impl Way {
     async fn send<D: Parts>(&mut self, batch: &Batch<D>, document_bytes: usize) -> Result<usize, UdpError> {
         let mut too_large = 0;
         for document in batch {
-            let mut is_whole = true;
-            for part in document.parts(document_bytes) {
-                is_whole &= self.send_part(&part).await?;
-            }
-            too_large += usize::from(!is_whole);
+            too_large += usize::from(!self.send_document(document, document_bytes).await?);
         }
         self.udp.settle(GRACE).await?;
         Ok(too_large)
     }
 
+    /// `false`: a part of it is too long to be sent at all.
+    async fn send_document(&mut self, document: &impl Parts, most: usize) -> Result<bool, UdpError> {
+        self.begin_datagram();
+        if document.write(most, &mut self.datagram) {
+            return self.send_datagram().await;
+        }
+        let mut is_whole = true;
+        for part in document.parts(most) {
+            self.begin_datagram();
+            self.datagram.extend_from_slice(&part);
+            is_whole &= self.send_datagram().await?;
+        }
+        Ok(is_whole)
+    }
+
+    fn begin_datagram(&mut self) {
+        self.datagram.clear();
+        self.datagram.extend_from_slice(HEADER);
+    }
+
     /// `false`: it is too long to be sent at all.
-    async fn send_part(&mut self, part: &[u8]) -> Result<bool, UdpError> {
-        let datagram = [HEADER, part].concat();
+    async fn send_datagram(&mut self) -> Result<bool, UdpError> {
+        let Self { udp, pace, datagram } = self;
         if datagram.len() > LONGEST {
             return Ok(false);
         }
-        let due = self.pace.due(datagram.len());
-        if due > Instant::now() {
+        if let Some(due) = pace.due(datagram.len()) {
             sleep_until(due).await;
         }
-        match self.udp.send(&datagram).await {
+        match udp.send(datagram).await {
             Ok(()) => {
-                self.pace.sent(datagram.len());
+                pace.sent(datagram.len());
                 Ok(true)
             }
             Err(error) if error.is_too_long() => Ok(false),

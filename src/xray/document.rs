@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::Value;
 
@@ -29,6 +31,23 @@ pub enum Document {
 /// X-Ray bills the trace, however many documents it has.
 pub(super) fn tariff<D: Parts>() -> Tariff<D> {
     Tariff::new(Unit::TRACES, D::price).by_trace()
+}
+
+/// What a document costs, and what it is worth.
+pub(super) fn price(
+    trace_id: TraceId,
+    name: &str,
+    status: Status,
+    class: Option<&str>,
+    took: Duration,
+) -> Price {
+    #[allow(clippy::cast_possible_truncation, reason = "it is the half that is random")]
+    let price = Price::units(1).trace(trace_id.to_u128() as u64).took(took);
+    if status == Status::OK {
+        return price;
+    }
+    let Status { error, throttle, fault } = status;
+    price.failed((name, class, error, throttle, fault))
 }
 
 /// A subsegment that is sent by itself, because it outlived its segment or had no room in it.
@@ -65,6 +84,11 @@ pub(super) trait Parts: Send + Sync + 'static {
     /// The document as compact JSON, none of its parts longer than `most` bytes: what does not fit goes into documents of
     /// its own.
     fn parts(&self, most: usize) -> Vec<Vec<u8>>;
+
+    /// Writes the document at the end of `into`, where that is cheaper and it is one part. `false`: nothing is written.
+    fn write(&self, _most: usize, _into: &mut Vec<u8>) -> bool {
+        false
+    }
 
     /// How it is written to the disk by a destination that asks for parts of at most `most` bytes. Default: it stays in
     /// memory.
@@ -120,15 +144,9 @@ impl Parts for Document {
             Self::Segment(segment) => &segment.entity,
             Self::Subsegment(independent) => &independent.subsegment.entity,
         };
-        #[allow(clippy::cast_possible_truncation, reason = "it is the half that is random")]
-        let price = Price::units(1).trace(self.trace_id().to_u128() as u64).took(entity.took());
-        if entity.status == Status::OK {
-            return price;
-        }
         let exception = entity.cause.as_ref().and_then(|cause| cause.exceptions().first());
         let class = exception.and_then(|exception| exception.type_name.as_deref());
-        let Status { error, throttle, fault } = entity.status;
-        price.failed((&*entity.name, class, error, throttle, fault))
+        price(self.trace_id(), &entity.name, entity.status, class, entity.took())
     }
 
     fn parts(&self, most: usize) -> Vec<Vec<u8>> {

@@ -86,10 +86,15 @@ texts! {
 
 /// The method, without a copy if it is a usual one.
 fn text(method: &Method) -> Text {
-    match NAMES.iter().find(|name| **name == method.as_str()) {
-        Some(name) => Text::from(*name),
+    match known_method(method) {
+        Some(name) => Text::from(name),
         None => Text::from(method.as_str().to_owned()),
     }
+}
+
+/// The method, if it is a usual one.
+pub(super) fn known_method(method: &Method) -> Option<&'static str> {
+    NAMES.into_iter().find(|name| *name == method.as_str())
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]

@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc};
 
 use http::uri::Authority;
 
-use super::{Api, Daemon, Document, outgoing::Outgoing};
+use super::{Api, Daemon, Document, Segment, draft::Draft, outgoing::Outgoing};
 use crate::{
     outbox::{Lane, Outbox},
     scrub::Scrubber,
@@ -63,9 +63,21 @@ impl SegmentLane {
     }
 
     pub(super) fn push(&self, document: Document, scrubber: &Scrubber) {
+        self.push_each(document, |document| Outgoing::new(document, scrubber.clone()));
+    }
+
+    /// The segment of an exchange, with what was added to it by hand.
+    pub(super) fn push_draft(&self, added: Option<Box<Segment>>, draft: Draft) {
+        match added {
+            None => self.push_each(draft, Outgoing::Drafted),
+            Some(added) => self.push_each((added, draft), |(added, draft)| Outgoing::added(added, draft)),
+        }
+    }
+
+    fn push_each<T: Clone>(&self, record: T, outgoing: impl Fn(T) -> Outgoing) {
         let Some((last, others)) = self.lanes.split_last() else { return };
-        others.iter().for_each(|lane| lane.push(Outgoing::new(document.clone(), scrubber.clone())));
-        last.push(Outgoing::new(document, scrubber.clone()));
+        others.iter().for_each(|lane| lane.push(outgoing(record.clone())));
+        last.push(outgoing(record));
     }
 }
 

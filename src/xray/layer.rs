@@ -146,7 +146,9 @@ impl XRayLayer {
     }
 
     fn options_mut(&mut self) -> &mut Options {
-        Arc::make_mut(&mut self.options)
+        let options = Arc::make_mut(&mut self.options);
+        options.constants = Default::default();
+        options
     }
 }
 

@@ -8,11 +8,12 @@ use super::{
     Json, Name, OpenSubsegment, Status, Subsegment, SubsegmentGuard, Text,
     cause::Said,
     missing,
+    options::Options,
     stem::{Part, Stem},
 };
 use crate::{
     exchange::{Blame, Value},
-    trace::{SpanId, TraceId},
+    trace::{Scope, SpanId, TraceId},
 };
 
 /// The segment or subsegment that code runs in, or any other that is not over.
@@ -33,6 +34,12 @@ use crate::{
 #[must_use = "it does nothing by itself"]
 pub struct Live(Option<Arc<Stem>>);
 
+/// What was made current in a context, and in which exchange.
+struct Entered {
+    live: Live,
+    exchange: Option<SpanId>,
+}
+
 // ===== impl Live =====
 
 impl Live {
@@ -42,12 +49,29 @@ impl Live {
 
     /// What is current in a context; none if nothing of X-Ray is.
     pub(super) fn within(context: &Context) -> Option<Self> {
-        context.get::<Self>().cloned()
+        let scope = Scope::with_value::<Options>(context);
+        let exchange = scope.as_ref().and_then(Scope::place).map(|place| place.id);
+        // What was entered in an exchange further out is not current in this one.
+        match context.get::<Entered>().filter(|entered| entered.exchange == exchange) {
+            Some(entered) => Some(entered.live.clone()),
+            None => Self::of_exchange(&scope?),
+        }
+    }
+
+    /// The segment of an exchange. It is made for whoever needs it first: most are over before anybody does.
+    pub(super) fn of_exchange(scope: &Scope) -> Option<Self> {
+        let (options, place) = (scope.get::<Options>()?, scope.place()?);
+        if !place.is_recorded {
+            return Some(Self::default());
+        }
+        scope.make(|| Stem::segment(options, place, scope)).map(Self::of)
     }
 
     /// The same context with this one current in it.
     pub(super) fn context(&self, context: &Context) -> Context {
-        context.with_value(self.clone())
+        let scope = Scope::with_value::<Options>(context);
+        let exchange = scope.as_ref().and_then(Scope::place).map(|place| place.id);
+        context.with_value(Entered { live: self.clone(), exchange })
     }
 
     pub(super) fn stem(&self) -> Option<&Arc<Stem>> {

@@ -19,6 +19,11 @@ impl Naming {
         Self { fixed, hosts: Vec::new(), admitted: Arc::new(Names::new(MOST)) }
     }
 
+    /// The name where no host gives one.
+    pub(super) fn fixed(&self) -> &Name {
+        &self.fixed
+    }
+
     /// Lets hosts that this matches give their names.
     pub(super) fn add(&mut self, hosts: Pattern) {
         self.hosts.push(hosts);

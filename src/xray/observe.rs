@@ -1,19 +1,19 @@
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{StatusCode, header, request, response};
 
 use super::{
-    Exception, Http, Link, Live, Losses, Name, Request, Response, Segment, Status, Text, Url, XRayLayer,
-    aws::Xray,
+    Exception, Live, Name, Response, Status, XRayLayer,
     cause::Said,
+    draft::Draft,
     options::Options,
-    sampler::{self, Sampling},
-    stem::{Part, Stem},
+    sampler::Sampling,
+    stem::Stem,
 };
 use crate::{
-    exchange::{self, Annotations, Code, End, HandlerError, Route, Tally, is_grpc, may_be_grpc},
+    exchange::{Code, End, Forwarded, HandlerError, Tally, is_grpc},
     observe::{Observation, Observer, quietly},
-    trace::{AmznAnswer, Identity, Other, Scope},
+    trace::{AmznAnswer, Place, Scope, SpanId},
 };
 
 /// An exchange on its way to becoming a segment.
@@ -21,26 +21,20 @@ use crate::{
 pub struct ServedSegment {
     /// None if it is not recorded: the decision is passed on, and the caller answered.
     recorded: Option<Recorded>,
-    may_be_grpc: bool,
-    status: Option<StatusCode>,
-    code: Option<Code>,
     answer: Option<AmznAnswer>,
 }
 
 #[derive(Debug)]
 struct Recorded {
-    stem: Arc<Stem>,
-    annotations: Annotations,
-    response: Option<Response>,
+    draft: Draft,
+    may_be_grpc: bool,
+    code: Option<Code>,
     error: Option<HandlerError>,
 }
 
-/// Tells a second layer that the exchange has its segment.
-struct Served;
-
 /// Whether a layer has seen the exchange, be it recorded or not.
 pub(super) fn is_served(scope: &Scope) -> bool {
-    scope.get::<Served>().is_some()
+    scope.get::<Options>().is_some()
 }
 
 // ===== impl XRayLayer =====
@@ -55,230 +49,176 @@ impl Observer for XRayLayer {
         }
         scope.serve();
         if is_served(scope) {
-            contribute(options, request, scope);
+            // The outer layer may stand before the router; only here it is known what the route calls a secret.
+            scope.known_head().into_iter().for_each(|head| head.learn_route(request));
             return None;
         }
-        scope.insert(Served);
         let name = options.name(request);
-        let (identity, sampling) = decide(options, request, &name, scope);
-        let recorded =
-            sampling.sampled.then(|| Recorded::begin(options, request, name, scope, &identity, sampling));
-        let live = recorded.as_ref().map_or_else(Live::default, |recorded| Live::of(recorded.stem.clone()));
-        if live.is_recorded() || Live::within(scope.context()).is_some() {
-            scope.activate(live.context(scope.context()));
-        }
-        Some(ServedSegment {
-            recorded,
-            may_be_grpc: may_be_grpc(request),
-            status: None,
-            code: None,
-            answer: identity.amzn_answer(),
-        })
+        let sampling = decide(options, request, &name, scope);
+        let parent_id = parent_id(scope);
+        let identity = scope.identity()?;
+        let answer = identity.amzn_answer();
+        let place = Place::new(identity.trace_id(), identity.span_id(), sampling.sampled);
+        scope.take_place(place);
+        scope.share(options.clone());
+        let begin = || Recorded::begin(options, request, scope, (name, parent_id), sampling.rule);
+        Some(ServedSegment { recorded: sampling.sampled.then(begin).flatten(), answer })
     }
 }
 
-/// Who the exchange is, and whether it is recorded: as a caller has decided it, or else as the sampler does.
-fn decide(
-    options: &Options,
-    request: &request::Parts,
-    name: &Name,
-    scope: &mut Scope,
-) -> (Identity, Sampling) {
-    let surrounding = scope.surrounding().cloned();
-    let joins = scope.identity().is_some();
-    let begin = || options.propagation.identify(&request.headers, surrounding.as_ref());
-    let identity = scope.identify(begin).clone();
-    let mut identity = options.propagation.join(identity, &request.headers);
-    if joins && identity.is_remote() && !options.propagation.passes_on() {
+/// Decides who the exchange is, and whether it is recorded: as a caller has decided it, or else as the sampler does.
+fn decide(options: &Options, request: &request::Parts, name: &Name, scope: &mut Scope) -> Sampling {
+    let known = scope.identity().cloned();
+    let joins = known.is_some();
+    let begin = || options.propagation.identify(&request.headers, scope.surrounding());
+    let identity = options.propagation.join(known.unwrap_or_else(begin), &request.headers);
+    let identity = if joins && identity.is_remote() && !options.propagation.passes_on() {
         // The layer further out lets callers decide, this one does not.
-        identity = identity.sample_segment(None);
-    }
-    let asked = sampler::Request::of(request).service(name);
-    let asked = options.origin().map_or(asked, |origin| asked.service_type(origin.as_str()));
+        identity.sample_segment(None)
+    } else {
+        identity
+    };
     let of_spans = || identity.sampled().filter(|_| options.one_decision);
-    let sampling = options.sampler.decide(identity.segment_sampled().or_else(of_spans), &asked);
+    let sampling = match identity.segment_sampled().or_else(of_spans) {
+        Some(sampled) => Sampling::without_rule(sampled),
+        None => options.sampler.sample(&options.asked(request, name)),
+    };
     let identity = identity.sample_segment(Some(sampling.sampled));
     let decides = options.one_decision && identity.sampled().is_none();
-    let identity = if decides { identity.sample(Some(sampling.sampled)) } else { identity };
-    scope.amend(identity.clone());
-    (identity, sampling)
+    scope.amend(if decides { identity.sample(Some(sampling.sampled)) } else { identity });
+    sampling
+}
+
+/// What the exchange is a part of.
+fn parent_id(scope: &Scope) -> Option<SpanId> {
+    let identity = scope.identity()?;
+    let within = || Live::within(scope.context()).filter(|live| live.trace_id() == Some(identity.trace_id()));
+    // A service in its caller's own process is a part of what is current there.
+    let within = if identity.is_remote() { None } else { within() };
+    within.and_then(|live| live.id()).or(identity.parent_id())
 }
 
 // ===== impl Recorded =====
 
 impl Recorded {
     fn begin(
-        options: &Options,
+        options: &Arc<Options>,
         request: &request::Parts,
-        name: Cow<'_, Name>,
         scope: &mut Scope,
-        identity: &Identity,
-        sampling: Sampling,
-    ) -> Self {
-        let mut segment = segment(options, request, name, scope, identity, sampling);
-        if !identity.is_remote() {
-            // A service in its caller's own process is a part of what is current there.
-            let within =
-                Live::within(scope.context()).filter(|live| live.trace_id() == Some(segment.trace_id));
-            segment.parent_id = within.and_then(|live| live.id()).or(segment.parent_id);
-        }
-        let header = identity.amzn().cloned().unwrap_or_default();
-        let way = (options.lane.clone(), options.scrubber.clone());
-        let stem = Stem::segment(segment, header, way, (scope.started(), scope.began()));
-        Self { stem, annotations: scope.annotations().clone(), response: None, error: None }
-    }
-
-    fn end(self, end: End<'_>, status: Status, tally: &Tally) {
-        let Self { stem, annotations, response, error } = self;
-        let said = Said::scrubbed(stem.scrubber());
-        // What an error says is the user's code; should it panic, the segment is sent without it.
-        if let Some(error) = error.filter(|_| status.error || status.fault) {
-            quietly(|| stem.blame(said.error(error.error())));
-        }
-        match end {
-            End::Failed { error } => drop(quietly(|| stem.fault(said.failure(error)))),
-            End::Panicked { message } => stem.fault(said.panic(message)),
-            End::Canceled => {
-                stem.edit(|part| part.entity_mut().add_cause(Exception::new(CANCELED, LEFT).into()));
-            }
-            End::Complete { .. } => {}
-        }
-        stem.end(Some(tally.duration), |part| {
-            let Part::Segment(segment) = part else { return };
-            segment.entity.status |= status;
-            if let (Some(http), Some(mut response)) = (&mut segment.entity.http, response) {
-                response.content_length.get_or_insert(tally.bytes);
-                http.response = Some(response);
-            }
-            annotations.visit(|key, value| {
-                if key == USER {
-                    segment.user = Some(Text::whole(value.to_string(), |user| stem.scrubber().text(user)));
-                }
-                segment.entity.annotations.insert_whole(key.clone(), value.clone(), stem.scrubber());
-            });
-        });
-    }
-}
-
-/// What is known of the segment when the request arrives.
-fn segment(
-    options: &Options,
-    request: &request::Parts,
-    name: Cow<'_, Name>,
-    scope: &Scope,
-    identity: &Identity,
-    sampling: Sampling,
-) -> Segment {
-    let (name, started) = (name.into_owned(), scope.started());
-    let mut segment = Segment::new(identity.trace_id(), identity.span_id(), name, started);
-    segment.parent_id = identity.parent_id();
-    if let Some(other) = identity.other() {
-        relate(&mut segment, other);
-    }
-    segment.entity.http = Some(Http { request: Some(asked(options, request)), ..Http::default() });
-    let xray =
-        Xray { sampling_rule_name: sampling.rule.map(|rule| rule.to_string().into()), ..Xray::belvedere() };
-    options.describe(&mut segment);
-    segment.entity.aws.get_or_insert_default().xray = Some(xray);
-    segment
-}
-
-/// Notes the other trace that the request belongs to: as a link, if it names a place in it.
-fn relate(segment: &mut Segment, other: Other) {
-    match other.span_id {
-        Some(id) => segment.links.push(Link::new(other.trace_id, id)),
-        None => {
-            let trace_id = other.trace_id.amzn().to_string();
-            segment.entity.metadata.insert(Losses::NAMESPACE, "other_trace", trace_id);
-        }
-    }
-}
-
-fn asked(options: &Options, request: &request::Parts) -> Request {
-    let (headers, hops) = (&request.headers, options.hops);
-    let scheme = exchange::scheme(request, hops);
-    let host = exchange::host(&request.uri, headers, hops);
-    let hidden = hidden(options, request);
-    let path = hidden.as_deref().unwrap_or_else(|| request.uri.path());
-    let url = host.map(|host| format!("{scheme}://{host}{path}"));
-    let url = Url::whole(url.unwrap_or_else(|| path.to_owned()), &options.scrubber);
-    let mut asked = Request::new(&request.method, url);
-    let forwarded = hops.client(headers).map(|(address, _)| address);
-    let address = forwarded.or_else(|| options.peer(request).map(|peer| peer.ip()));
-    let shown = address.and_then(|address| options.addresses.apply(address));
-    asked.client_ip = shown.map(|address| address.to_string().into());
-    asked.x_forwarded_for = forwarded.is_some() && shown.is_some();
-    let agent = headers.get(header::USER_AGENT).filter(|value| !value.is_sensitive());
-    let agent = agent.and_then(|value| value.to_str().ok());
-    asked.user_agent = agent.map(|agent| Text::whole(agent.to_owned(), |agent| options.scrubber.text(agent)));
-    asked
-}
-
-/// The path, if there is a value in it that the route calls a secret.
-fn hidden(options: &Options, request: &request::Parts) -> Option<String> {
-    Route::of(request)?.redact(request.uri.path(), |name| options.scrubber.is_secret(name))
-}
-
-/// The outer layer may stand before the router; only here it is known what the route calls a secret.
-fn contribute(options: &Options, request: &request::Parts, scope: &Scope) {
-    let Some(hidden) = hidden(options, request) else { return };
-    let live = Live::within(scope.context());
-    let Some(stem) = live.as_ref().and_then(Live::stem) else { return };
-    stem.edit(|part| {
-        let Part::Segment(segment) = part else { return };
-        if let Some(Http { request: Some(asked), .. }) = &mut segment.entity.http {
-            let url = asked.url.as_ref().map_or("", Url::as_str);
-            let base = url.strip_suffix(request.uri.path()).unwrap_or_default();
-            asked.url = Some(Url::whole(format!("{base}{hidden}"), &options.scrubber));
-        }
-    });
-}
-
-// ===== impl ServedSegment =====
-
-impl ServedSegment {
-    fn status(&self, end: End<'_>) -> Status {
-        let answered = match (self.code, end) {
-            (Some(head), End::Complete { trailers }) => {
-                self.status.map(|status| Status::grpc(Code::of(status, Some(head), trailers)))
-            }
-            (None, End::Complete { trailers }) if self.may_be_grpc => {
-                self.status.map(|status| Status::grpc(Code::of(status, None, trailers)))
-            }
-            _ => self.status.map(Status::http),
+        (name, parent_id): (Cow<'_, Name>, Option<SpanId>),
+        rule: Option<Arc<str>>,
+    ) -> Option<Self> {
+        let may_be_grpc = scope.head(request).may_be_grpc();
+        let &Place { trace_id, id, .. } = scope.place()?;
+        let draft = Draft {
+            options: options.clone(),
+            scope: scope.clone(),
+            trace_id,
+            id,
+            parent_id,
+            name: match name {
+                Cow::Owned(name) => Some(name),
+                Cow::Borrowed(_) => None,
+            },
+            rule,
+            forwarded: Forwarded::read(options.hops, &request.headers),
+            peer: options.peer(request).as_ref().map(SocketAddr::ip),
+            response: None,
+            status: Status::OK,
+            duration: Duration::ZERO,
+            annotations: Vec::new(),
         };
-        answered.unwrap_or(Status::OK) | Status::end(end)
+        Some(Self { draft, may_be_grpc, code: None, error: None })
     }
-}
 
-impl Observation for ServedSegment {
-    fn on_response(&mut self, response: &mut response::Parts) {
-        self.status = Some(response.status);
+    fn answered(&mut self, response: &response::Parts) {
         self.code = Code::read(&response.headers);
         self.may_be_grpc &= self.code.is_some() || is_grpc(&response.headers);
         if !self.may_be_grpc {
             self.code = None;
         }
+        let mut answered = Response::new(response.status);
+        let length = response.headers.get(header::CONTENT_LENGTH);
+        answered.content_length = length.and_then(|value| value.to_str().ok()?.parse().ok());
+        self.draft.response = Some(answered);
+        self.error = response.extensions.get().cloned();
+    }
+
+    fn status(&self, end: End<'_>) -> Status {
+        let status = self.draft.response.as_ref().and_then(|response| response.status);
+        let Some(status) = status.and_then(|status| StatusCode::from_u16(status).ok()) else {
+            return Status::end(end);
+        };
+        let answered = match end {
+            End::Complete { trailers } if self.code.is_some() || self.may_be_grpc => {
+                Status::grpc(Code::of(status, self.code, trailers))
+            }
+            _ => Status::http(status),
+        };
+        answered | Status::end(end)
+    }
+
+    fn end(self, end: End<'_>, tally: &Tally) {
+        let status = self.status(end);
+        let Self { mut draft, error, .. } = self;
+        blame(&draft, error.filter(|_| status.error || status.fault), end);
+        (draft.status, draft.duration) = (status, tally.duration);
+        if let Some(response) = &mut draft.response {
+            response.content_length.get_or_insert(tally.bytes);
+        }
+        if let Some(annotations) = draft.scope.known_annotations() {
+            draft.annotations = annotations.pairs();
+        }
+        // First, so that nobody makes a segment that is not over from here on.
+        draft.scope.place().into_iter().for_each(Place::end);
+        let stem = draft.scope.made::<Stem>();
+        let mut added = stem.and_then(|stem| stem.end_segment(tally.duration, status));
+        if let Some(segment) = &mut added {
+            segment.entity.name = draft.name().clone();
+        }
+        let options = draft.options.clone();
+        options.lane.push_draft(added, draft);
+    }
+}
+
+/// Adds to the segment why the exchange failed, if it did.
+fn blame(draft: &Draft, error: Option<HandlerError>, end: End<'_>) {
+    if error.is_none() && matches!(end, End::Complete { .. }) {
+        return;
+    }
+    let live = Live::of_exchange(&draft.scope);
+    let Some(stem) = live.as_ref().and_then(Live::stem) else { return };
+    let said = Said::scrubbed(stem.scrubber());
+    // What an error says is the user's code; should it panic, the segment is sent without it.
+    if let Some(error) = error {
+        quietly(|| stem.blame(said.error(error.error())));
+    }
+    match end {
+        End::Failed { error } => drop(quietly(|| stem.fault(said.failure(error)))),
+        End::Panicked { message } => stem.fault(said.panic(message)),
+        End::Canceled => stem.edit(|part| part.entity_mut().add_cause(Exception::new(CANCELED, LEFT).into())),
+        End::Complete { .. } => {}
+    }
+}
+
+// ===== impl ServedSegment =====
+
+impl Observation for ServedSegment {
+    fn on_response(&mut self, response: &mut response::Parts) {
+        if let Some(recorded) = &mut self.recorded {
+            recorded.answered(response);
+        }
         if let Some(answer) = self.answer.take() {
             answer.write(response);
         }
-        if let Some(recorded) = &mut self.recorded {
-            let mut answered = Response::new(response.status);
-            let length = response.headers.get(header::CONTENT_LENGTH);
-            answered.content_length = length.and_then(|value| value.to_str().ok()?.parse().ok());
-            recorded.response = Some(answered);
-            recorded.error = response.extensions.get().cloned();
-        }
     }
 
-    fn on_end(mut self, end: End<'_>, tally: &Tally) {
-        if let Some(recorded) = self.recorded.take() {
-            recorded.end(end, self.status(end), tally);
+    fn on_end(self, end: End<'_>, tally: &Tally) {
+        if let Some(recorded) = self.recorded {
+            recorded.end(end, tally);
         }
     }
 }
 
-/// The annotation that names who asks.
-const USER: &str = "user_id";
 const CANCELED: &str = "canceled";
 const LEFT: &str = "the client left before the response was over";

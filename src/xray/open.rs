@@ -71,7 +71,7 @@ impl OpenSubsegment {
     pub(super) fn canceled(self) {
         self.live.metadata(super::Losses::NAMESPACE, "canceled", true);
         if let Some(stem) = self.live.stem() {
-            stem.end(None, |_| {});
+            stem.end(|_| {});
         }
     }
 }
@@ -88,7 +88,7 @@ impl Drop for OpenSubsegment {
     fn drop(&mut self) {
         let Some(stem) = self.live.stem() else { return };
         let panics = thread::panicking() && !self.panicking;
-        stem.end(None, |part| {
+        stem.end(|part| {
             if panics && part.entity_mut().cause.is_none() {
                 part.entity_mut().fault(super::Cause::panic(""));
             }

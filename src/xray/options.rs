@@ -1,9 +1,15 @@
-use std::{borrow::Cow, fmt, net::SocketAddr, sync::Arc};
+use std::{
+    borrow::Cow,
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
 
 use http::request;
 
 use super::{
-    CloudWatchLogs, Name, Origin, Sampler, Segment, SegmentLane, Service, naming::Naming, plugins::Plugins,
+    CloudWatchLogs, Name, Origin, Sampler, Segment, SegmentLane, Service, aws::Xray, constant::Constant,
+    naming::Naming, plugins::Plugins, sampler,
 };
 use crate::{
     exchange::{self, AddressPolicy, Hops},
@@ -29,6 +35,8 @@ pub(super) struct Options {
     pub(super) addresses: AddressPolicy,
     pub(super) skip: Option<OfRequest<bool>>,
     pub(super) peer: Option<OfRequest<Option<SocketAddr>>>,
+    /// Before the plugins have found something, and after that.
+    pub(super) constants: [OnceLock<Option<Constant>>; 2],
 }
 
 pub(super) type OfRequest<T> = Arc<dyn Fn(&request::Parts) -> T + Send + Sync>;
@@ -52,6 +60,7 @@ impl Options {
             addresses: AddressPolicy::default(),
             skip: None,
             peer: None,
+            constants: Default::default(),
         }
     }
 
@@ -60,13 +69,20 @@ impl Options {
         self.naming.name(|| exchange::host(&request.uri, &request.headers, self.hops))
     }
 
-    /// The kind of resource that the service runs on.
-    pub(super) fn origin(&self) -> Option<&Origin> {
-        self.plugins.origin()
+    /// What the sampler asks of a request.
+    pub(super) fn asked<'a>(&'a self, request: &'a request::Parts, name: &'a Name) -> sampler::Request<'a> {
+        let asked = sampler::Request::of(request).service(name);
+        self.plugins.origin().map(Origin::as_str).map_or(asked, |origin| asked.service_type(origin))
     }
 
-    /// Adds what is the same for all segments of now.
-    pub(super) fn describe(&self, segment: &mut Segment) {
+    /// What is the same for all segments of now, if it need not be cut.
+    pub(super) fn constant(&self) -> Option<&Constant> {
+        let place = usize::from(self.plugins.is_done());
+        self.constants[place].get_or_init(|| Constant::of(self)).as_ref()
+    }
+
+    /// Adds what is the same for all segments of now, and the rule that this one was sampled by.
+    pub(super) fn describe(&self, segment: &mut Segment, rule: Option<&str>) {
         segment.service = Some(Box::new(self.service.clone()));
         let aws = segment.entity.aws.get_or_insert_default();
         if let Some(facts) = self.plugins.facts() {
@@ -77,15 +93,17 @@ impl Options {
         let is_new =
             |logs: &CloudWatchLogs| !self.log_groups.iter().any(|own| own.log_group == logs.log_group);
         aws.cloudwatch_logs.extend(of_plugins.into_iter().filter(is_new));
+        let sampling_rule_name = rule.map(|rule| rule.to_owned().into());
+        aws.xray = Some(Xray { sampling_rule_name, ..Xray::belvedere() });
     }
 
     pub(super) fn skips(&self, request: &request::Parts) -> bool {
         self.skip.as_ref().is_some_and(|skip| skip(request))
     }
 
+    /// The socket's other end, where the user says it.
     pub(super) fn peer(&self, request: &request::Parts) -> Option<SocketAddr> {
-        let told = self.peer.as_ref().and_then(|peer| peer(request));
-        told.or_else(|| exchange::peer(&request.extensions))
+        self.peer.as_ref().and_then(|peer| peer(request))
     }
 }
 

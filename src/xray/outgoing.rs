@@ -8,8 +8,9 @@ use serde_json::Value as Any;
 #[cfg(feature = "spool")]
 use super::stored;
 use super::{
-    Cause, Document, Http, Losses,
+    Cause, Document, Http, Losses, Segment,
     document::Parts,
+    draft::Draft,
     entity::Entity,
     text::{Text, Texts as _},
 };
@@ -18,9 +19,16 @@ use crate::outbox::Codec;
 use crate::{exchange::Value, outbox::Price, scrub::Scrubber};
 
 /// A document on its way out.
+#[allow(clippy::large_enum_variant, reason = "the large one is the usual one, and a box costs more than the others waste")]
 pub(super) enum Outgoing {
-    /// It is scrubbed when it is written, which is not on the thread of a request.
-    Made(Mutex<State>),
+    /// The segment of an exchange that nobody added something to, but for annotations that are meant for all backends.
+    Drafted(Draft),
+    /// It is completed and scrubbed when it is written, which is not on the thread of a request.
+    Made {
+        /// As it was made.
+        size: usize,
+        state: Mutex<State>,
+    },
     /// As it was read from the disk, scrubbed and in parts.
     #[cfg(feature = "spool")]
     Written(Vec<Vec<u8>>),
@@ -28,22 +36,40 @@ pub(super) enum Outgoing {
 
 pub(super) struct State {
     document: Document,
-    /// None once it is scrubbed.
-    scrubber: Option<Scrubber>,
+    /// None once it is done.
+    pending: Option<Pending>,
+}
+
+/// What is to be done to a document before it is written.
+enum Pending {
+    Scrub(Scrubber),
+    /// What the exchange says is to be added to what was said by hand, and all of it scrubbed.
+    Complete(Box<Draft>),
 }
 
 // ===== impl Outgoing =====
 
 impl Outgoing {
     pub(super) fn new(document: Document, scrubber: Scrubber) -> Self {
-        Self::Made(Mutex::new(State { document, scrubber: Some(scrubber) }))
+        Self::made(document.size(), document, Pending::Scrub(scrubber))
+    }
+
+    /// The segment of an exchange that something was added to by hand.
+    pub(super) fn added(segment: Box<Segment>, draft: Draft) -> Self {
+        let document = Document::Segment(segment);
+        Self::made(document.size() + draft.size(), document, Pending::Complete(Box::new(draft)))
+    }
+
+    fn made(size: usize, document: Document, pending: Pending) -> Self {
+        Self::Made { size, state: Mutex::new(State { document, pending: Some(pending) }) }
     }
 }
 
 impl Parts for Outgoing {
     fn size(&self) -> usize {
         match self {
-            Self::Made(state) => lock(state).document.size(),
+            Self::Drafted(draft) => draft.size(),
+            Self::Made { size, .. } => *size,
             #[cfg(feature = "spool")]
             Self::Written(parts) => parts.iter().map(|part| WRITTEN + part.len()).sum(),
         }
@@ -51,7 +77,8 @@ impl Parts for Outgoing {
 
     fn price(&self) -> Price {
         match self {
-            Self::Made(state) => lock(state).document.price(),
+            Self::Drafted(draft) => draft.price(),
+            Self::Made { state, .. } => lock(state).document.price(),
             // Who wrote it has paid for it.
             #[cfg(feature = "spool")]
             Self::Written(_) => Price::units(0),
@@ -60,10 +87,15 @@ impl Parts for Outgoing {
 
     fn parts(&self, most: usize) -> Vec<Vec<u8>> {
         match self {
-            Self::Made(state) => lock(state).parts(most),
+            Self::Drafted(draft) => drafted(draft).parts(most),
+            Self::Made { state, .. } => lock(state).parts(most),
             #[cfg(feature = "spool")]
             Self::Written(parts) => parts.clone(),
         }
+    }
+
+    fn write(&self, most: usize, into: &mut Vec<u8>) -> bool {
+        matches!(self, Self::Drafted(draft) if draft.write(most, into))
     }
 
     #[cfg(feature = "spool")]
@@ -77,11 +109,25 @@ impl Parts for Outgoing {
 
 impl State {
     fn parts(&mut self, most: usize) -> Vec<Vec<u8>> {
-        if let Some(scrubber) = self.scrubber.take() {
-            scrub(&mut self.document, &scrubber);
+        match self.pending.take() {
+            Some(Pending::Scrub(scrubber)) => scrub(&mut self.document, &scrubber),
+            Some(Pending::Complete(draft)) => {
+                if let Document::Segment(segment) = &mut self.document {
+                    draft.complete(segment);
+                }
+                scrub(&mut self.document, &draft.options.scrubber);
+            }
+            None => {}
         }
         self.document.parts(most)
     }
+}
+
+/// The document of an exchange, as it may be shown.
+fn drafted(draft: &Draft) -> Document {
+    let mut document = draft.segment().into();
+    scrub(&mut document, &draft.options.scrubber);
+    document
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {

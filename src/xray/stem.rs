@@ -12,10 +12,11 @@ use tokio::time::Instant;
 use super::{
     Cause, Document, Exception, Independent, Name, Segment, SegmentLane, Status, Subsegment, Text,
     entity::{Entity, Node as _},
+    options::Options,
 };
 use crate::{
     scrub::Scrubber,
-    trace::{SpanId, TraceId, amzn},
+    trace::{Identity, Place, Scope, SpanId, TraceId, amzn},
 };
 
 /// A segment or a subsegment that is not over, and where it goes when it is.
@@ -71,28 +72,25 @@ struct Told {
 // ===== impl Stem =====
 
 impl Stem {
-    /// A segment that began at `began`. What the caller sent along in `header` goes on to whomever is called.
-    pub(super) fn segment(
-        segment: Segment,
-        header: amzn::Header,
-        (lane, scrubber): (SegmentLane, Scrubber),
-        (started, began): (SystemTime, Instant),
-    ) -> Arc<Self> {
-        let (trace_id, id) = (segment.trace_id, segment.entity.id);
+    /// The segment of an exchange, for what is added to it by hand; the exchange itself is added when that is over. If it is
+    /// over already, so is the segment. What the caller sent along in its header goes on to whomever is called.
+    pub(super) fn segment(options: &Options, place: &Place, scope: &Scope) -> Arc<Self> {
+        let &Place { trace_id, id, .. } = place;
+        let (started, began) = (scope.started(), scope.began());
+        let header = scope.identity().and_then(Identity::amzn).cloned().unwrap_or_default();
+        let (lane, scrubber) = (options.lane.clone(), options.scrubber.clone());
         let (held, user) = (AtomicUsize::new(0), Mutex::new(None));
         let trunk = Arc::new(Trunk { trace_id, header, lane, scrubber, started, began, held, user });
-        Arc::new(Self {
-            trunk,
-            id,
-            state: Mutex::new(State::new(Part::Segment(Box::new(segment)), None, began)),
-        })
+        let segment = || Box::new(Segment::new(trace_id, id, options.naming.fixed().clone(), started));
+        let part = (!place.is_over()).then(|| Part::Segment(segment()));
+        Arc::new(Self { trunk, id, state: Mutex::new(State::new(part, None, began)) })
     }
 
     /// A subsegment of this one that begins now.
     pub(super) fn begin(self: &Arc<Self>, id: SpanId, name: Name) -> Arc<Self> {
         let (trunk, began) = (self.trunk.clone(), Instant::now());
         let subsegment = Box::new(Subsegment::new(id, name, trunk.at(began)));
-        let state = State::new(Part::Subsegment(subsegment), Some(self.clone()), began);
+        let state = State::new(Some(Part::Subsegment(subsegment)), Some(self.clone()), began);
         Arc::new(Self { trunk, id, state: Mutex::new(state) })
     }
 
@@ -166,36 +164,39 @@ impl Stem {
         })
     }
 
-    /// Ends it, `elapsed` after it began; `last` has the last word. Only the first end counts.
-    pub(super) fn end(&self, elapsed: Option<Duration>, last: impl FnOnce(&mut Part)) {
+    /// Ends a subsegment now; `last` has the last word. Only the first end counts.
+    pub(super) fn end(&self, last: impl FnOnce(&mut Part)) {
         let ended = self.locked(|state| {
-            let part = state.part.take()?;
-            let since = state.began.elapsed();
-            Some((part, state.parent.take(), state.told.take(), since, state.recorded))
+            let part = state.part.take_if(|part| matches!(part, Part::Subsegment(_)))?;
+            Some((part, state.parent.take(), state.told.take(), state.began.elapsed()))
         });
-        let Some((mut part, parent, told, since, recorded)) = ended else { return };
-        part.entity_mut().end(elapsed.unwrap_or(since));
+        let Some((mut part, parent, told, elapsed)) = ended else { return };
+        part.entity_mut().end(elapsed);
         last(&mut part);
-        if recorded && !part.entity_mut().status.error {
-            part.entity_mut().status |= Status::FAULT;
+        if let (Part::Subsegment(subsegment), Some(parent)) = (part, parent) {
+            let told = Told::by(&subsegment, told);
+            parent.take(*subsegment, told);
         }
-        part.refer(told.as_ref());
-        match (part, parent) {
-            (Part::Segment(mut segment), _) => {
-                let user = self.trunk.user.lock().unwrap_or_else(PoisonError::into_inner).take();
-                segment.user = user.or(segment.user);
-                // What is still open goes on without it.
-                if Arc::strong_count(&self.trunk) > 1 {
-                    self.trunk.leave(&segment.subsegments);
-                }
-                self.trunk.send(Document::Segment(segment));
-            }
-            (Part::Subsegment(subsegment), Some(parent)) => {
-                let told = Told::by(&subsegment, told);
-                parent.take(*subsegment, told);
-            }
-            (Part::Subsegment(_), None) => {}
+    }
+
+    /// Ends a segment, `elapsed` after it began, with the status of the answer, and gives what was added to it. Only the
+    /// first end counts.
+    pub(super) fn end_segment(&self, elapsed: Duration, status: Status) -> Option<Box<Segment>> {
+        let (part, told, recorded) =
+            self.locked(|state| Some((state.part.take()?, state.told.take(), state.recorded)))?;
+        let Part::Segment(mut segment) = part else { return None };
+        segment.entity.end(elapsed);
+        segment.entity.status |= status;
+        if recorded && !segment.entity.status.error {
+            segment.entity.status |= Status::FAULT;
         }
+        refer(&mut segment.entity, told.as_ref());
+        segment.user = self.trunk.user.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // What is still open goes on without it.
+        if Arc::strong_count(&self.trunk) > 1 {
+            self.trunk.leave(&segment.subsegments);
+        }
+        Some(segment)
     }
 
     /// Takes a subsegment that is over in, or lets it go by itself.
@@ -255,8 +256,8 @@ impl Trunk {
 // ===== impl State =====
 
 impl State {
-    fn new(part: Part, parent: Option<Arc<Stem>>, began: Instant) -> Self {
-        Self { part: Some(part), parent, began, recorded: false, told: None, called: Vec::new() }
+    fn new(part: Option<Part>, parent: Option<Arc<Stem>>, began: Instant) -> Self {
+        Self { part, parent, began, recorded: false, told: None, called: Vec::new() }
     }
 }
 
@@ -274,15 +275,6 @@ impl Part {
         match self {
             Self::Segment(segment) => segment.subsegments.push(subsegment),
             Self::Subsegment(outer) => outer.subsegments.push(subsegment),
-        }
-    }
-
-    /// A segment that is a fault and does not say why refers to what a part of it told last.
-    fn refer(&mut self, told: Option<&Told>) {
-        let Self::Segment(segment) = self else { return };
-        let entity = &mut segment.entity;
-        if entity.status.fault && entity.cause.is_none() {
-            entity.cause = told.map(|told| Cause::Id(told.id));
         }
     }
 }
@@ -317,6 +309,13 @@ impl Told {
             }
             _ => {}
         }
+    }
+}
+
+/// A segment that is a fault and does not say why refers to what a part of it told last.
+fn refer(segment: &mut Entity, told: Option<&Told>) {
+    if segment.status.fault && segment.cause.is_none() {
+        segment.cause = told.map(|told| Cause::Id(told.id));
     }
 }
 

@@ -32,6 +32,11 @@ impl Url {
         self.0.as_str()
     }
 
+    /// What of a URL is shown.
+    pub(super) fn shown(url: &str) -> Cow<'_, str> {
+        bare(url.into())
+    }
+
     /// A URL that is scrubbed when it is written, and at once if it is to be cut.
     pub(super) fn whole(url: String, scrubber: &Scrubber) -> Self {
         if url.len() <= Text::MOST {
@@ -83,7 +88,7 @@ texts! {
 }
 
 /// A URL without query, fragment and credentials.
-fn bare(url: Cow<'static, str>) -> Cow<'static, str> {
+fn bare(url: Cow<'_, str>) -> Cow<'_, str> {
     let shown = without_query(&url);
     match credentials(shown) {
         Some((start, end)) => Cow::Owned(format!("{}{}", &shown[..start], &shown[end..])),

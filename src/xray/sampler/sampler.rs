@@ -158,7 +158,7 @@ impl fmt::Debug for Sampler {
 
 impl Sampling {
     /// No central rule made the decision.
-    pub(super) fn without_rule(sampled: bool) -> Self {
+    pub(in crate::xray) fn without_rule(sampled: bool) -> Self {
         Self { sampled, rule: None }
     }
 }
