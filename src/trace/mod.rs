@@ -55,10 +55,10 @@ mod shared;
 pub mod w3c;
 
 pub(crate) use self::in_scope::attach;
-#[cfg(feature = "xray")]
-pub(crate) use self::place::Place;
 #[cfg(feature = "rollbar")]
 pub(crate) use self::in_scope::is_ending;
+#[cfg(feature = "xray")]
+pub(crate) use self::place::Place;
 pub use self::{
     id::{Amzn, SpanId, TraceId},
     identity::{AmznAnswer, Identity, Other},

@@ -4,12 +4,12 @@ use http::{Extensions, StatusCode, request};
 use opentelemetry::{Context, trace::TraceContextExt as _};
 use tokio::time::Instant;
 
+#[cfg(feature = "xray")]
+use super::Place;
 use super::{
     Identity, OccurrenceId,
     shared::{Begun, Shared, Side},
 };
-#[cfg(feature = "xray")]
-use super::Place;
 #[cfg(feature = "cloudwatch")]
 use super::{SpanId, TraceId};
 use crate::exchange::{Annotations, Head};

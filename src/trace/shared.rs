@@ -14,9 +14,9 @@ use http::{StatusCode, request};
 use opentelemetry::Context;
 use tokio::time::Instant;
 
-use super::{Identity, OccurrenceId};
 #[cfg(feature = "xray")]
 use super::Place;
+use super::{Identity, OccurrenceId};
 use crate::exchange::{Annotations, Head};
 
 /// What the observers of one pass have left in the scope of an exchange.
@@ -131,7 +131,10 @@ impl Shared {
 
 /// Puts a value into the first place that is free.
 fn put<T>(places: &[OnceLock<T>], value: T) -> Result<(), T> {
-    places.iter().try_fold(value, |value, place| place.set(value).map_or_else(Ok, |()| Err(()))).map_or(Ok(()), Err)
+    places
+        .iter()
+        .try_fold(value, |value, place| place.set(value).map_or_else(Ok, |()| Err(())))
+        .map_or(Ok(()), Err)
 }
 
 // ===== impl Begun =====

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
-use super::document::{self, tariff};
+use super::document::{Parts, tariff};
 #[cfg(feature = "spool")]
 use crate::outbox::Codec;
 use crate::{
@@ -67,7 +67,7 @@ pub(super) struct ApiDestination<D> {
 
 /// The parts of a batch's documents, one after the other.
 #[derive(Default)]
-struct Parts {
+struct Documents {
     json: Vec<u8>,
     parts: Vec<Part>,
 }
@@ -136,7 +136,7 @@ impl Api {
     }
 
     /// The other end of a lane.
-    pub(super) fn destination<D: document::Parts>(self) -> ApiDestination<D> {
+    pub(super) fn destination<D: Parts>(self) -> ApiDestination<D> {
         let Self { client, limits } = self;
         ApiDestination { client, limits, advice: Once::new(), documents: PhantomData }
     }
@@ -144,7 +144,7 @@ impl Api {
 
 // ===== impl ApiDestination =====
 
-impl<D: document::Parts> Destination for ApiDestination<D> {
+impl<D: Parts> Destination for ApiDestination<D> {
     type Record = D;
 
     fn limits(&self) -> Limits {
@@ -165,7 +165,7 @@ impl<D: document::Parts> Destination for ApiDestination<D> {
     }
 
     async fn send(&self, batch: Batch<D>) -> Result<(), SendError<D>> {
-        match self.put_all(&Parts::of(&batch)).await {
+        match self.put_all(&Documents::of(&batch)).await {
             Ok(unprocessed) => unprocessed.judge(batch),
             Err(Failure::Reject(reason)) => Err(SendError::Reject { lost: batch.len(), reason }),
             // What of it has arrived is taken once, however often it comes.
@@ -176,9 +176,9 @@ impl<D: document::Parts> Destination for ApiDestination<D> {
 
 impl<D> ApiDestination<D> {
     /// One request, unless records have more parts than one takes.
-    async fn put_all(&self, parts: &Parts) -> Result<Unprocessed, Failure> {
+    async fn put_all(&self, documents: &Documents) -> Result<Unprocessed, Failure> {
         let mut unprocessed = Unprocessed::default();
-        for chunk in parts.chunks() {
+        for chunk in documents.chunks() {
             let result = self.put(chunk).await?;
             unprocessed.add(result, chunk);
         }
@@ -213,25 +213,28 @@ impl<D> ApiDestination<D> {
     }
 }
 
-// ===== impl Parts =====
+// ===== impl Documents =====
 
-impl Parts {
-    fn of<D: document::Parts>(batch: &Batch<D>) -> Self {
-        let mut parts = Self::default();
+impl Documents {
+    fn of<D: Parts>(batch: &Batch<D>) -> Self {
+        let mut documents = Self::default();
         for (record, document) in batch.iter().enumerate() {
-            let start = parts.json.len();
-            if document.write(MOST_BYTES, &mut parts.json) {
-                parts.parts.push(Part { record, json: start..parts.json.len() });
+            let start = documents.json.len();
+            if document.write(MOST_BYTES, &mut documents.json) {
+                documents.note(record, start);
                 continue;
             }
-            document.parts(MOST_BYTES).iter().for_each(|json| parts.push(record, json));
+            for part in document.parts(MOST_BYTES) {
+                let start = documents.json.len();
+                documents.json.extend_from_slice(&part);
+                documents.note(record, start);
+            }
         }
-        parts
+        documents
     }
 
-    fn push(&mut self, record: usize, json: &[u8]) {
-        let start = self.json.len();
-        self.json.extend_from_slice(json);
+    /// Notes that a part of a record stands from `start` on.
+    fn note(&mut self, record: usize, start: usize) {
         self.parts.push(Part { record, json: start..self.json.len() });
     }
 

@@ -2,10 +2,7 @@
 
 use std::{marker::PhantomData, time::Duration};
 
-use tokio::{
-    sync::Mutex,
-    time::sleep_until,
-};
+use tokio::{sync::Mutex, time::sleep_until};
 
 use super::{
     DaemonAddress,

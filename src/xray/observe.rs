@@ -3,12 +3,8 @@ use std::{borrow::Cow, net::SocketAddr, sync::Arc, time::Duration};
 use http::{StatusCode, header, request, response};
 
 use super::{
-    Exception, Live, Name, Response, Status, XRayLayer,
-    cause::Said,
-    draft::Draft,
-    options::Options,
-    sampler::Sampling,
-    stem::Stem,
+    Exception, Live, Name, Response, Status, XRayLayer, cause::Said, draft::Draft, options::Options,
+    sampler::Sampling, stem::Stem,
 };
 use crate::{
     exchange::{Code, End, Forwarded, HandlerError, Tally, is_grpc},

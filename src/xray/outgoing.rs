@@ -19,7 +19,10 @@ use crate::outbox::Codec;
 use crate::{exchange::Value, outbox::Price, scrub::Scrubber};
 
 /// A document on its way out.
-#[allow(clippy::large_enum_variant, reason = "the large one is the usual one, and a box costs more than the others waste")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "the large one is the usual one, and a box costs more than the others waste"
+)]
 pub(super) enum Outgoing {
     /// The segment of an exchange that nobody added something to, but for annotations that are meant for all backends.
     Drafted(Draft),
@@ -124,7 +127,7 @@ impl State {
 }
 
 /// The document of an exchange, as it may be shown.
-fn drafted(draft: &Draft) -> Document {
+pub(super) fn drafted(draft: &Draft) -> Document {
     let mut document = draft.segment().into();
     scrub(&mut document, &draft.options.scrubber);
     document

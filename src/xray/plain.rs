@@ -125,3 +125,217 @@ pub(super) fn put_number(number: u64, into: &mut Vec<u8>) {
 fn short(text: &str) -> Option<&str> {
     (text.len() <= Text::MOST).then_some(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::{IpAddr, SocketAddr},
+        sync::Arc,
+        time::Duration,
+    };
+
+    use http::{Extensions, HeaderMap, HeaderValue, Request};
+    use proptest::{collection::vec, option, prelude::*};
+
+    use super::*;
+    use crate::{
+        exchange::{AddressPolicy, Forwarded, Hops, Peer, Value},
+        trace::{Scope, SpanId, TraceId},
+        xray::{Response, SegmentLane, Status, XRayLayer, document::Parts as _, outgoing},
+    };
+
+    /// What a client says.
+    #[derive(Clone, Debug)]
+    struct Asked {
+        method: String,
+        path: String,
+        headers: Vec<(&'static str, Vec<u8>)>,
+        peer: Option<SocketAddr>,
+    }
+
+    /// What is decided about it, and answered.
+    #[derive(Clone, Debug)]
+    struct Answered {
+        ids: (u128, u64, Option<u64>),
+        name: Option<String>,
+        rule: Option<String>,
+        response: Option<(u16, u64)>,
+        status: (bool, bool, bool),
+        nanoseconds: u64,
+        is_annotated: bool,
+    }
+
+    fn asked() -> impl Strategy<Value = Asked> {
+        let method = prop_oneof![Just("GET".to_owned()), Just("POST".to_owned()), "[A-Z]{1,9}"];
+        let secrets = "/(token=[a-z]{9}|%22;|me@shop|[a-z]{40}|\\$\\{x\\}|é){0,9}";
+        let path = prop_oneof!["/[a-z0-9/.%]{0,40}", secrets, "/[a-z]{240,260}"];
+        let name = prop_oneof![
+            Just("host"),
+            Just("user-agent"),
+            Just("x-forwarded-for"),
+            Just("x-forwarded-host"),
+            Just("x-forwarded-proto"),
+        ];
+        let value = prop_oneof![
+            "[ -~]{0,40}",
+            "[a-z.]{1,20}(:[0-9]{1,5})?",
+            "(192\\.0\\.2\\.7|2001:db8::1)(, 10\\.0\\.0\\.1)?",
+            "https?",
+            "Bearer [A-Za-z0-9._-]{20,40}",
+            "[a-z\"\\\\]{240,260}",
+        ];
+        let value = prop_oneof![8 => value.prop_map(String::into_bytes), 1 => vec(any::<u8>(), 0..40)];
+        let peer = option::of(any::<(IpAddr, u16)>().prop_map(SocketAddr::from));
+        (method, path, vec((name, value), 0..6), peer).prop_map(|(method, path, headers, peer)| Asked {
+            method,
+            path,
+            headers,
+            peer,
+        })
+    }
+
+    fn answered() -> impl Strategy<Value = Answered> {
+        let ids = (1.., 1.., option::of(1..));
+        let name = option::of("[a-z.:]{1,20}");
+        let rule = option::of(prop_oneof!["[ -~]{1,30}", ".{1,9}", ".{240,260}"]);
+        let response = option::of((any::<u16>(), any::<u64>()));
+        let nanoseconds = prop_oneof![any::<u64>(), 0..100_000_000_000_u64];
+        (ids, name, rule, response, any::<(bool, bool, bool)>(), nanoseconds, prop::bool::weighted(0.1))
+            .prop_map(|(ids, name, rule, response, status, nanoseconds, is_annotated)| Answered {
+                ids,
+                name,
+                rule,
+                response,
+                status,
+                nanoseconds,
+                is_annotated,
+            })
+    }
+
+    fn request(asked: &Asked) -> Option<http::request::Parts> {
+        let method = asked.method.as_str();
+        let mut request = Request::builder().method(method).uri(&asked.path).body(()).ok()?.into_parts().0;
+        let value = |value: &[u8]| HeaderValue::from_bytes(value).ok();
+        let headers = asked.headers.iter();
+        let headers = headers.filter_map(|(name, text)| Some((name.parse().unwrap(), value(text)?)));
+        request.headers = headers.collect::<HeaderMap>();
+        asked.peer.into_iter().for_each(|peer| drop(request.extensions.insert(Peer(peer))));
+        Some(request)
+    }
+
+    fn draft(layer: &XRayLayer, asked: &Asked, answered: &Answered) -> Option<Draft> {
+        let request = request(asked)?;
+        let mut scope = Scope::enter(&Extensions::new());
+        scope.head(&request);
+        let Answered { ids: (trace_id, id, parent_id), name, rule, response, status, nanoseconds, .. } =
+            answered;
+        let (error, throttle, fault) = *status;
+        let annotation = ("cart".into(), Value::from(17));
+        Some(Draft {
+            options: layer.options().clone(),
+            scope,
+            trace_id: TraceId::new(*trace_id)?,
+            id: SpanId::new(*id)?,
+            parent_id: parent_id.and_then(SpanId::new),
+            name: name.clone().map(crate::xray::Name::from),
+            rule: rule.clone().map(Arc::from),
+            forwarded: Forwarded::read(layer.options().hops, &request.headers),
+            peer: None,
+            response: response.map(|(status, length)| {
+                let mut response = Response::default();
+                (response.status, response.content_length) = (Some(status), Some(length));
+                response
+            }),
+            status: Status { error, throttle, fault },
+            duration: Duration::from_nanos(*nanoseconds),
+            annotations: answered.is_annotated.then_some(annotation).into_iter().collect(),
+        })
+    }
+
+    fn layers() -> impl Strategy<Value = XRayLayer> {
+        let version = option::of(prop_oneof!["[0-9.]{1,9}", ".{245,255}"]);
+        let policy = prop_oneof![
+            Just(AddressPolicy::Full),
+            Just(AddressPolicy::Anonymized),
+            Just(AddressPolicy::None)
+        ];
+        (version, vec("/[a-z]{1,9}", 0..3), 0..3_usize, policy).prop_map(|(version, groups, hops, policy)| {
+            let layer = XRayLayer::on("the shop", SegmentLane::none());
+            let layer = layer.trusted_hops(Hops::from(hops)).addresses(policy);
+            let layer = groups.into_iter().fold(layer, XRayLayer::log_group);
+            version.into_iter().fold(layer, XRayLayer::version)
+        })
+    }
+
+    fn by_hand(draft: &Draft, most: usize) -> Option<String> {
+        let mut written = b"before".to_vec();
+        let is_written = draft.write(most, &mut written);
+        assert_eq!(is_written, written.len() > 6, "it writes all of it, or nothing");
+        is_written.then(|| String::from_utf8(written.split_off(6)).unwrap())
+    }
+
+    fn by_serde(draft: &Draft, most: usize) -> Vec<String> {
+        let parts = outgoing::drafted(draft).parts(most);
+        parts.into_iter().map(|part| String::from_utf8(part).unwrap()).collect()
+    }
+
+    /// A request that is like most of them.
+    fn usual() -> (Asked, Answered) {
+        let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
+        let asked = Asked {
+            method: "GET".to_owned(),
+            path: "/carts/17?token=secret".to_owned(),
+            headers: vec![("host", b"shop.example:8443".to_vec()), ("user-agent", agent.into())],
+            peer: Some(([192, 0, 2, 7], 4711).into()),
+        };
+        let answered = Answered {
+            ids: (7 << 96 | 1, 1, Some(2)),
+            name: None,
+            rule: Some("a \"rule\"".to_owned()),
+            response: Some((404, 5)),
+            status: (true, false, false),
+            nanoseconds: 12_000_500,
+            is_annotated: false,
+        };
+        (asked, answered)
+    }
+
+    #[test]
+    fn a_usual_segment_is_written_by_hand_as_long_as_it_fits() {
+        let layer = XRayLayer::on("shop", SegmentLane::none()).version("1.2.3").log_group("/shop");
+        let (asked, answered) = usual();
+        let draft = draft(&layer, &asked, &answered).unwrap();
+        let written = by_hand(&draft, 64_000).unwrap();
+        assert_eq!(by_serde(&draft, 64_000), [written.clone()]);
+        assert!(
+            written.contains(r#""url":"http://shop.example:8443/carts/17","user_agent":"Mozilla"#),
+            "{written}"
+        );
+        assert_eq!(by_hand(&draft, written.len()), Some(written.clone()));
+        assert_eq!(by_hand(&draft, written.len() - 1), None);
+    }
+
+    #[test]
+    fn a_layer_that_is_changed_forgets_what_it_has_written_of_itself() {
+        let (asked, answered) = usual();
+        let written = |layer: &XRayLayer| by_hand(&draft(layer, &asked, &answered).unwrap(), 64_000).unwrap();
+        let layer = XRayLayer::on("shop", SegmentLane::none());
+        assert!(!written(&layer).contains("1.2.3"));
+        assert!(written(&layer.version("1.2.3")).contains("1.2.3"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_by_hand_is_what_serde_writes(
+            layer in layers(),
+            asked in asked(),
+            answered in answered(),
+            most in prop_oneof![Just(64_000_usize), 300..900_usize],
+        ) {
+            let Some(draft) = draft(&layer, &asked, &answered) else { return Ok(()) };
+            if let Some(written) = by_hand(&draft, most) {
+                prop_assert_eq!(by_serde(&draft, most), [written]);
+            }
+        }
+    }
+}

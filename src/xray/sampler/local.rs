@@ -1,8 +1,4 @@
-use std::sync::{Mutex, PoisonError};
-
-use tokio::time::Instant;
-
-use super::{Request, matcher::Matcher, sampler::Random, window::Window};
+use super::{Request, matcher::Matcher, reservoir::Reservoir, sampler::Random};
 
 /// Rules that are decided by alone: the first one that matches, else the default.
 #[derive(Debug)]
@@ -14,9 +10,8 @@ pub(super) struct Local {
 /// So many in each second, and of the others a share.
 #[derive(Debug)]
 pub(super) struct Limit {
-    fixed_target: u64,
+    reservoir: Reservoir,
     rate: f64,
-    window: Mutex<Window>,
 }
 
 // ===== impl Local =====
@@ -32,13 +27,10 @@ impl Local {
 
 impl Limit {
     pub(super) fn new(fixed_target: u64, rate: f64) -> Self {
-        Self { fixed_target, rate, window: Mutex::new(Window::new()) }
+        Self { reservoir: Reservoir::new(fixed_target), rate }
     }
 
     fn sample(&self, random: Random) -> bool {
-        let Self { fixed_target, rate, window } = self;
-        let take =
-            || window.lock().unwrap_or_else(PoisonError::into_inner).take(*fixed_target, Instant::now());
-        (*fixed_target > 0 && take()) || random() < *rate
+        self.reservoir.take() || random() < self.rate
     }
 }

@@ -77,6 +77,7 @@ mod matcher;
 mod poller;
 mod proxy;
 mod request;
+mod reservoir;
 mod rule;
 #[expect(clippy::module_inception, reason = "a file has the name of its noun")]
 mod sampler;

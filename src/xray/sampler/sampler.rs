@@ -99,7 +99,7 @@ impl Sampler {
 
     /// Decides about a request that nobody has decided about.
     ///
-    /// It takes a short lock, and neither waits nor allocates. Whoever has a decision of the caller's asks
+    /// It neither waits nor allocates, and takes a short lock only where the rules are X-Ray's. Whoever has a decision of the caller's asks
     /// [`decide`](Self::decide).
     pub fn sample(&self, request: &Request<'_>) -> Sampling {
         match &self.kind {
