@@ -26,6 +26,11 @@ impl HeaderNames {
         self.0.len()
     }
 
+    #[cfg(feature = "otel")]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The listed headers that are there, with each of their values in order: as they are, also sensitive ones.
     #[cfg(feature = "rollbar")]
     pub(crate) fn values<'a>(

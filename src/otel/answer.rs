@@ -16,6 +16,11 @@ pub(super) struct Answer {
 // ===== impl Answer =====
 
 impl Answer {
+    pub(super) fn is_asked(&self) -> bool {
+        let Self { server_timing, traceresponse } = self;
+        server_timing.load(Ordering::Relaxed) || traceresponse.load(Ordering::Relaxed)
+    }
+
     /// What this one asks for too.
     pub(super) fn add(&self, other: &Self) {
         let Self { server_timing, traceresponse } = other;

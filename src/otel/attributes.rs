@@ -2,14 +2,11 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use opentelemetry::{Array, KeyValue, StringValue, Value};
 
-use super::{options::Options, secrets};
-use crate::{
-    exchange::{self, AddressPolicy, HeaderNames, Host},
-    scrub::{Scrubber, beginning},
-};
+use super::{options::Options, secrets, told::Told};
+use crate::exchange::{HeaderNames, Host};
 
 pub(super) const ERROR_TYPE: &str = "error.type";
 pub(super) const EXCEPTION_MESSAGE: &str = "exception.message";
@@ -70,64 +67,6 @@ impl Attributes {
         self.0
     }
 
-    /// The method, or `_OTHER` beside what was written.
-    pub(super) fn method(&mut self, method: &http::Method, options: &Options) {
-        if let Some(name) = options.methods.name(method) {
-            return self.push(HTTP_METHOD, name);
-        }
-        self.push(HTTP_METHOD, OTHER);
-        let method = options.scrubber.text(cut(method.as_str(), METHOD)).into_owned();
-        self.push("http.request.method_original", method);
-    }
-
-    pub(super) fn version(&mut self, version: http::Version) {
-        self.maybe(VERSION, exchange::version(version));
-    }
-
-    pub(super) fn server(&mut self, host: Option<Host<'_>>) {
-        let Some(Host { name, port }) = host else { return };
-        self.push(SERVER_ADDRESS, cut(name, HOST).to_owned());
-        self.maybe(SERVER_PORT, port.map(i64::from));
-    }
-
-    /// The socket's other end, as far as it may be shown.
-    pub(super) fn peer(&mut self, peer: Option<std::net::SocketAddr>, policy: AddressPolicy) {
-        let Some(peer) = peer else { return };
-        self.maybe("network.peer.address", policy.apply(peer.ip()).map(|address| address.to_string()));
-        if policy == AddressPolicy::Full {
-            self.push("network.peer.port", i64::from(peer.port()));
-        }
-    }
-
-    /// Who the client is: as a trusted proxy says, else the socket's other end.
-    pub(super) fn client(
-        &mut self,
-        options: &Options,
-        headers: &HeaderMap,
-        peer: Option<std::net::SocketAddr>,
-    ) {
-        let forwarded = options.hops.client(headers).map(|(address, _)| address);
-        let address = forwarded.or_else(|| peer.map(|peer| peer.ip()));
-        let address = address.and_then(|address| options.addresses.apply(address));
-        self.maybe("client.address", address.map(|address| address.to_string()));
-    }
-
-    pub(super) fn user_agent(&mut self, headers: &HeaderMap, scrubber: &Scrubber) {
-        let value = headers.get(header::USER_AGENT).filter(|value| !value.is_sensitive());
-        let text = value.and_then(|value| value.to_str().ok());
-        let shown = text.map(|text| scrubber.text(beginning(text, USER_AGENT)));
-        self.maybe("user_agent.original", shown.map(|text| cut(&text, USER_AGENT).to_owned()));
-    }
-
-    /// The target of a request that arrived.
-    pub(super) fn target(&mut self, request: &request::Parts, options: &Options, route: Option<&str>) {
-        let Options { scrubber, query, hops, .. } = options;
-        self.push(SCHEME, exchange::scheme(request, *hops));
-        self.push("url.path", cut(&secrets::path(scrubber, request.uri.path(), route), TEXT).to_owned());
-        let shown = request.uri.query().map(|text| secrets::query(scrubber, query, text));
-        self.maybe("url.query", shown.map(|query| cut(&query, TEXT).to_owned()));
-    }
-
     /// The target of a request that leaves.
     pub(super) fn full(&mut self, uri: &Uri, scheme: &str, host: Option<Host<'_>>, options: &Options) {
         self.push("url.full", cut(&full(uri, scheme, host, options), TEXT).to_owned());
@@ -150,6 +89,20 @@ impl Attributes {
             let values = values.into_iter().map(StringValue::from).collect();
             KeyValue::new(format!("{prefix}{name}"), Value::Array(Array::String(values)))
         }));
+    }
+}
+
+impl Told for Attributes {
+    fn text(&mut self, key: &'static str, value: &str) {
+        self.push(key, value.to_owned());
+    }
+
+    fn known(&mut self, key: &'static str, value: &'static str) {
+        self.push(key, value);
+    }
+
+    fn number(&mut self, key: &'static str, value: i64) {
+        self.push(key, value);
     }
 }
 
@@ -190,7 +143,7 @@ pub(super) fn known_or_other(name: Option<Arc<str>>) -> Value {
 /// What a stranger may make a method as long as.
 pub(super) const METHOD: usize = 256;
 pub(super) const HOST: usize = 255;
-const USER_AGENT: usize = 1024;
+pub(super) const USER_AGENT: usize = 1024;
 
 /// How long a path, a query or a message may be.
 pub(super) const TEXT: usize = 4096;
@@ -202,7 +155,7 @@ mod tests {
     fn shown(uri: &'static str) -> String {
         let uri = Uri::from_static(uri);
         let headers = HeaderMap::new();
-        let host = exchange::host(&uri, &headers, exchange::Hops::NONE);
+        let host = crate::exchange::host(&uri, &headers, crate::exchange::Hops::NONE);
         full(&uri, uri.scheme_str().unwrap(), host, &Options::default())
     }
 

@@ -7,7 +7,7 @@ use std::{
     },
 };
 
-use http::{Extensions, Method, StatusCode, Uri, request, response};
+use http::{Extensions, HeaderMap, Method, StatusCode, Uri, header, request, response};
 use hyper_util::client::legacy::connect::HttpInfo;
 use opentelemetry::{
     Context, KeyValue,
@@ -23,6 +23,7 @@ use super::{
     options::Options,
     outcome::{Outcome, Side},
     span::builder,
+    told::Told as _,
 };
 use crate::{
     Error,
@@ -302,7 +303,7 @@ fn http_facts(options: &Options, request: &request::Parts, resends: u32) -> (Cow
     attributes.maybe(RESEND_COUNT, (resends > 0).then(|| i64::from(resends)));
     if options.old_http_names {
         // The conventions leave it to a wish today, and did not then.
-        attributes.user_agent(&request.headers, &options.scrubber);
+        attributes.user_agent(user_agent(&request.headers), &options.scrubber);
     }
     attributes.extend(options.old_names(Side::Client, attributes.as_slice()));
     attributes.extend(options.request_attributes(request));
@@ -326,6 +327,10 @@ fn grpc_facts(
     attributes.server(host.map(|host| with_port(host, scheme)));
     attributes.extend(options.request_attributes(request));
     (name, attributes)
+}
+
+fn user_agent(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::USER_AGENT).filter(|value| !value.is_sensitive())?.to_str().ok()
 }
 
 fn rpc_method(request: &request::Parts) -> &str {

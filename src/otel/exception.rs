@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc, time::SystemTime};
 use opentelemetry::{
     KeyValue,
     logs::{LogRecord as _, Logger, LoggerProvider, Severity},
-    trace::SpanRef,
+    trace::{SpanContext, SpanRef},
 };
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
 };
 
 /// What ended an exchange by force: an error or a panic.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Exception {
     pub(super) kind: &'static str,
     pub(super) message: String,
@@ -35,7 +35,19 @@ pub(super) struct Kind {
 
 /// A logger of any type.
 trait Logs: Send + Sync {
-    fn emit(&self, exception: &Exception, of: Kind, span: &SpanRef<'_>, at: SystemTime);
+    fn emit(&self, exception: &Exception, of: Kind, span: &SpanContext, at: SystemTime);
+}
+
+// ===== impl Exception =====
+
+impl Exception {
+    /// <https://opentelemetry.io/docs/specs/semconv/exceptions/exceptions-spans/>
+    pub(super) const EVENT: &str = "exception";
+
+    pub(super) fn attributes(self) -> Vec<KeyValue> {
+        let Self { kind, message } = self;
+        vec![KeyValue::new(EXCEPTION_TYPE, kind), KeyValue::new(EXCEPTION_MESSAGE, message)]
+    }
 }
 
 // ===== impl Exceptions =====
@@ -50,14 +62,20 @@ impl Exceptions {
     }
 
     pub(super) fn tell(&self, exception: Exception, of: Kind, span: &SpanRef<'_>, at: SystemTime) {
-        if let Some(logs) = &self.logs {
-            logs.emit(&exception, of, span, at);
-        }
+        self.log(&exception, of, span.span_context(), at);
         if self.events {
-            let Exception { kind, message } = exception;
-            let attributes =
-                vec![KeyValue::new(EXCEPTION_TYPE, kind), KeyValue::new(EXCEPTION_MESSAGE, message)];
-            span.add_event_with_timestamp("exception", at, attributes);
+            span.add_event_with_timestamp(Exception::EVENT, at, exception.attributes());
+        }
+    }
+
+    /// Whether exceptions are told as log records.
+    pub(super) fn are_logged(&self) -> bool {
+        self.logs.is_some()
+    }
+
+    pub(super) fn log(&self, exception: &Exception, of: Kind, span: &SpanContext, at: SystemTime) {
+        if let Some(logs) = &self.logs {
+            logs.emit(exception, of, span, at);
         }
     }
 }
@@ -78,7 +96,7 @@ impl fmt::Debug for Exceptions {
 }
 
 impl<L: Logger + Send + Sync> Logs for L {
-    fn emit(&self, exception: &Exception, of: Kind, span: &SpanRef<'_>, at: SystemTime) {
+    fn emit(&self, exception: &Exception, of: Kind, span: &SpanContext, at: SystemTime) {
         let (name, severity) = (of.event(), of.severity());
         if !self.event_enabled(severity, TARGET, Some(name)) {
             return;
@@ -89,9 +107,8 @@ impl<L: Logger + Send + Sync> Logs for L {
         record.set_observed_timestamp(at);
         record.set_severity_number(severity);
         record.set_severity_text(severity.name());
-        let context = span.span_context();
-        if context.is_valid() {
-            record.set_trace_context(context.trace_id(), context.span_id(), Some(context.trace_flags()));
+        if span.is_valid() {
+            record.set_trace_context(span.trace_id(), span.span_id(), Some(span.trace_flags()));
         }
         record.add_attribute(EXCEPTION_TYPE, exception.kind);
         record.add_attribute(EXCEPTION_MESSAGE, exception.message.clone());

@@ -10,7 +10,7 @@ use opentelemetry_sdk::{
     trace::{Span, SpanData, SpanProcessor},
 };
 
-use super::{Print, SpanLane};
+use super::{Print, SpanLane, quick::Sink};
 use crate::outbox::Outbox;
 
 /// A span processor that prints a link to each trace that begins in this process, as its first span ends: for the person
@@ -38,6 +38,11 @@ impl Links {
     ) -> Self {
         let print = Print::written(out, move |span| Ok(url(span).into_bytes()));
         Self { lane: SpanLane::new(outbox, "links", print) }
+    }
+
+    /// The lane, for spans of our own.
+    pub(super) fn sink(&self) -> Sink {
+        Sink { roots_only: true, ..self.lane.sink() }
     }
 }
 

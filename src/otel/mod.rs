@@ -63,6 +63,7 @@
 //! [`Undecided`]. To keep a share of all traces, take [`Ratio`] and [`Weighted`], so that counts stay right.
 
 mod answer;
+mod arrival;
 mod attributes;
 mod baggage;
 mod client;
@@ -70,11 +71,15 @@ mod cut;
 mod destination;
 mod emitted;
 mod exception;
+mod exchange_span;
+mod facts;
 mod flush;
+mod given;
 mod ids;
 mod layer;
 mod links;
 mod log_lane;
+mod made;
 mod measure;
 mod metric_lane;
 mod metrics;
@@ -86,22 +91,32 @@ mod outcome;
 #[cfg(feature = "spool")]
 mod pairs;
 mod print;
+mod provider;
+mod quick;
+mod quickly;
 mod ratio;
+mod recorded;
 mod resend;
 mod resource;
 mod rooms;
+mod rule;
 mod sampler;
 mod secrets;
+mod served;
 mod setters;
 mod size;
+mod sdk_span;
 mod span;
 #[cfg(feature = "spool")]
 mod span_codec;
 mod span_lane;
+mod span_record;
 #[cfg(feature = "spool")]
 mod stored;
 mod threshold;
+mod told;
 mod worth;
+mod written;
 
 pub use baggage::BaggageAttributes;
 pub use client::{ClientSpan, OtelClientLayer};
@@ -114,7 +129,8 @@ pub use metrics::Metrics;
 pub use observe::ServerSpan;
 pub use otlp::Otlp;
 pub use print::Print;
+pub use provider::{TracerProvider, TracerProviderBuilder};
 pub use ratio::Ratio;
 pub use resend::{ResendCount, ResendCountLayer};
-pub use sampler::{Undecided, Weighted};
+pub use sampler::{ParentBased, Undecided, Weighted};
 pub use span_lane::SpanLane;

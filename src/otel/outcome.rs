@@ -17,6 +17,7 @@ use crate::{
 };
 
 /// What an end means for a span: its status, its `error.type`, and the exception that caused it.
+#[derive(Clone, Debug)]
 pub(super) struct Outcome {
     error: Option<(Cow<'static, str>, Cow<'static, str>)>,
     exception: Option<Exception>,
@@ -64,10 +65,11 @@ impl Outcome {
 
     /// Writes it onto the span; an exception goes where `exceptions` says.
     pub(super) fn record(self, span: &SpanRef<'_>, at: SystemTime, exceptions: &Exceptions, of: Kind) {
+        let status = self.to_status();
         let Self { error, exception } = self;
-        if let Some((kind, description)) = error {
+        if let Some((kind, _)) = error {
             span.set_attribute(KeyValue::new(ERROR_TYPE, kind));
-            span.set_status(Status::Error { description });
+            span.set_status(status);
         }
         if let Some(exception) = exception {
             exceptions.tell(exception, of, span, at);
@@ -77,6 +79,16 @@ impl Outcome {
     /// The value of `error.type`, if it was an error.
     pub(super) fn error_type(&self) -> Option<Cow<'static, str>> {
         self.error.as_ref().map(|(kind, _)| kind.clone())
+    }
+
+    /// The status that it gives to a span.
+    pub(super) fn to_status(&self) -> Status {
+        let error = |(_, description): &(_, Cow<'static, str>)| Status::Error { description: description.clone() };
+        self.error.as_ref().map_or(Status::Unset, error)
+    }
+
+    pub(super) fn exception(&self) -> Option<&Exception> {
+        self.exception.as_ref()
     }
 
     fn good() -> Self {

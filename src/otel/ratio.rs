@@ -1,6 +1,6 @@
 use opentelemetry::{
     Context, KeyValue,
-    trace::{Link, SpanKind, TraceContextExt as _, TraceId},
+    trace::{Link, SpanKind, TraceContextExt as _, TraceId, TraceState},
 };
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
@@ -15,13 +15,13 @@ use super::threshold::Threshold;
 /// so whoever counts spans, here or in other services, knows what each one stands for. [`Weighted`](super::Weighted)
 /// writes that onto the span.
 ///
-/// It asks no parent: `ParentBasedSampler::new(Ratio::new(0.1))` does.
+/// It asks no parent: [`ParentBased(Ratio::new(0.1))`](super::ParentBased) does.
 ///
 /// ```
-/// use belvedere::otel::{Ids, Ratio, Undecided, Weighted};
-/// use opentelemetry_sdk::trace::{ParentBasedSampler, SdkTracerProvider};
+/// use belvedere::otel::{Ids, ParentBased, Ratio, Undecided, Weighted};
+/// use opentelemetry_sdk::trace::SdkTracerProvider;
 ///
-/// let sampler = ParentBasedSampler::new(Ratio::new(0.1));
+/// let sampler = ParentBased(Ratio::new(0.1));
 /// let provider = SdkTracerProvider::builder()
 ///     .with_id_generator(Ids)
 ///     .with_sampler(Weighted(Undecided(sampler)))
@@ -39,6 +39,16 @@ impl Ratio {
     pub fn new(share: f64) -> Self {
         Self { threshold: Threshold::of_share(share) }
     }
+
+    /// Whether a trace is kept, and what its state says then.
+    pub(super) fn decide(self, trace_id: TraceId, state: TraceState) -> (bool, TraceState) {
+        if !self.threshold.keeps(trace_id, &state) {
+            return (false, Threshold::erase(&state));
+        }
+        // Nobody expects to hear that nothing was left out.
+        let is_silent = self.threshold.keeps_all() && Threshold::read(&state).is_none();
+        (true, if is_silent { state } else { self.threshold.write(&state) })
+    }
 }
 
 impl ShouldSample for Ratio {
@@ -53,15 +63,8 @@ impl ShouldSample for Ratio {
     ) -> SamplingResult {
         let state =
             parent.map(|parent| parent.span().span_context().trace_state().clone()).unwrap_or_default();
-        let is_told = || Threshold::read(&state).is_some();
-        let (decision, trace_state) = if !self.threshold.keeps(trace_id, &state) {
-            (SamplingDecision::Drop, Threshold::erase(&state))
-        } else if self.threshold.keeps_all() && !is_told() {
-            // Nobody expects to hear that nothing was left out.
-            (SamplingDecision::RecordAndSample, state)
-        } else {
-            (SamplingDecision::RecordAndSample, self.threshold.write(&state))
-        };
+        let (is_kept, trace_state) = self.decide(trace_id, state);
+        let decision = if is_kept { SamplingDecision::RecordAndSample } else { SamplingDecision::Drop };
         SamplingResult { decision, attributes: Vec::new(), trace_state }
     }
 }

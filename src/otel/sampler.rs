@@ -25,8 +25,15 @@ pub struct Undecided<S>(pub S);
 #[derive(Clone, Debug)]
 pub struct Weighted<S>(pub S);
 
+/// A sampler around another one, which is asked for traces that begin here; of others the parent has decided.
+///
+/// It is `ParentBasedSampler` of the SDK, whose parts cannot be looked at, without the four samplers that may replace the
+/// parent's decision.
+#[derive(Clone, Debug)]
+pub struct ParentBased<S>(pub S);
+
 /// Marks the context of a span whose parent does not say what the caller said.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Mark {
     /// There is a parent, and nobody has decided.
     Open,
@@ -51,25 +58,51 @@ impl<S: ShouldSample + Clone + 'static> ShouldSample for Undecided<S> {
             return ask(parent);
         };
         let mut result = ask(Some(&mark.context(trace_id)));
-        result.trace_state = handed_on(parent.span().span_context().trace_state(), &result);
+        let is_sampled = result.decision == SamplingDecision::RecordAndSample;
+        result.trace_state = handed_on(parent.span().span_context().trace_state(), is_sampled, result.trace_state);
         result
     }
 }
 
 /// The caller's state with what the sampler wrote. Of what the caller says about sampling nothing is handed on: it was
 /// not asked.
-fn handed_on(callers: &TraceState, result: &SamplingResult) -> TraceState {
+pub(super) fn handed_on(callers: &TraceState, is_sampled: bool, written: TraceState) -> TraceState {
+    if *callers == TraceState::NONE {
+        return written;
+    }
     let mut state = callers.delete(OT).unwrap_or_default();
-    let is_overruled = callers.get(OT).is_some() && result.decision == SamplingDecision::RecordAndSample;
-    if is_overruled && result.trace_state.get(OT).is_none() {
+    if callers.get(OT).is_some() && is_sampled && written.get(OT).is_none() {
         state = Threshold::ALL.write(&state);
     }
-    let mut written: Vec<_> = result.trace_state.into_iter().collect();
+    let mut written: Vec<_> = written.into_iter().collect();
     written.reverse();
     for (key, value) in written {
         state = state.insert(key, value).unwrap_or(state);
     }
     state
+}
+
+// ===== impl ParentBased =====
+
+impl<S: ShouldSample + Clone + 'static> ShouldSample for ParentBased<S> {
+    fn should_sample(
+        &self,
+        parent: Option<&Context>,
+        trace_id: TraceId,
+        name: &str,
+        kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
+        let Some(parent) = parent.filter(|parent| parent.span().span_context().is_valid()) else {
+            return self.0.should_sample(parent, trace_id, name, kind, attributes, links);
+        };
+        let span = parent.span();
+        let context = span.span_context();
+        let decision =
+            if context.is_sampled() { SamplingDecision::RecordAndSample } else { SamplingDecision::Drop };
+        SamplingResult { decision, attributes: Vec::new(), trace_state: context.trace_state().clone() }
+    }
 }
 
 // ===== impl Weighted =====
@@ -85,20 +118,26 @@ impl<S: ShouldSample + Clone + 'static> ShouldSample for Weighted<S> {
         links: &[Link],
     ) -> SamplingResult {
         let mut result = self.0.should_sample(parent, trace_id, name, kind, attributes, links);
-        let is_given = || attributes.iter().any(|pair| pair.key.as_str().eq_ignore_ascii_case(SAMPLE_RATE));
-        if let Some(weight) = weight(&result, trace_id).filter(|_| !is_given()) {
+        let is_given = || is_weighed(attributes);
+        let is_sampled = result.decision == SamplingDecision::RecordAndSample;
+        let weight = weight(is_sampled, &result.trace_state, trace_id);
+        if let Some(weight) = weight.filter(|_| !is_given()) {
             result.attributes.push(KeyValue::new(SAMPLE_RATE, weight));
         }
         result
     }
 }
 
+/// Whether somebody has said already what a span stands for.
+pub(super) fn is_weighed(attributes: &[KeyValue]) -> bool {
+    attributes.iter().any(|pair| pair.key.as_str().eq_ignore_ascii_case(SAMPLE_RATE))
+}
+
 /// What a span stands for, if it was sampled and that is more than itself.
-fn weight(result: &SamplingResult, trace_id: TraceId) -> Option<i64> {
-    let is_sampled = result.decision == SamplingDecision::RecordAndSample;
-    let threshold = Threshold::read(&result.trace_state).filter(|_| is_sampled)?;
+pub(super) fn weight(is_sampled: bool, state: &TraceState, trace_id: TraceId) -> Option<i64> {
+    let threshold = Threshold::read(state).filter(|_| is_sampled)?;
     // A threshold that the trace does not reach is not what it was sampled by.
-    let weight = threshold.keeps(trace_id, &result.trace_state).then(|| threshold.weight().round() as i64);
+    let weight = threshold.keeps(trace_id, state).then(|| threshold.weight().round() as i64);
     weight.filter(|weight| *weight > 1).map(|weight| weight.min(HEAVIEST))
 }
 
@@ -107,10 +146,17 @@ fn weight(result: &SamplingResult, trace_id: TraceId) -> Option<i64> {
 impl Mark {
     /// What the inner sampler is to believe.
     fn context(self, trace_id: TraceId) -> Context {
-        let Self::Decided(sampled) = self else { return Context::new() };
+        match self.parent(trace_id) {
+            parent if parent.is_valid() => Context::new().with_remote_span_context(parent),
+            _ => Context::new(),
+        }
+    }
+
+    /// The parent in it, which is invalid where there is to be none.
+    pub(super) fn parent(self, trace_id: TraceId) -> SpanContext {
+        let Self::Decided(sampled) = self else { return SpanContext::NONE };
         let (flags, state) = (TraceFlags::default().with_sampled(sampled), TraceState::default());
-        let span = SpanContext::new(trace_id, SpanId::generate().into(), flags, true, state);
-        Context::new().with_remote_span_context(span)
+        SpanContext::new(trace_id, SpanId::generate().into(), flags, true, state)
     }
 }
 
@@ -120,4 +166,4 @@ const HEAVIEST: i64 = 1_000_000;
 const OT: &str = "ot";
 
 /// <https://docs.honeycomb.io/manage-data-volume/sample/>; Honeycomb takes it from the span and does not show it as a field.
-const SAMPLE_RATE: &str = "SampleRate";
+pub(super) const SAMPLE_RATE: &str = "SampleRate";

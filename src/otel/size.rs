@@ -1,13 +1,21 @@
-use opentelemetry::{Array, KeyValue, Value, trace::Status};
+use opentelemetry::{
+    Array, KeyValue, Value,
+    trace::{Event, Link, Status},
+};
 use opentelemetry_sdk::trace::SpanData;
 
 /// About how many bytes a span takes, in memory and before compression on the wire. Cheap, and rather too large.
 pub(super) fn size(span: &SpanData) -> usize {
     let SpanData { name, attributes, events, links, status, .. } = span;
-    let events = events.events.iter().map(|event| EVENT + event.name.len() + all(&event.attributes));
-    let links = links.links.iter().map(|link| EVENT + all(&link.attributes));
     let status = if let Status::Error { description } = status { description.len() } else { 0 };
-    SPAN + name.len() + status + all(attributes) + events.sum::<usize>() + links.sum::<usize>()
+    SPAN + name.len() + status + attached(attributes, &events.events, &links.links)
+}
+
+/// About how many bytes is attached to a span.
+pub(super) fn attached(attributes: &[KeyValue], events: &[Event], links: &[Link]) -> usize {
+    let events = events.iter().map(|event| EVENT + event.name.len() + all(&event.attributes));
+    let links = links.iter().map(|link| EVENT + all(&link.attributes));
+    all(attributes) + events.sum::<usize>() + links.sum::<usize>()
 }
 
 fn all(attributes: &[KeyValue]) -> usize {

@@ -1,6 +1,7 @@
 use std::{
+    any::Any,
     fmt,
-    sync::{Arc, OnceLock},
+    sync::{Arc, LazyLock, OnceLock},
 };
 
 use opentelemetry::{
@@ -8,13 +9,14 @@ use opentelemetry::{
     trace::{SpanBuilder, SpanContext, SpanKind, TraceContextExt as _, TraceFlags, Tracer, TracerProvider},
 };
 
-use super::{Ids, baggage, sampler::Mark};
+use super::{Ids, TracerProvider as Own, baggage, quick::Quick, sampler::Mark};
 use crate::trace::{Identity, Scope, SpanId, Tracestate};
 
 /// Where spans come from: a provider that was given, or the global one as it is when the first span is wanted.
 #[derive(Clone, Default)]
 pub(super) struct Spans {
     tracer: Arc<OnceLock<Arc<dyn Starts>>>,
+    quick: Option<Arc<Quick>>,
 }
 
 /// A tracer of any type.
@@ -28,11 +30,17 @@ trait Starts: Send + Sync {
 impl Spans {
     pub(super) fn given<P>(provider: &P) -> Self
     where
-        P: TracerProvider,
+        P: TracerProvider + 'static,
         P::Tracer: Tracer<Span: Send + Sync + 'static> + Send + Sync + 'static,
     {
+        let own = (provider as &dyn Any).downcast_ref::<Own>();
         let tracer: Arc<dyn Starts> = Arc::new(provider.tracer_with_scope(instrumentation()));
-        Self { tracer: Arc::new(OnceLock::from(tracer)) }
+        Self { tracer: Arc::new(OnceLock::from(tracer)), quick: own.and_then(Own::quick).cloned() }
+    }
+
+    /// What makes the span of a server in this context, if the SDK need not.
+    pub(super) fn quick(&self, context: &Context) -> Option<&Arc<Quick>> {
+        self.quick.as_ref().filter(|quick| quick.is_on(context))
     }
 
     /// Starts the span of an exchange and makes it the scope's.
@@ -92,7 +100,7 @@ fn parent(base: &Context, identity: &Identity) -> Context {
 }
 
 /// The parent as the SDK knows it. An open decision reads as yes, for samplers that are not wrapped in `Undecided`.
-fn remote(identity: &Identity, parent_id: SpanId) -> SpanContext {
+pub(super) fn remote(identity: &Identity, parent_id: SpanId) -> SpanContext {
     let flags = identity.flags().sampled(identity.sampled() != Some(false));
     let state = identity.state().and_then(Tracestate::to_otel).unwrap_or_default();
     let (trace_id, is_remote) = (identity.trace_id().into(), identity.is_remote());
@@ -100,10 +108,13 @@ fn remote(identity: &Identity, parent_id: SpanId) -> SpanContext {
 }
 
 pub(super) fn instrumentation() -> InstrumentationScope {
-    InstrumentationScope::builder("belvedere")
-        .with_version(env!("CARGO_PKG_VERSION"))
-        .with_schema_url("https://opentelemetry.io/schemas/1.44.0")
-        .build()
+    static SCOPE: LazyLock<InstrumentationScope> = LazyLock::new(|| {
+        InstrumentationScope::builder("belvedere")
+            .with_version(env!("CARGO_PKG_VERSION"))
+            .with_schema_url("https://opentelemetry.io/schemas/1.44.0")
+            .build()
+    });
+    SCOPE.clone()
 }
 
 #[cold]

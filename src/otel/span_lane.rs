@@ -1,4 +1,10 @@
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use opentelemetry::Context;
@@ -21,8 +27,10 @@ use super::{
     Otlp, cut,
     destination::{Partial, Signal},
     flush::{FLUSH, flush},
+    made::Made,
+    quick::Sink,
     resource::SharedResource,
-    size::size,
+    span_record::SpanRecord,
     worth,
 };
 #[cfg(feature = "spool")]
@@ -53,10 +61,11 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct SpanLane {
-    lane: Lane<SpanData>,
+    lane: Lane<SpanRecord>,
     outbox: WeakOutbox,
     resource: SharedResource,
     value_length: Option<usize>,
+    is_shut: Arc<AtomicBool>,
 }
 
 /// Spans, as OTLP carries them.
@@ -80,17 +89,20 @@ impl SpanLane {
         let resource = SharedResource::default();
         let name = otlp.lane("");
         let lane = outbox.lane(name, otlp.destination(Spans { resource: resource.clone() })?);
-        Ok(Self { lane, outbox: outbox.downgrade(), resource, value_length: None })
+        Ok(Self::with(outbox, lane, resource))
     }
 
     /// A lane to a destination of the user's own.
+    ///
+    /// The span of a server that a [`TracerProvider`](super::TracerProvider) of this crate has is made on the outbox's
+    /// thread, before the destination sees it; until then it is counted with a size of about 2 KiB, and not with the
+    /// destination's.
     pub fn new(
         outbox: &Outbox,
         name: &'static str,
         destination: impl Destination<Record = SpanData>,
     ) -> Self {
-        let (lane, resource) = (outbox.lane(name, destination), SharedResource::default());
-        Self { lane, outbox: outbox.downgrade(), resource, value_length: None }
+        Self::with(outbox, outbox.lane(name, Made(destination)), SharedResource::default())
     }
 
     /// The most characters that a text among the attributes may have; what is longer is cut. Default: no limit.
@@ -100,6 +112,16 @@ impl SpanLane {
     #[must_use]
     pub fn value_length(self, characters: usize) -> Self {
         Self { value_length: Some(characters), ..self }
+    }
+
+    /// The lane, for spans of our own.
+    pub(super) fn sink(&self) -> Sink {
+        let Self { lane, outbox: _, resource: _, value_length, is_shut } = self;
+        Sink { lane: lane.clone(), value_length: *value_length, roots_only: false, is_shut: is_shut.clone() }
+    }
+
+    fn with(outbox: &Outbox, lane: Lane<SpanRecord>, resource: SharedResource) -> Self {
+        Self { lane, outbox: outbox.downgrade(), resource, value_length: None, is_shut: Arc::default() }
     }
 }
 
@@ -126,7 +148,7 @@ impl SpanProcessor for SpanLane {
         if let Some(characters) = self.value_length {
             cut::span(&mut span, characters);
         }
-        self.lane.push(span);
+        self.lane.push(span.into());
     }
 
     fn force_flush(&self) -> OTelSdkResult {
@@ -134,6 +156,7 @@ impl SpanProcessor for SpanLane {
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.is_shut.store(true, Ordering::Relaxed);
         flush(&self.outbox, timeout)
     }
 
@@ -145,27 +168,27 @@ impl SpanProcessor for SpanLane {
 // ===== impl Spans =====
 
 impl Signal for Spans {
-    type Record = SpanData;
+    type Record = SpanRecord;
 
-    fn size(span: &SpanData) -> usize {
-        size(span)
+    fn size(record: &SpanRecord) -> usize {
+        record.size()
     }
 
-    fn tariff() -> Option<Tariff<SpanData>> {
-        Some(worth::spans())
+    fn tariff() -> Option<Tariff<SpanRecord>> {
+        Some(worth::spans().of(SpanRecord::to_data, SpanRecord::data_mut))
     }
 
-    fn encode(&self, batch: &Batch<SpanData>) -> Vec<u8> {
+    fn encode(&self, batch: &Batch<SpanRecord>) -> Vec<u8> {
         let resource = self.resource.get().map(|resource| ResourceAttributesWithSchema::from(&resource));
-        let spans = batch.iter().cloned().map(unique).collect();
+        let spans = batch.iter().map(|record| unique(record.to_data().into_owned())).collect();
         let resource_spans = group_spans_by_resource_and_scope(spans, &resource.unwrap_or_default());
         ExportTraceServiceRequest { resource_spans }.encode_to_vec()
     }
 
     #[cfg(feature = "spool")]
-    fn codec(&self) -> Option<Codec<SpanData>> {
+    fn codec(&self) -> Option<Codec<SpanRecord>> {
         let resource = self.resource.clone();
-        Some(span_codec::codec(move || resource.miss()))
+        Some(span_codec::codec(move || resource.miss()).of(SpanRecord::into_data, SpanRecord::from))
     }
 
     #[cfg(feature = "spool")]

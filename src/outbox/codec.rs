@@ -26,6 +26,20 @@ impl<R> Codec<R> {
         Self { encode: Box::new(encode), decode: Box::new(decode) }
     }
 
+    /// The same for records of another type.
+    #[cfg(feature = "otel")]
+    pub(crate) fn of<T>(
+        self,
+        encoded: impl Fn(T) -> R + Send + Sync + 'static,
+        decoded: impl Fn(R) -> T + Send + Sync + 'static,
+    ) -> Codec<T>
+    where
+        R: 'static,
+    {
+        let Self { encode, decode } = self;
+        Codec::new(move |record, to| encode(encoded(record), to), move |bytes| decode(bytes).map(&decoded))
+    }
+
     pub(super) fn encode(&self, record: R, to: &mut Vec<u8>) {
         (self.encode)(record, to);
     }

@@ -111,6 +111,24 @@ pub struct Reason {
     is_of_sender: bool,
 }
 
+// ===== impl SendError =====
+
+#[cfg(feature = "otel")]
+impl<R> SendError<R> {
+    /// The same of records of another type.
+    pub(crate) fn map<T>(self, of: impl FnMut(R) -> T) -> SendError<T> {
+        match self {
+            Self::Retry { rest, after, reason } => {
+                SendError::Retry { rest: rest.into_iter().map(of).collect(), after, reason }
+            }
+            Self::Reject { lost, reason } => SendError::Reject { lost, reason },
+            Self::Mixed { lost, rest, after, reason } => {
+                SendError::Mixed { lost, rest: rest.into_iter().map(of).collect(), after, reason }
+            }
+        }
+    }
+}
+
 // ===== impl Reason =====
 
 impl Reason {

@@ -144,7 +144,7 @@ impl Case {
     /// an earlier one has said, as does who unwraps what a task that panicked came to. One that comes after the end, as in a task that outlives the exchange, is given back: nobody will take it.
     pub(super) fn panicked(&self, panic: Panic) -> Option<Panic> {
         let mut outcome = self.tried()?;
-        if outcome.has_ended || self.scope.is_over() {
+        if outcome.has_ended || self.scope.is_settled() {
             return Some(panic);
         }
         if !outcome.panic.as_ref().is_some_and(|earlier| panic.repeats(earlier)) {

@@ -151,7 +151,7 @@ impl Observation for WatchedExchange {
     fn on_end(self, end: End<'_>, _tally: &Tally) {
         self.learn_call(end);
         // Before it is asked for a case: a panic that comes later finds that it is for itself to be told.
-        self.scope.end();
+        self.scope.settle();
         if let Some(report) = self.failure(end)
             && let Some(case) = Case::of(&self.scope, &self.options)
             && let Some(uuid) = case.report()

@@ -264,16 +264,28 @@ impl Scope {
         self.begun()?.status()
     }
 
-    /// Notes that the exchange is over.
+    /// Notes that what failed in the exchange is told, if anything did: a panic that comes later is told by itself.
     #[cfg(feature = "rollbar")]
+    pub(crate) fn settle(&self) {
+        if let Some(begun) = self.begun() {
+            begun.settle();
+        }
+    }
+
+    #[cfg(feature = "rollbar")]
+    pub(crate) fn is_settled(&self) -> bool {
+        self.begun().is_some_and(Begun::is_settled)
+    }
+
+    /// Notes that the exchange is over, so that nothing is added to its span.
+    #[cfg(feature = "otel")]
     pub(crate) fn end(&self) {
         if let Some(begun) = self.begun() {
             begun.end();
         }
     }
 
-    /// Whether it is over, as far as it was noted.
-    #[cfg(feature = "rollbar")]
+    #[cfg(feature = "otel")]
     pub(crate) fn is_over(&self) -> bool {
         self.begun().is_some_and(Begun::is_over)
     }

@@ -2,13 +2,13 @@ use std::{
     any::Any,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicU16, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU16, Ordering::Relaxed},
     },
     time::SystemTime,
 };
 
 #[cfg(feature = "rollbar")]
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 
 use http::{StatusCode, request};
 use opentelemetry::Context;
@@ -47,6 +47,7 @@ pub(super) struct Begun {
     head: OnceLock<Head>,
     status: AtomicU16,
     #[cfg(feature = "rollbar")]
+    is_settled: AtomicBool,
     is_over: AtomicBool,
     annotations: OnceLock<Annotations>,
     report: OnceLock<OccurrenceId>,
@@ -149,6 +150,7 @@ impl Begun {
             head: OnceLock::new(),
             status: AtomicU16::new(0),
             #[cfg(feature = "rollbar")]
+            is_settled: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
             annotations: OnceLock::new(),
             report: OnceLock::new(),
@@ -174,15 +176,22 @@ impl Begun {
         StatusCode::from_u16(self.status.load(Relaxed)).ok()
     }
 
-    /// Notes that the exchange is over.
-    #[cfg(feature = "rollbar")]
     pub(super) fn end(&self) {
-        self.is_over.store(true, SeqCst);
+        self.is_over.store(true, Relaxed);
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over.load(Relaxed)
     }
 
     #[cfg(feature = "rollbar")]
-    pub(super) fn is_over(&self) -> bool {
-        self.is_over.load(SeqCst)
+    pub(super) fn settle(&self) {
+        self.is_settled.store(true, SeqCst);
+    }
+
+    #[cfg(feature = "rollbar")]
+    pub(super) fn is_settled(&self) -> bool {
+        self.is_settled.load(SeqCst)
     }
 
     pub(super) fn annotations(&self) -> &Annotations {

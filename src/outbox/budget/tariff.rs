@@ -1,4 +1,6 @@
 use std::fmt;
+#[cfg(feature = "otel")]
+use std::borrow::Cow;
 
 use super::{Price, Unit};
 
@@ -55,6 +57,26 @@ impl<R> Tariff<R> {
     pub fn requests(mut self, unit: Unit) -> Self {
         self.requests = Some(unit);
         self
+    }
+
+    /// The same for records of another type.
+    #[cfg(feature = "otel")]
+    pub(crate) fn of<T: 'static>(
+        self,
+        read: impl Fn(&T) -> Cow<'_, R> + Send + Sync + 'static,
+        write: impl Fn(&mut T) -> &mut R + Send + Sync + 'static,
+    ) -> Tariff<T>
+    where
+        R: Clone + 'static,
+    {
+        let Self { unit, price, weigh, requests, is_by_trace } = self;
+        Tariff {
+            unit,
+            price: Box::new(move |record| price(&read(record))),
+            weigh: weigh.map(|weigh| -> Weigh<T> { Box::new(move |record, weight| weigh(write(record), weight)) }),
+            requests,
+            is_by_trace,
+        }
     }
 
     /// What is billed is the trace, not the record: of a trace that was paid for all that comes later is free, and is kept.

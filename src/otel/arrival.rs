@@ -1,0 +1,114 @@
+use std::sync::Arc;
+
+use http::request;
+use opentelemetry::{
+    Context,
+    trace::{SpanContext, SpanId, TraceContextExt as _, TraceState},
+};
+
+use super::{
+    baggage,
+    exchange_span::ExchangeSpan,
+    facts::Facts,
+    given::Given,
+    observe::Way,
+    options::Options,
+    quick::{Quick, Start},
+    quickly::Quickly,
+    recorded::Arrived,
+    sampler::is_weighed,
+    sdk_span::SdkSpan,
+};
+use crate::{
+    exchange::Forwarded,
+    trace::{Identity, Scope},
+};
+
+/// A request that arrives, and is to have a span.
+#[derive(Debug)]
+pub(super) struct Arrival<'a> {
+    pub(super) options: &'a Arc<Options>,
+    pub(super) given: Option<Arc<Given>>,
+    /// Whether a router has told its route.
+    pub(super) is_matched: bool,
+}
+
+// ===== impl Arrival =====
+
+impl Arrival<'_> {
+    /// Starts the span and makes it the scope's.
+    pub(super) fn start(self, request: &request::Parts, scope: &mut Scope) -> Way {
+        let propagation = &self.options.propagation;
+        let is_new = scope.identity().is_none();
+        let new = is_new.then(|| propagation.identify(&request.headers, scope.surrounding()));
+        let base = baggage::extract(propagation, &request.headers, scope.context());
+        let options = self.options;
+        match options.spans.quick(&base) {
+            Some(quick) => self.quick(quick, new, &base, request, scope),
+            None => self.sdk(new, &base, request, scope),
+        }
+    }
+
+    fn quick(
+        self,
+        quick: &Arc<Quick>,
+        new: Option<Identity>,
+        base: &Context,
+        request: &request::Parts,
+        scope: &mut Scope,
+    ) -> Way {
+        let identity = new.as_ref().or_else(|| scope.identity()).expect("it is new, or was decided further out");
+        let Start { span, parent, weight } = quick.start(identity, base);
+        let (other, is_sampled) = (identity.other(), span.is_sampled());
+        let is_changed = identity.sampled() != Some(is_sampled) || *span.trace_state() != TraceState::NONE;
+        let made = if is_changed { Some(identity.as_span(&span)) } else { None };
+        if let Some(identity) = made.or(new) {
+            scope.amend(identity);
+        }
+        if !is_sampled {
+            scope.activate(base.with_remote_span_context(span.clone()));
+            return Way::Unsampled(span);
+        }
+        let Self { options, given, is_matched } = self;
+        let has_parent = parent.is_valid();
+        let arrived = Arrived {
+            options: options.clone(),
+            scope: scope.clone(),
+            limits: quick.limits,
+            parent_id: if has_parent { parent.span_id() } else { SpanId::INVALID },
+            parent_is_remote: has_parent && parent.is_remote(),
+            weight: weight.filter(|_| !given.as_ref().is_some_and(|given| is_weighed(&given.attributes))),
+            other,
+            is_matched,
+            forwarded: Forwarded::read(options.hops, &request.headers).map(Arc::from),
+            given,
+            span,
+        };
+        let span = ExchangeSpan::new(arrived.span.clone(), arrived.scope.clone(), quick.limits);
+        scope.activate(base.with_span(span));
+        Way::Quick(Quickly::new(quick.clone(), arrived))
+    }
+
+    fn sdk(
+        self,
+        new: Option<Identity>,
+        base: &Context,
+        request: &request::Parts,
+        scope: &mut Scope,
+    ) -> Way {
+        let Self { options, given, is_matched } = self;
+        let is_decided = new.is_none();
+        let identity = match new {
+            Some(new) => scope.identify(|| new).clone(),
+            None => scope.identity().cloned().unwrap_or_else(Identity::root),
+        };
+        let forwarded = Forwarded::read(options.hops, &request.headers);
+        let (given, forwarded) = (given.as_deref(), forwarded.as_deref());
+        scope.head(request);
+        let drafted = Facts::of(options, scope, given, forwarded, is_matched)
+            .map(|facts| SdkSpan::start(facts, given, &identity, scope));
+        let Some((builder, span)) = drafted else { return Way::Unsampled(SpanContext::NONE) };
+        options.spans.start(builder, scope, base, &identity, is_decided);
+        Way::Sdk(Box::new(span.begun(scope.context())))
+    }
+}
