@@ -12,7 +12,7 @@ use belvedere::{
     cloudwatch::{self, CloudWatchLayer, LogLane},
     exchange::HandlerError,
     observe::ObserveLayer,
-    otel::{Ids, Metrics, OtelLayer, SpanLane},
+    otel::{Ids, Metrics, OtelLayer, Otlp, SpanLane, TracerProvider},
     outbox::{Batch, Destination, Limits, Outbox, SendError},
     rollbar::{self, Api, ItemLane, RollbarLayer},
     xray::{self, Daemon, Sampler, SegmentLane, XRayLayer},
@@ -96,6 +96,11 @@ fn traced() -> Request<Body> {
     with("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 }
 
+/// One in a trace that is not recorded.
+fn untraced() -> Request<Body> {
+    with("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00")
+}
+
 /// One that X-Ray records.
 fn sampled() -> Request<Body> {
     with("x-amzn-trace-id", "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Parent=00f067aa0ba902b7;Sampled=1")
@@ -129,11 +134,34 @@ where
 /// A layer whose spans go through a lane to a backend that takes everything at once: what is measured is the request's
 /// own part.
 fn layer() -> OtelLayer {
+    static PROVIDER: OnceLock<(Outbox, TracerProvider)> = OnceLock::new();
+    let make = || {
+        let outbox = Outbox::builder().start().unwrap();
+        let lane = SpanLane::new(&outbox, "nowhere", Nowhere);
+        (outbox, TracerProvider::builder().processor(lane).build())
+    };
+    OtelLayer::new().tracer_provider(&PROVIDER.get_or_init(make).1)
+}
+
+/// The same with the SDK's own provider.
+fn sdk() -> OtelLayer {
     static PROVIDER: OnceLock<(Outbox, SdkTracerProvider)> = OnceLock::new();
     let make = || {
         let outbox = Outbox::builder().start().unwrap();
         let lane = SpanLane::new(&outbox, "nowhere", Nowhere);
         (outbox, SdkTracerProvider::builder().with_id_generator(Ids).with_span_processor(lane).build())
+    };
+    OtelLayer::new().tracer_provider(&PROVIDER.get_or_init(make).1)
+}
+
+/// The same through OTLP, for a server that nobody reaches: what is encoded, and no more.
+fn encoded() -> OtelLayer {
+    static PROVIDER: OnceLock<(Outbox, TracerProvider)> = OnceLock::new();
+    let make = || {
+        let outbox = Outbox::builder().start().unwrap();
+        let otlp = Otlp::new("http://192.0.2.1/v1/traces".parse().unwrap()).gzip(false);
+        let lane = SpanLane::otlp(&outbox, otlp).unwrap();
+        (outbox, TracerProvider::builder().processor(lane).build())
     };
     OtelLayer::new().tracer_provider(&PROVIDER.get_or_init(make).1)
 }
@@ -239,6 +267,9 @@ impl Case {
             Self::new("bare", traced, bare),
             Self::new("skipped", traced, layer().skip(|_| true).layer(bare)),
             Self::new("spans", traced, spans.clone()),
+            Self::new("spans, not by the caller", untraced, spans.clone()),
+            Self::new("spans, encoded", traced, encoded().layer(bare)),
+            Self::new("spans of the SDK", traced, sdk().layer(bare)),
             Self::new("spans and metrics", traced, measured().layer(bare)),
             Self::new("segments, skipped", sampled, segments().skip(|_| true).layer(bare)),
             Self::new("segments", sampled, segments().layer(bare)),

@@ -57,7 +57,8 @@ impl Arrival<'_> {
         request: &request::Parts,
         scope: &mut Scope,
     ) -> Way {
-        let identity = new.as_ref().or_else(|| scope.identity()).expect("it is new, or was decided further out");
+        let identity =
+            new.as_ref().or_else(|| scope.identity()).expect("it is new, or was decided further out");
         let Start { span, parent, weight } = quick.start(identity, base);
         let (other, is_sampled) = (identity.other(), span.is_sampled());
         let is_changed = identity.sampled() != Some(is_sampled) || *span.trace_state() != TraceState::NONE;
@@ -89,13 +90,7 @@ impl Arrival<'_> {
         Way::Quick(Quickly::new(quick.clone(), arrived))
     }
 
-    fn sdk(
-        self,
-        new: Option<Identity>,
-        base: &Context,
-        request: &request::Parts,
-        scope: &mut Scope,
-    ) -> Way {
+    fn sdk(self, new: Option<Identity>, base: &Context, request: &request::Parts, scope: &mut Scope) -> Way {
         let Self { options, given, is_matched } = self;
         let is_decided = new.is_none();
         let identity = match new {

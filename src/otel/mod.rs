@@ -91,6 +91,7 @@ mod outcome;
 #[cfg(feature = "spool")]
 mod pairs;
 mod print;
+mod protobuf;
 mod provider;
 mod quick;
 mod quickly;
@@ -101,16 +102,17 @@ mod resource;
 mod rooms;
 mod rule;
 mod sampler;
+mod sdk_span;
 mod secrets;
 mod served;
 mod setters;
 mod size;
-mod sdk_span;
 mod span;
 #[cfg(feature = "spool")]
 mod span_codec;
 mod span_lane;
 mod span_record;
+mod span_writer;
 #[cfg(feature = "spool")]
 mod stored;
 mod threshold;

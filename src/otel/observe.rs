@@ -93,7 +93,8 @@ impl ServerSpan {
     fn start(options: &Arc<Options>, request: &request::Parts, scope: &mut Scope) -> Self {
         let given = Given::of(options, request);
         let head = scope.head(request);
-        let (may_be_grpc, is_matched) = (head.may_be_grpc(), options.route.is_none() && head.route().is_some());
+        let (may_be_grpc, is_matched) =
+            (head.may_be_grpc(), options.route.is_none() && head.route().is_some());
         let routed = is_matched || given.as_ref().is_some_and(|given| given.route.is_some());
         let named = given.as_ref().is_some_and(|given| given.name.is_some());
         scope.share(Served { named, routed, measured: options.instruments.is_some() }.shared());
@@ -185,8 +186,7 @@ impl ServerSpan {
             return Vec::new();
         }
         let mut attributes = Attributes::none();
-        let prefix =
-            if self.call.is_grpc() { "rpc.response.metadata." } else { "http.response.header." };
+        let prefix = if self.call.is_grpc() { "rpc.response.metadata." } else { "http.response.header." };
         attributes.headers(prefix, response_headers, &response.headers, &self.options);
         attributes.extend(self.options.response_attributes(response));
         attributes.finish()

@@ -83,7 +83,8 @@ impl Outcome {
 
     /// The status that it gives to a span.
     pub(super) fn to_status(&self) -> Status {
-        let error = |(_, description): &(_, Cow<'static, str>)| Status::Error { description: description.clone() };
+        let error =
+            |(_, description): &(_, Cow<'static, str>)| Status::Error { description: description.clone() };
         self.error.as_ref().map_or(Status::Unset, error)
     }
 

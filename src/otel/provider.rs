@@ -66,7 +66,8 @@ impl TracerProvider {
     /// processor.
     pub fn builder() -> TracerProviderBuilder {
         let sdk = SdkTracerProvider::builder().with_id_generator(Ids);
-        let builder = TracerProviderBuilder { sdk, rule: None, limits: SpanLimits::default(), sinks: Some(Vec::new()) };
+        let builder =
+            TracerProviderBuilder { sdk, rule: None, limits: SpanLimits::default(), sinks: Some(Vec::new()) };
         builder.sampler(Weighted(Undecided(ParentBased(Ratio::new(1.0))))).limits(SpanLimits::default())
     }
 

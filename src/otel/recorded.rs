@@ -119,6 +119,18 @@ impl Recorded {
         by_hand.unwrap_or_else(|| self.started() + self.duration)
     }
 
+    /// Whether it has nothing but what the conventions ask of every exchange: nobody has added to it, no option has, and
+    /// nothing of it may have to be cut.
+    pub(super) fn is_usual(&self) -> bool {
+        let Self { arrived, kind, stage, outcome, error, response, noted, written, value_length, .. } = self;
+        let Arrived { options, limits, other, given, .. } = arrived;
+        let is_bare = response.is_none() && noted.is_none() && written.is_none() && given.is_none();
+        let is_plain = other.is_none() && !options.old_http_names && !matches!(kind, Kind::Demoted);
+        let is_whole = *stage == Stage::All && value_length.is_none();
+        let has_exception = outcome.exception().is_some() || error.is_some();
+        is_bare && is_plain && is_whole && !has_exception && limits.max_attributes_per_span >= MOST
+    }
+
     /// The span as the SDK makes it.
     pub(super) fn span_data(&self) -> SpanData {
         let Arrived { span, parent_id, parent_is_remote, limits, .. } = &self.arrived;
@@ -384,6 +396,9 @@ fn shorten<T>(list: &mut Vec<T>, most: u32) -> usize {
 fn count(dropped: usize) -> u32 {
     u32::try_from(dropped).unwrap_or(u32::MAX)
 }
+
+/// More than the attributes that the conventions ask for.
+const MOST: u32 = 24;
 
 /// What a span of gRPC has in common with one of HTTP.
 const SHARED_NAMES: [&str; 2] = ["server.", "network.peer."];

@@ -153,7 +153,12 @@ mod tests {
         Verdict { is_sampled, state: result.trace_state, weight }
     }
 
-    fn agree<S>(sampler: S, parent: &SpanContext, mark: Option<Mark>, id: TraceId) -> Result<(), TestCaseError>
+    fn agree<S>(
+        sampler: S,
+        parent: &SpanContext,
+        mark: Option<Mark>,
+        id: TraceId,
+    ) -> Result<(), TestCaseError>
     where
         S: ShouldSample + Clone + Ruled,
     {

@@ -59,7 +59,8 @@ impl<S: ShouldSample + Clone + 'static> ShouldSample for Undecided<S> {
         };
         let mut result = ask(Some(&mark.context(trace_id)));
         let is_sampled = result.decision == SamplingDecision::RecordAndSample;
-        result.trace_state = handed_on(parent.span().span_context().trace_state(), is_sampled, result.trace_state);
+        result.trace_state =
+            handed_on(parent.span().span_context().trace_state(), is_sampled, result.trace_state);
         result
     }
 }

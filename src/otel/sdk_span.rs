@@ -8,7 +8,8 @@ use opentelemetry::{
 
 use super::{
     attributes::{
-        Attributes, GRPC, HTTP_STATUS, RPC_METHOD, RPC_METHOD_ORIGINAL, RPC_STATUS, XRAY_TRACE_ID, known_or_other,
+        Attributes, GRPC, HTTP_STATUS, RPC_METHOD, RPC_METHOD_ORIGINAL, RPC_STATUS, XRAY_TRACE_ID,
+        known_or_other,
     },
     exception::Kind as Whose,
     facts::Facts,

@@ -31,6 +31,7 @@ use super::{
     quick::Sink,
     resource::SharedResource,
     span_record::SpanRecord,
+    span_writer::SpanWriter,
     worth,
 };
 #[cfg(feature = "spool")]
@@ -180,9 +181,22 @@ impl Signal for Spans {
 
     fn encode(&self, batch: &Batch<SpanRecord>) -> Vec<u8> {
         let resource = self.resource.get().map(|resource| ResourceAttributesWithSchema::from(&resource));
-        let spans = batch.iter().map(|record| unique(record.to_data().into_owned())).collect();
-        let resource_spans = group_spans_by_resource_and_scope(spans, &resource.unwrap_or_default());
-        ExportTraceServiceRequest { resource_spans }.encode_to_vec()
+        let resource = resource.unwrap_or_default();
+        let mut writer = SpanWriter::default();
+        let mut write = |record: &SpanRecord| match record {
+            SpanRecord::Exchange(recorded) => writer.write(recorded),
+            SpanRecord::Data(_) => false,
+        };
+        let others: Vec<_> = batch.iter().filter(|record| !write(record)).map(SpanRecord::to_data).collect();
+        let mut request = writer.finish(&resource);
+        if !others.is_empty() {
+            let spans = others.into_iter().map(|span| unique(span.into_owned())).collect();
+            let resource_spans = group_spans_by_resource_and_scope(spans, &resource);
+            // Two messages one after the other are one with the repeated fields of both.
+            let encoded = ExportTraceServiceRequest { resource_spans }.encode(&mut request);
+            encoded.expect("a vector takes all bytes");
+        }
+        request
     }
 
     #[cfg(feature = "spool")]

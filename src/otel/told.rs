@@ -1,9 +1,7 @@
 use std::{borrow::Cow, net::SocketAddr};
 
 use super::{
-    attributes::{
-        HOST, HTTP_METHOD, METHOD, OTHER, SERVER_ADDRESS, SERVER_PORT, USER_AGENT, VERSION, cut,
-    },
+    attributes::{HOST, HTTP_METHOD, METHOD, OTHER, SERVER_ADDRESS, SERVER_PORT, USER_AGENT, VERSION, cut},
     options::Options,
 };
 use crate::{
@@ -27,7 +25,10 @@ pub(super) trait Told {
             Some(Cow::Owned(name)) => self.text(HTTP_METHOD, &name),
             None => {
                 self.known(HTTP_METHOD, OTHER);
-                self.text("http.request.method_original", &options.scrubber.text(cut(method.as_str(), METHOD)));
+                self.text(
+                    "http.request.method_original",
+                    &options.scrubber.text(cut(method.as_str(), METHOD)),
+                );
             }
         }
     }

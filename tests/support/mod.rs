@@ -18,6 +18,8 @@ pub mod layers;
 #[cfg(feature = "otel")]
 pub mod meters;
 pub mod observer;
+#[cfg(feature = "otel")]
+pub mod provided;
 pub mod servers;
 pub mod shop;
 #[cfg(feature = "otel")]

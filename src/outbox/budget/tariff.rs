@@ -1,6 +1,6 @@
-use std::fmt;
 #[cfg(feature = "otel")]
 use std::borrow::Cow;
+use std::fmt;
 
 use super::{Price, Unit};
 
@@ -73,7 +73,8 @@ impl<R> Tariff<R> {
         Tariff {
             unit,
             price: Box::new(move |record| price(&read(record))),
-            weigh: weigh.map(|weigh| -> Weigh<T> { Box::new(move |record, weight| weigh(write(record), weight)) }),
+            weigh: weigh
+                .map(|weigh| -> Weigh<T> { Box::new(move |record, weight| weigh(write(record), weight)) }),
             requests,
             is_by_trace,
         }

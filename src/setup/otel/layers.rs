@@ -1,9 +1,9 @@
 use opentelemetry::trace::noop::NoopTracerProvider;
-use opentelemetry_sdk::{logs::SdkLoggerProvider, trace::SdkTracerProvider};
+use opentelemetry_sdk::logs::SdkLoggerProvider;
 
 use super::instrumentation::{Exceptions, Instrumentation};
 use crate::{
-    otel::{Metrics, OtelClientLayer, OtelLayer},
+    otel::{Metrics, OtelClientLayer, OtelLayer, TracerProvider},
     setup::start::Start,
 };
 
@@ -12,7 +12,7 @@ use crate::{
 pub(super) struct Layers<'a> {
     pub(super) start: &'a Start<'a>,
     pub(super) instrumentation: &'a Instrumentation,
-    pub(super) tracers: Option<&'a SdkTracerProvider>,
+    pub(super) tracers: Option<&'a TracerProvider>,
     pub(super) metrics: Option<Metrics>,
     pub(super) loggers: Option<&'a SdkLoggerProvider>,
 }

@@ -55,7 +55,7 @@ impl Plan {
 
     /// What samples where `OTEL_TRACES_SAMPLER` says `xray`.
     pub(in crate::setup) fn rules(self, rules: Option<impl ShouldSample + Clone + 'static>) -> Self {
-        Self { rules: rules.map(sampler::alone), ..self }
+        Self { rules: rules.map(|rules| sampler::alone(rules).into()), ..self }
     }
 
     /// Opens the lanes, and makes the layers.

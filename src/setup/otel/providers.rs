@@ -1,16 +1,16 @@
 use opentelemetry::global;
-use opentelemetry_sdk::{logs::SdkLoggerProvider, metrics::SdkMeterProvider, trace::SdkTracerProvider};
+use opentelemetry_sdk::{logs::SdkLoggerProvider, metrics::SdkMeterProvider};
 
 use super::{instrumentation::Instrumentation, layers::Layers};
 use crate::{
-    otel::{Metrics, OtelClientLayer, OtelLayer},
+    otel::{Metrics, OtelClientLayer, OtelLayer, TracerProvider},
     setup::start::Start,
 };
 
 /// The SDK's providers; none of what is not sent.
 #[derive(Debug, Default)]
 pub(super) struct Providers {
-    pub(super) tracers: Option<SdkTracerProvider>,
+    pub(super) tracers: Option<TracerProvider>,
     pub(super) meters: Option<SdkMeterProvider>,
     pub(super) loggers: Option<SdkLoggerProvider>,
 }

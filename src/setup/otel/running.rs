@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use opentelemetry_sdk::{logs::SdkLoggerProvider, metrics::SdkMeterProvider, trace::SdkTracerProvider};
+use opentelemetry_sdk::{logs::SdkLoggerProvider, metrics::SdkMeterProvider};
 
 use super::{collector::Collector, providers::Providers};
 use crate::{
-    otel::{OtelClientLayer, OtelLayer},
+    otel::{OtelClientLayer, OtelLayer, TracerProvider},
     setup::{Belvedere, BelvedereClientLayer, BelvedereLayer},
 };
 
@@ -12,7 +12,7 @@ use crate::{
 #[derive(Debug)]
 pub(in crate::setup) struct Running {
     collector: Collector,
-    tracers: Option<SdkTracerProvider>,
+    tracers: Option<TracerProvider>,
     loggers: Option<SdkLoggerProvider>,
     layer: OtelLayer,
     client_layer: OtelClientLayer,
@@ -68,7 +68,7 @@ impl Belvedere {
     }
 
     /// The tracer provider, for spans made by hand; `None` if `OTEL_SDK_DISABLED` is set.
-    pub fn tracer_provider(&self) -> Option<&SdkTracerProvider> {
+    pub fn tracer_provider(&self) -> Option<&TracerProvider> {
         self.otel.tracers.as_ref()
     }
 

@@ -1,38 +1,45 @@
-use opentelemetry_sdk::trace::{ParentBasedSampler, Sampler, ShouldSample};
+use opentelemetry_sdk::trace::{Sampler, ShouldSample};
 
 use super::env::Env;
-use crate::otel::{Ratio, Undecided, Weighted};
+use crate::otel::{ParentBased, Ratio, TracerProviderBuilder, Undecided, Weighted};
 
-/// The sampler that `OTEL_TRACES_SAMPLER` names. `rules` are X-Ray's, which follow a parent by themselves.
-pub(super) fn sampler(env: &Env, rules: Option<Box<dyn ShouldSample>>) -> Box<dyn ShouldSample> {
-    let Some(name) = env.text(NAME) else { return parent_based(Ratio::new(1.0)) };
+/// Sets the sampler that `OTEL_TRACES_SAMPLER` names. `rules` are X-Ray's, which follow a parent by themselves.
+pub(super) fn sample(
+    builder: TracerProviderBuilder,
+    env: &Env,
+    rules: Option<Box<dyn ShouldSample>>,
+) -> TracerProviderBuilder {
+    let Some(name) = env.text(NAME) else { return parent_based(builder, Ratio::new(1.0)) };
     match (name.to_ascii_lowercase().as_str(), rules) {
-        ("xray" | "parentbased_xray", Some(rules)) => rules,
-        _ => named(env, &name),
+        ("xray" | "parentbased_xray", Some(rules)) => builder.sampler(rules),
+        _ => named(builder, env, &name),
     }
 }
 
-fn named(env: &Env, name: &str) -> Box<dyn ShouldSample> {
+fn named(builder: TracerProviderBuilder, env: &Env, name: &str) -> TracerProviderBuilder {
     match name.to_ascii_lowercase().as_str() {
-        "always_on" => alone(Ratio::new(1.0)),
-        "always_off" => alone(Sampler::AlwaysOff),
-        "traceidratio" => alone(ratio(env)),
-        "parentbased_always_on" => parent_based(Ratio::new(1.0)),
-        "parentbased_always_off" => parent_based(Sampler::AlwaysOff),
-        "parentbased_traceidratio" => parent_based(ratio(env)),
+        "always_on" => builder.sampler(alone(Ratio::new(1.0))),
+        "always_off" => builder.sampler(alone(Sampler::AlwaysOff)),
+        "traceidratio" => builder.sampler(alone(ratio(env))),
+        "parentbased_always_on" => parent_based(builder, Ratio::new(1.0)),
+        "parentbased_always_off" => parent_based(builder, Sampler::AlwaysOff),
+        "parentbased_traceidratio" => parent_based(builder, ratio(env)),
         _ => {
             env.warn(NAME, name, "parentbased_always_on");
-            parent_based(Ratio::new(1.0))
+            parent_based(builder, Ratio::new(1.0))
         }
     }
 }
 
-fn parent_based(root: impl ShouldSample + 'static) -> Box<dyn ShouldSample> {
-    alone(ParentBasedSampler::new(root))
+fn parent_based<S>(builder: TracerProviderBuilder, root: S) -> TracerProviderBuilder
+where
+    S: ShouldSample + Clone + 'static,
+{
+    builder.sampler(alone(ParentBased(root)))
 }
 
-pub(super) fn alone(sampler: impl ShouldSample + Clone + 'static) -> Box<dyn ShouldSample> {
-    Box::new(Weighted(Undecided(sampler)))
+pub(super) fn alone<S>(sampler: S) -> Weighted<Undecided<S>> {
+    Weighted(Undecided(sampler))
 }
 
 fn ratio(env: &Env) -> Ratio {

@@ -1,7 +1,7 @@
 use opentelemetry::{Key, Value};
 use opentelemetry_sdk::{
     Resource,
-    trace::{SdkTracerProvider, ShouldSample, SpanData},
+    trace::{ShouldSample, SpanData},
 };
 
 use super::{
@@ -9,11 +9,11 @@ use super::{
     exporters::Exporters,
     honeycomb::{Home, Honeycomb},
     limits,
-    sampler::sampler,
+    sampler::sample,
 };
 use crate::{
     Error,
-    otel::{BaggageAttributes, Ids, Links, Otlp, Print, SpanLane},
+    otel::{BaggageAttributes, Links, Otlp, Print, SpanLane, TracerProvider},
     setup::start::Start,
 };
 
@@ -54,31 +54,28 @@ impl Traces {
         resource: Resource,
         rules: Option<Box<dyn ShouldSample>>,
         baggage: Vec<String>,
-    ) -> Result<SdkTracerProvider, Error> {
+    ) -> Result<TracerProvider, Error> {
         let Self { endpoints, is_printed, links } = self;
         let Start { env, outbox, scrubber, .. } = *start;
         let length = limits::value_length(env);
         let name = resource.get(&Key::from_static_str("service.name")).unwrap_or_else(|| Value::from(""));
-        let mut builder = SdkTracerProvider::builder()
-            .with_id_generator(Ids)
-            .with_sampler(sampler(env, rules))
-            .with_span_limits(limits::limits(env))
-            .with_resource(resource);
+        let mut builder =
+            sample(TracerProvider::builder(), env, rules).limits(limits::limits(env)).resource(resource);
         if !baggage.is_empty() {
-            builder = builder.with_span_processor(BaggageAttributes::new(baggage).scrubber(scrubber.clone()));
+            builder = builder.processor(BaggageAttributes::new(baggage).scrubber(scrubber.clone()));
         }
         let mut places: Vec<_> = endpoints.iter().map(|otlp| format!("otlp {}", otlp.place())).collect();
         for otlp in endpoints {
-            builder = builder.with_span_processor(cut(SpanLane::otlp(outbox, otlp)?, length));
+            builder = builder.processor(cut(SpanLane::otlp(outbox, otlp)?, length));
         }
         if is_printed {
             places.push(CONSOLE.to_owned());
             let lane = SpanLane::new(outbox, CONSOLE, Print::stdout());
-            builder = builder.with_span_processor(cut(lane, length));
+            builder = builder.processor(cut(lane, length));
         }
         tracing::info!(target: TARGET, to = %all(&places), %name, "spans: on");
         if let Some(url) = links {
-            builder = builder.with_span_processor(Links::stdout(outbox, move |span| link(&url, span)));
+            builder = builder.processor(Links::stdout(outbox, move |span| link(&url, span)));
         }
         Ok(builder.build())
     }

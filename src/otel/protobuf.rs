@@ -1,0 +1,180 @@
+//! What little of the protobuf encoding a span takes, <https://protobuf.dev/programming-guides/encoding/>.
+
+use super::told::Told;
+
+/// A message that is being written.
+#[derive(Debug, Default)]
+pub(super) struct Message(Vec<u8>);
+
+/// Attributes, as one field of a message each.
+#[derive(Debug)]
+pub(super) struct Pairs<'a> {
+    message: &'a mut Message,
+    field: u32,
+}
+
+// ===== impl Message =====
+
+impl Message {
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
+    /// The fields of another message, too.
+    pub(super) fn followed_by(mut self, other: &Self) -> Self {
+        self.0.extend_from_slice(&other.0);
+        self
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// A text, bytes or a message. Nothing stands for an empty text.
+    pub(super) fn bytes(&mut self, field: u32, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.message(field, bytes);
+        }
+    }
+
+    /// A message, which may be empty.
+    pub(super) fn message(&mut self, field: u32, bytes: &[u8]) {
+        self.length(field, bytes.len());
+        self.0.extend_from_slice(bytes);
+    }
+
+    pub(super) fn varint(&mut self, field: u32, value: u64) {
+        self.tag(field, VARINT);
+        self.number(value);
+    }
+
+    pub(super) fn fixed64(&mut self, field: u32, value: u64) {
+        self.tag(field, FIXED64);
+        self.0.extend_from_slice(&value.to_le_bytes());
+    }
+
+    pub(super) fn fixed32(&mut self, field: u32, value: u32) {
+        self.tag(field, FIXED32);
+        self.0.extend_from_slice(&value.to_le_bytes());
+    }
+
+    pub(super) fn pairs(&mut self, field: u32) -> Pairs<'_> {
+        Pairs { message: self, field }
+    }
+
+    fn length(&mut self, field: u32, length: usize) {
+        self.tag(field, LENGTH);
+        self.number(length as u64);
+    }
+
+    fn tag(&mut self, field: u32, kind: u32) {
+        self.number((field << 3 | kind).into());
+    }
+
+    fn number(&mut self, mut value: u64) {
+        while value > 0x7f {
+            self.0.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.0.push(value as u8);
+    }
+}
+
+// ===== impl Pairs =====
+
+impl Pairs<'_> {
+    /// The key, and how long what follows it is: a value in its own message.
+    fn key(&mut self, key: &str, value: usize) {
+        let Self { message, field } = self;
+        message.length(*field, field_length(key.len()) + field_length(value));
+        message.message(KEY, key.as_bytes());
+        message.length(VALUE, value);
+    }
+}
+
+impl Told for Pairs<'_> {
+    fn text(&mut self, key: &'static str, value: &str) {
+        self.key(key, field_length(value.len()));
+        self.message.message(TEXT, value.as_bytes());
+    }
+
+    fn known(&mut self, key: &'static str, value: &'static str) {
+        self.text(key, value);
+    }
+
+    #[allow(clippy::cast_sign_loss, reason = "it is how a negative number is written")]
+    fn number(&mut self, key: &'static str, value: i64) {
+        let value = value as u64;
+        self.key(key, 1 + varint_length(value));
+        self.message.varint(NUMBER, value);
+    }
+}
+
+/// Of a field with a number up to 15, and a length.
+fn field_length(length: usize) -> usize {
+    1 + varint_length(length as u64) + length
+}
+
+fn varint_length(value: u64) -> usize {
+    (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
+}
+
+const VARINT: u32 = 0;
+const FIXED64: u32 = 1;
+const LENGTH: u32 = 2;
+const FIXED32: u32 = 5;
+
+// Of `KeyValue` and `AnyValue`.
+const KEY: u32 = 1;
+const VALUE: u32 = 2;
+const TEXT: u32 = 1;
+const NUMBER: u32 = 3;
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::{
+        common::v1::{AnyValue, KeyValue, any_value::Value},
+        resource::v1::Resource,
+    };
+    use proptest::prelude::*;
+    use prost::Message as _;
+
+    use super::*;
+
+    fn pair(key: &str, value: Value) -> KeyValue {
+        KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
+    }
+
+    proptest! {
+        #[test]
+        fn pairs_are_written_as_prost_writes_them(text in "(.{0,9}|.{120,140}|.{16000,17000})", number: i64) {
+            let mut message = Message::default();
+            let mut pairs = message.pairs(1);
+            pairs.text("a.text", &text);
+            pairs.number("a.number", number);
+            let attributes =
+                vec![pair("a.text", Value::StringValue(text)), pair("a.number", Value::IntValue(number))];
+            let resource = Resource { attributes, ..Resource::default() };
+            prop_assert_eq!(message.into_bytes(), resource.encode_to_vec());
+        }
+    }
+
+    #[test]
+    fn a_varint_is_as_long_as_it_is_written() {
+        for power in 0..64 {
+            for value in [(1_u64 << power) - 1, 1 << power, u64::MAX] {
+                let mut message = Message::default();
+                message.number(value);
+                assert_eq!(varint_length(value), message.0.len(), "{value}");
+            }
+        }
+    }
+}

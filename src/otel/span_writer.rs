@@ -1,0 +1,140 @@
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use opentelemetry::trace::{SpanId, Status};
+use opentelemetry_proto::{
+    tonic::{common::v1::InstrumentationScope, resource::v1::Resource},
+    transform::common::tonic::ResourceAttributesWithSchema,
+};
+use prost::Message as _;
+
+use super::{
+    attributes::{ERROR_TYPE, HTTP_STATUS, OTHER, RPC_METHOD, RPC_METHOD_ORIGINAL, RPC_STATUS},
+    protobuf::{Message, Pairs},
+    recorded::{Kind, OCCURRENCE, Recorded},
+    sampler::SAMPLE_RATE,
+    span::instrumentation,
+    told::Told as _,
+};
+
+/// Writes exchanges as the spans of an `ExportTraceServiceRequest` of OTLP, without the types in between. What is not usual
+/// is left to these.
+#[derive(Debug, Default)]
+pub(super) struct SpanWriter {
+    /// The fields of a `ScopeSpans`, but for the scope.
+    spans: Message,
+    /// One of them.
+    span: Message,
+}
+
+// ===== impl SpanWriter =====
+
+impl SpanWriter {
+    /// Writes the span of an exchange, unless it is left to the types.
+    pub(super) fn write(&mut self, recorded: &Recorded) -> bool {
+        if !recorded.is_usual() {
+            return false;
+        }
+        self.span.clear();
+        span(recorded, &mut self.span);
+        self.spans.message(SPANS, self.span.as_bytes());
+        true
+    }
+
+    /// The request with all that was written.
+    pub(super) fn finish(self, resource: &ResourceAttributesWithSchema) -> Vec<u8> {
+        let Self { spans, .. } = self;
+        if spans.as_bytes().is_empty() {
+            return Vec::new();
+        }
+        let scope = instrumentation();
+        let mut of_scope = Message::with_capacity(spans.as_bytes().len() + 128);
+        of_scope.message(SCOPE, &InstrumentationScope::from((&scope, None)).encode_to_vec());
+        let mut of_scope = of_scope.followed_by(&spans);
+        of_scope.bytes(SCHEMA_URL, scope.schema_url().unwrap_or_default().as_bytes());
+        let own = Resource { attributes: resource.attributes.0.clone(), ..Resource::default() };
+        let mut of_resource = Message::with_capacity(of_scope.as_bytes().len() + 1024);
+        of_resource.message(RESOURCE, &own.encode_to_vec());
+        of_resource.message(SCOPE_SPANS, of_scope.as_bytes());
+        of_resource.bytes(SCHEMA_URL, resource.schema_url.as_deref().unwrap_or_default().as_bytes());
+        let mut request = Message::with_capacity(of_resource.as_bytes().len() + 16);
+        request.message(RESOURCE_SPANS, of_resource.as_bytes());
+        request.into_bytes()
+    }
+}
+
+/// In the order of the fields, as prost has them.
+fn span(recorded: &Recorded, to: &mut Message) {
+    let arrived = &recorded.arrived;
+    let context = &arrived.span;
+    to.message(1, &context.trace_id().to_bytes());
+    to.message(2, &context.span_id().to_bytes());
+    to.bytes(3, context.trace_state().header().as_bytes());
+    if arrived.parent_id != SpanId::INVALID {
+        to.message(4, &arrived.parent_id.to_bytes());
+    }
+    to.bytes(5, recorded.name().as_bytes());
+    to.varint(6, SERVER);
+    to.fixed64(7, nanos(recorded.started()));
+    to.fixed64(8, nanos(recorded.ended()));
+    attributes(recorded, to.pairs(9));
+    let mut status = Message::default();
+    if let Status::Error { description } = recorded.outcome.to_status() {
+        status.bytes(2, description.as_bytes());
+        status.varint(3, ERROR);
+    }
+    to.message(15, status.as_bytes());
+    let remote = if arrived.parent_is_remote { IS_REMOTE } else { 0 };
+    to.fixed32(16, u32::from(context.trace_flags().to_u8()) | HAS_IS_REMOTE | remote);
+}
+
+fn attributes(recorded: &Recorded, mut to: Pairs<'_>) {
+    let Recorded { arrived, kind, status, outcome, report, .. } = recorded;
+    arrived.ask(|facts| match kind {
+        Kind::Call(_) => facts.grpc(&mut to),
+        Kind::Http | Kind::Demoted => {
+            facts.http(&mut to);
+            facts.route(&mut to);
+        }
+    });
+    if let Some(weight) = arrived.weight {
+        to.number(SAMPLE_RATE, weight);
+    }
+    match (kind, status) {
+        (Kind::Call(call), _) => {
+            if let Some((code, method)) = call {
+                RPC_STATUS.iter().for_each(|key| to.known(key, code.name()));
+                if method.is_none() {
+                    arrived.ask(|facts| {
+                        to.text(RPC_METHOD_ORIGINAL, &facts.options.scrubber.text(facts.rpc_method()));
+                    });
+                }
+                to.text(RPC_METHOD, method.as_deref().unwrap_or(OTHER));
+            }
+        }
+        (_, Some(status)) => to.number(HTTP_STATUS, status.as_u16().into()),
+        (_, None) => {}
+    }
+    if let Some(kind) = outcome.error_type() {
+        to.text(ERROR_TYPE, &kind);
+    }
+    if let Some(id) = report {
+        to.text(OCCURRENCE, &id.to_string());
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "it lasts until 2554")]
+fn nanos(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64
+}
+
+// https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/trace/v1/trace.proto
+const RESOURCE_SPANS: u32 = 1;
+const RESOURCE: u32 = 1;
+const SCOPE_SPANS: u32 = 2;
+const SCOPE: u32 = 1;
+const SPANS: u32 = 2;
+const SCHEMA_URL: u32 = 3;
+const SERVER: u64 = 2;
+const ERROR: u64 = 2;
+const HAS_IS_REMOTE: u32 = 0x100;
+const IS_REMOTE: u32 = 0x200;
