@@ -138,7 +138,8 @@ impl<D: Draft> From<Arc<D>> for Source {
 impl Entry {
     /// What it counts for in the books: the event, and what carries it.
     pub(super) fn size(&self) -> usize {
-        size_of::<Self>() + self.draft.size()
+        // A queue doubles its slots when it is full.
+        2 * size_of::<Self>() + self.draft.size()
     }
 
     /// Adds what there is to read.

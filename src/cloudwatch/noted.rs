@@ -1,6 +1,6 @@
 use std::{
     borrow::Cow,
-    mem::{size_of, size_of_val},
+    mem::size_of_val,
     net::IpAddr,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -14,30 +14,26 @@ use crate::{
     exchange::{self, Code, Forwarded, HandlerError, Head, Methods, Route, Value},
     outbox::Price,
     scrub::{Scrubber, beginning},
-    trace::{OccurrenceId, Scope, SpanId, TraceId},
+    trace::{Scope, SpanId, TraceId},
 };
 
 /// What is noted of an exchange on its own thread: what costs little. What it takes to show it is done on the outbox's.
 #[derive(Clone)]
 pub(super) struct Noted {
     pub(super) options: Arc<Options>,
-    /// Where the request is.
+    /// Where the request is, and who the exchange is.
     pub(super) scope: Scope,
     pub(super) forwarded: Option<Box<Forwarded>>,
     /// The socket's other end, where it is not that of the request's head.
-    pub(super) peer: Option<IpAddr>,
-    pub(super) trace_id: TraceId,
-    pub(super) span_id: SpanId,
-    pub(super) ended: SystemTime,
+    pub(super) peer: Option<Box<IpAddr>>,
     pub(super) duration: Duration,
     pub(super) bytes: u64,
     pub(super) level: Level,
     pub(super) outcome: Outcome,
     pub(super) status: Option<StatusCode>,
     pub(super) code: Option<Code>,
-    pub(super) error: Option<Said>,
-    pub(super) report: Option<OccurrenceId>,
-    pub(super) sample_rate: Option<f64>,
+    pub(super) error: Option<Box<Said>>,
+    pub(super) has_failed: bool,
     pub(super) annotations: Vec<(Cow<'static, str>, Value)>,
 }
 
@@ -102,14 +98,24 @@ impl Noted {
         self.scope.known_head().expect("it was noted when the request arrived")
     }
 
+    fn ids(&self) -> (TraceId, SpanId) {
+        let identity = self.scope.identity().expect("it was decided when the request arrived");
+        (identity.trace_id(), identity.span_id())
+    }
+
+    fn is_good(&self) -> bool {
+        self.level > Level::WARN
+    }
+
     fn client(&self) -> Option<IpAddr> {
         let forwarded = self.forwarded.as_ref().and_then(|forwarded| forwarded.client);
-        let peer = || self.peer.or_else(|| self.head().peer().map(|peer| peer.ip()));
+        let peer = || self.peer.as_deref().copied().or_else(|| self.head().peer().map(|peer| peer.ip()));
         forwarded.or_else(peer).and_then(|client| self.options.addresses.apply(client))
     }
 
     fn record(&self) -> AccessRecord<'_> {
         let Self { options, annotations, .. } = self;
+        let (trace_id, span_id) = self.ids();
         let (head, scrubber, forwarded) = (self.head(), &options.scrubber, self.forwarded.as_deref());
         let query = head.query().filter(|_| options.query);
         let shown = |(key, value): &(Cow<'static, str>, Value)| {
@@ -126,7 +132,7 @@ impl Noted {
             (Cow::Owned(key.to_string()), Cow::Owned(value))
         };
         AccessRecord {
-            timestamp: self.ended,
+            timestamp: self.at(),
             level: self.level,
             outcome: self.outcome,
             client: self.client(),
@@ -142,36 +148,36 @@ impl Noted {
             bytes: self.bytes,
             user_agent: user_agent(head, scrubber),
             error: self.error.as_ref().map(|error| Cow::Owned(error.show(scrubber))),
-            rollbar_uuid: self.report,
-            sample_rate: self.sample_rate,
+            rollbar_uuid: self.scope.report().filter(|_| self.has_failed),
+            sample_rate: options.share.rate().filter(|_| self.is_good()),
             annotations: annotations.iter().map(shown).collect(),
-            trace_id: self.trace_id,
-            span_id: self.span_id,
-            xray_trace_id: self.trace_id.amzn(),
+            trace_id,
+            span_id,
+            xray_trace_id: trace_id.amzn(),
         }
     }
 }
 
 impl Draft for Noted {
     fn at(&self) -> SystemTime {
-        self.ended
+        self.scope.started() + self.duration
     }
 
     fn size(&self) -> usize {
         let text = |value: &Value| if let Value::Text(text) = value { text.len() } else { 16 };
         let annotations: usize =
             self.annotations.iter().map(|pair| size_of_val(pair) + pair.0.len() + text(&pair.1)).sum();
-        let error = match &self.error {
+        let error = match self.error.as_deref() {
             Some(Said::Text(text)) => text.len(),
             Some(Said::Error(_)) => LONGEST,
             None => 0,
         };
-        size_of::<Self>() + JSON + self.head().size() + annotations + error
+        SHARED + JSON + self.head().size() + annotations + error
     }
 
     fn worth(&self) -> Price {
         #[allow(clippy::cast_possible_truncation, reason = "it is the half that is random")]
-        let price = Price::units(0).trace(self.trace_id.to_u128() as u64).took(self.duration);
+        let price = Price::units(0).trace(self.ids().0.to_u128() as u64).took(self.duration);
         if self.level > Level::ERROR {
             return price;
         }
@@ -218,3 +224,6 @@ const OTHER: &str = "_OTHER";
 
 /// About what the names of its members take.
 const JSON: usize = 512;
+
+/// What all records of an exchange keep of it.
+const SHARED: usize = 1280;

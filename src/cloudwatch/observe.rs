@@ -22,7 +22,7 @@ pub struct LoggedExchange {
     scope: Scope,
     forwarded: Option<Box<Forwarded>>,
     /// The socket's other end, where the layer was told how to find it.
-    peer: Option<IpAddr>,
+    peer: Option<Box<IpAddr>>,
     may_be_grpc: bool,
     status: Option<StatusCode>,
     code: Option<Code>,
@@ -55,7 +55,7 @@ impl Observer for CloudWatchLayer {
             options: options.clone(),
             scope: scope.clone(),
             forwarded: Forwarded::read(options.hops, &request.headers),
-            peer: options.peer.as_ref().and_then(|peer| peer(request)).map(|peer| peer.ip()),
+            peer: options.peer.as_ref().and_then(|peer| peer(request)).map(|peer| peer.ip().into()),
             may_be_grpc,
             status: None,
             code: None,
@@ -147,14 +147,10 @@ impl Observation for LoggedExchange {
         if is_good && !self.options.share.keeps(identity, self.options.propagation.passes_on()) {
             return;
         }
-        let (trace_id, span_id) = (identity.trace_id(), identity.span_id());
-        let error = self.said(end, level);
+        let error = self.said(end, level).map(Box::new);
         let Self { options, scope, forwarded, peer, status, .. } = self;
         let lane = options.lane.clone();
         lane.note(Noted {
-            trace_id,
-            span_id,
-            ended: tally.ended(),
             duration: tally.duration,
             bytes: tally.bytes,
             level,
@@ -162,8 +158,7 @@ impl Observation for LoggedExchange {
             status,
             code,
             error,
-            report: scope.report().filter(|_| has_failed),
-            sample_rate: options.share.rate().filter(|_| is_good),
+            has_failed,
             annotations: scope.known_annotations().map(Annotations::pairs).unwrap_or_default(),
             options,
             scope,
