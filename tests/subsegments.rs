@@ -27,9 +27,13 @@ use axum::{
 use belvedere::{
     exchange::{Annotations, Value},
     trace::{InScope as _, SpanId},
-    xray::{self, ContextMissing, Document, Namespace, OpenSubsegment, Sampler, Sql, Status, Subsegment},
+    xray::{
+        self, ContextMissing, Document, Namespace, OpenSubsegment, Sampler, Sql, Status, Subsegment,
+        XRayLayer,
+    },
 };
 use futures_util::FutureExt as _;
+use opentelemetry::Context;
 use proptest::prelude::*;
 use segments::{Traced, Wrapped, exceptions, json, outline};
 use tokio::{
@@ -569,6 +573,63 @@ async fn a_subsegment_of_one_that_is_over_goes_by_itself() {
     };
     assert_eq!(outline(&segment.subsegments), "outer");
     assert_eq!(inner.parent_id, segment.subsegments[0].entity.id);
+}
+
+#[tokio::test]
+async fn a_subsegment_that_begins_when_its_exchange_is_over_goes_by_itself_though_nobody_asked_before() {
+    let traced = Traced::new("shop").await;
+    let (tell, told) = oneshot::channel();
+    let tell = std::sync::Arc::new(Mutex::new(Some(tell)));
+    traced
+        .serve(|| async move { tell.lock().unwrap().take().unwrap().send(Context::current()).unwrap() })
+        .await;
+    let guard = told.await.unwrap().attach();
+    xray::annotate("late", true);
+    xray::subsegment("late").end();
+    drop(guard);
+    let documents = traced.documents().await;
+    let [Document::Segment(segment), Document::Subsegment(late)] = &documents[..] else {
+        panic!("{documents:#?}")
+    };
+    assert!(segment.subsegments.is_empty() && segment.entity.annotations.is_empty());
+    assert_eq!((late.trace_id, late.parent_id), (segment.trace_id, segment.entity.id));
+}
+
+#[tokio::test]
+async fn what_is_entered_in_an_exchange_is_not_current_in_one_that_is_served_inside_of_it() {
+    async fn ask(layer: &XRayLayer, header: Option<&str>, recorded: bool) {
+        let handler = move || async move {
+            assert_eq!(xray::current().is_recorded(), recorded);
+            xray::annotate("inner", true);
+        };
+        let mut request = Request::get("/").body(Body::empty()).unwrap();
+        let header = header.map(|header| ("x-amzn-trace-id".parse().unwrap(), header.parse().unwrap()));
+        request.headers_mut().extend(header.into_iter().collect::<axum::http::HeaderMap>());
+        let router = axum::Router::new().fallback(handler).layer(layer.clone());
+        let response = router.oneshot(request).await.unwrap();
+        axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    }
+    let traced = Traced::new("shop").await;
+    let layer = traced.layer.clone();
+    traced
+        .serve(|| async move {
+            let step = async {
+                ask(&layer, None, true).await;
+                ask(&layer, Some("Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Sampled=0"), false).await;
+                xray::annotate("step", true);
+            };
+            xray::capture("step", step).await;
+        })
+        .await;
+    let documents = traced.documents().await;
+    let [Document::Segment(inner), Document::Segment(outer)] = &documents[..] else {
+        panic!("{documents:#?}")
+    };
+    let step = &outer.subsegments[0];
+    assert_eq!(json(step)["annotations"], serde_json::json!({"step": true}));
+    assert_eq!(json(inner)["annotations"], serde_json::json!({"inner": true}));
+    assert_eq!((inner.trace_id, inner.parent_id), (outer.trace_id, Some(step.entity.id)));
+    assert!(outer.entity.annotations.is_empty());
 }
 
 #[tokio::test]
