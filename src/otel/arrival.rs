@@ -71,6 +71,8 @@ impl Arrival<'_> {
             return Way::Unsampled(span);
         }
         let Self { options, given, is_matched } = self;
+        // A backend further out may have kept the head before a router knew the route.
+        scope.head(request).learn_route(request);
         let has_parent = parent.is_valid();
         let arrived = Arrived {
             options: options.clone(),
@@ -99,7 +101,7 @@ impl Arrival<'_> {
         };
         let forwarded = Forwarded::read(options.hops, &request.headers);
         let (given, forwarded) = (given.as_deref(), forwarded.as_deref());
-        scope.head(request);
+        scope.head(request).learn_route(request);
         let drafted = Facts::of(options, scope, given, forwarded, is_matched)
             .map(|facts| SdkSpan::start(facts, given, &identity, scope));
         let Some((builder, span)) = drafted else { return Way::Unsampled(SpanContext::NONE) };

@@ -19,7 +19,7 @@ use super::{
     served::{Inner, Served},
 };
 use crate::{
-    exchange::{self, Code, End, HandlerError, Tally, grpc_timeout, is_grpc},
+    exchange::{self, Code, End, HandlerError, Tally, grpc_timeout, is_grpc, may_be_grpc},
     observe::{Observation, Observer},
     trace::{OccurrenceId, Scope},
 };
@@ -92,9 +92,7 @@ impl Observer for OtelLayer {
 impl ServerSpan {
     fn start(options: &Arc<Options>, request: &request::Parts, scope: &mut Scope) -> Self {
         let given = Given::of(options, request);
-        let head = scope.head(request);
-        let (may_be_grpc, is_matched) =
-            (head.may_be_grpc(), options.route.is_none() && head.route().is_some());
+        let (may_be_grpc, is_matched) = (may_be_grpc(request), options.is_matched(request));
         let routed = is_matched || given.as_ref().is_some_and(|given| given.route.is_some());
         let named = given.as_ref().is_some_and(|given| given.name.is_some());
         scope.share(Served { named, routed, measured: options.instruments.is_some() }.shared());
@@ -138,8 +136,8 @@ impl ServerSpan {
     /// What it turned out to be; `code` is the call's, if it came to one.
     fn kind(&self, code: Option<Code>) -> Kind {
         let known = |code| {
-            let method = self.scope.known_head().map(rpc_method).unwrap_or_default();
-            (code, self.options.rpc_method(method, code))
+            let method = self.scope.known_head().map(rpc_method);
+            (code, method.and_then(|method| self.options.rpc_method(method, code)))
         };
         match self.call {
             Call::Http => Kind::Http,
@@ -262,10 +260,12 @@ impl Call {
 fn measure(
     options: &Options,
     request: &request::Parts,
-    scope: &Scope,
+    scope: &mut Scope,
     is_routed: bool,
 ) -> Option<Box<Measure>> {
     let instruments = options.instruments.as_ref()?;
+    // Of a call its method is told, too.
+    scope.head(request);
     let method = options.methods.name(&request.method).unwrap_or(Cow::Borrowed(attributes::OTHER));
     let scheme = exchange::scheme(request, options.hops);
     let route = if is_routed {

@@ -10,7 +10,7 @@ use super::{
 #[cfg(feature = "axum")]
 use super::{attributes::cut, rooms::ROUTE};
 use crate::{
-    exchange::{AddressPolicy, Code, HeaderNames, Hops, Hosts, Methods, Query},
+    exchange::{AddressPolicy, Code, HeaderNames, Hops, Hosts, Methods, Query, Route as Matched},
     scrub::Scrubber,
     trace::{Propagation, TrustIncoming},
 };
@@ -65,6 +65,11 @@ impl Options {
             return Some(cut(route.as_str(), ROUTE).into());
         }
         None
+    }
+
+    /// Whether a router has told the route, and nobody else is asked.
+    pub(super) fn is_matched(&self, request: &request::Parts) -> bool {
+        self.route.is_none() && Matched::of(request).is_some()
     }
 
     /// Whether the user's list of gRPC methods lacks this one.
