@@ -58,9 +58,21 @@
 //! # Whose provider
 //!
 //! [`from_env`](crate::from_env) makes one. A layer made by hand uses the global provider as it is when the first
-//! request arrives, or the one that [`tracer_provider`](OtelLayer::tracer_provider) gives it. For a provider of your
-//! own, give it [`Ids`] as its id generator, so that a trace has the same id in all backends, and wrap its sampler in
+//! request arrives, or the one that [`tracer_provider`](OtelLayer::tracer_provider) gives it: best a [`TracerProvider`] of
+//! this crate, which makes the span of a server on the outbox's thread and not on the request's. For one of the SDK,
+//! give it [`Ids`] as its id generator, so that a trace has the same id in all backends, and wrap its sampler in
 //! [`Undecided`]. To keep a share of all traces, take [`Ratio`] and [`Weighted`], so that counts stay right.
+//!
+//! ```text
+//!  request   head and ids are noted ──► active span ──► handler: attributes, events, children
+//!     │                                     │ what it is told waits beside the exchange
+//!     ▼                                     ▼
+//!  end ──────────────────────────────► lane: the exchange as it was noted
+//!                                           │  on the outbox's thread
+//!                       usual: bytes of OTLP │ else, or for a destination of yours: the SDK's SpanData
+//!                                           ▼
+//!                                        backend
+//! ```
 
 mod answer;
 mod arrival;

@@ -96,10 +96,10 @@ impl ServerSpan {
         let routed = is_matched || given.as_ref().is_some_and(|given| given.route.is_some());
         let named = given.as_ref().is_some_and(|given| given.name.is_some());
         scope.share(Served { named, routed, measured: options.instruments.is_some() }.shared());
-        let own = scope.clone();
+        let (own, route) = (scope.clone(), given.as_ref().and_then(|given| given.route.clone()));
         let way = Arrival { options, given, is_matched }.start(request, scope);
         let call = if may_be_grpc { Call::Grpc(grpc_timeout(&request.headers)) } else { Call::Http };
-        let measure = measure(options, request, scope, routed);
+        let measure = measure(options, request, scope, (routed, route));
         let (options, status, code, error) = (options.clone(), None, None, None);
         Self { options, scope: own, way, call, status, code, error, measure }
     }
@@ -261,7 +261,7 @@ fn measure(
     options: &Options,
     request: &request::Parts,
     scope: &mut Scope,
-    is_routed: bool,
+    (is_routed, route): (bool, Option<Arc<str>>),
 ) -> Option<Box<Measure>> {
     let instruments = options.instruments.as_ref()?;
     // Of a call its method is told, too.
@@ -269,7 +269,7 @@ fn measure(
     let method = options.methods.name(&request.method).unwrap_or(Cow::Borrowed(attributes::OTHER));
     let scheme = exchange::scheme(request, options.hops);
     let route = if is_routed {
-        Route::Known(options.route(request))
+        Route::Known(route.or_else(|| options.route(request)))
     } else {
         Route::Later(Inner::of(scope).route.clone())
     };

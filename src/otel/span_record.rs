@@ -8,7 +8,7 @@ use super::{recorded::Recorded, size::size};
 #[derive(Debug)]
 pub(super) enum SpanRecord {
     /// A span of the SDK's.
-    Data(Box<SpanData>),
+    Data(SpanData),
     /// A server's exchange, of which no span was made yet.
     Exchange(Recorded),
 }
@@ -33,7 +33,7 @@ impl SpanRecord {
 
     pub(super) fn into_data(self) -> SpanData {
         match self {
-            Self::Data(span) => *span,
+            Self::Data(span) => span,
             Self::Exchange(recorded) => recorded.span_data(),
         }
     }
@@ -52,6 +52,6 @@ impl SpanRecord {
 
 impl From<SpanData> for SpanRecord {
     fn from(span: SpanData) -> Self {
-        Self::Data(Box::new(span))
+        Self::Data(span)
     }
 }

@@ -93,7 +93,7 @@ impl Written {
 
     /// All of its attributes are late if there was a response and no mark was set then.
     pub(super) fn marked(self, is_answered: bool) -> Self {
-        Self { early: self.early.or(is_answered.then_some(0)), ..self }
+        Self { early: self.early.or_else(|| is_answered.then_some(0)), ..self }
     }
 
     /// About how many bytes it takes.
