@@ -2,7 +2,10 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-use super::lists::ENDINGS;
+use super::{
+    lists::ENDINGS,
+    looks::{Last, Look, Looks},
+};
 
 /// A list of names that are secret.
 #[derive(Clone, Debug)]
@@ -11,21 +14,14 @@ pub(super) struct Keys {
     whole: Vec<Box<[u8]>>,
     /// Those that stand for all that end so.
     endings: Vec<&'static str>,
-    shapes: Shapes,
-}
-
-/// Which lengths a name may have by its first byte, and which last bytes: most names are known to be none by these.
-#[derive(Clone, Debug, Default)]
-struct Shapes {
-    lengths: [u64; 32],
-    lasts: u32,
+    looks: Looks,
 }
 
 // ===== impl Keys =====
 
 impl Keys {
     pub(super) fn new<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Self {
-        let mut keys = Self { whole: Vec::new(), endings: Vec::new(), shapes: Shapes::default() };
+        let mut keys = Self { whole: Vec::new(), endings: Vec::new(), looks: Looks::default() };
         keys.add(names);
         keys
     }
@@ -35,13 +31,23 @@ impl Keys {
         self.whole.retain(|name| !name.is_empty());
         self.whole.sort_unstable();
         self.whole.dedup();
-        // Before the endings are looked up in it.
-        self.shapes = Shapes::of(&self.whole);
         self.endings = ENDINGS.into_iter().filter(|ending| self.lists(ending)).collect();
+        let endings = self.endings.iter().map(|ending| ending.as_bytes());
+        self.looks = Looks::of(self.whole.iter().map(|name| &**name), endings);
     }
 
     /// Whether a name, as somebody wrote it, is secret.
     pub(super) fn have(&self, name: &str) -> bool {
+        any([self], name)
+    }
+
+    /// Whether a name without parts may be secret, by its last letters.
+    pub(super) fn may_end(&self, last: Last) -> bool {
+        self.looks.may_end(last)
+    }
+
+    /// Whether a name is secret, by all of its bytes.
+    pub(super) fn confirm(&self, name: &str) -> bool {
         let name = decoded(name);
         self.fit(&name)
             || has_parts(&name) && name.split(divides).any(|part| !part.is_empty() && self.fit(part))
@@ -54,46 +60,21 @@ impl Keys {
     }
 
     fn lists(&self, name: &str) -> bool {
-        self.shapes.may_be(name)
-            && self.whole.binary_search_by(|key| key.iter().copied().cmp(plain(name))).is_ok()
+        self.whole.binary_search_by(|key| key.iter().copied().cmp(plain(name))).is_ok()
     }
 
     fn ends(&self, name: &str) -> bool {
-        self.shapes.may_end(name)
-            && self.endings.iter().any(|ending| ending.bytes().rev().eq(plain(name).rev().take(ending.len())))
+        self.endings.iter().any(|ending| ending.bytes().rev().eq(plain(name).rev().take(ending.len())))
     }
 }
 
-// ===== impl Shapes =====
-
-impl Shapes {
-    fn of(names: &[Box<[u8]>]) -> Self {
-        let mut shapes = Self::default();
-        for name in names {
-            shapes.lengths[usize::from(name[0] % 32)] |= 1 << name.len().min(63);
-        }
-        for ending in ENDINGS {
-            shapes.lasts |= ending.bytes().last().map_or(0, bit);
-        }
-        shapes
-    }
-
-    fn may_be(&self, name: &str) -> bool {
-        let Some(first) = plain(name).next() else { return false };
-        let length = name.bytes().filter(counts).count().min(63);
-        self.lengths[usize::from(first % 32)] >> length & 1 == 1
-    }
-
-    fn may_end(&self, name: &str) -> bool {
-        plain(name).next_back().is_some_and(|last| self.lasts & bit(last) > 0)
-    }
+/// Whether a name, as somebody wrote it, is secret by one of the lists.
+pub(super) fn any<const N: usize>(lists: [&Keys; N], name: &str) -> bool {
+    let look = Look::of(name.as_bytes());
+    lists.into_iter().any(|keys| keys.looks.may_have(look, name) && keys.confirm(name))
 }
 
-fn bit(byte: u8) -> u32 {
-    1 << (byte % 32)
-}
-
-fn counts(byte: &u8) -> bool {
+pub(super) const fn counts(byte: &u8) -> bool {
     !matches!(byte, b'-' | b'_' | b'.' | b' ' | b'+')
 }
 

@@ -46,9 +46,13 @@ mod header;
 mod json;
 mod keys;
 mod lists;
+mod looks;
 mod pair;
 mod query;
+#[cfg(test)]
+mod reference;
 mod scrubber;
+mod tells;
 mod text;
 mod token;
 mod url;

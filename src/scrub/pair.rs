@@ -2,7 +2,21 @@
 
 use std::ops::Range;
 
-use super::{REDACTED, scrubber::Rules, token};
+use super::{REDACTED, looks::Last, scrubber::Rules, token};
+
+/// Whether the byte can be the separator behind the name of a secret, by the last letters of the name: most are not.
+#[inline]
+pub(super) fn tells(rules: &Rules, bytes: &[u8], at: usize) -> bool {
+    if bytes[at] == b'%' {
+        return bytes.get(at + 1) == Some(&b'3');
+    }
+    let start = at - count_back(&bytes[..at], LONGEST, is_of_part);
+    let is_whole = start < at && (start == 0 || !is_of_name(bytes[start - 1]));
+    match Last::of(&bytes[start..at]) {
+        Some(last) if is_whole => rules.headers.may_end(last) || rules.fields.may_end(last),
+        _ => true,
+    }
+}
 
 /// Where the value is that the name before a `=`, a `:`, or one of them in percent-encoding makes secret.
 pub(super) fn value(rules: &Rules, text: &str, at: usize) -> Option<Range<usize>> {
@@ -18,7 +32,7 @@ pub(super) fn value(rules: &Rules, text: &str, at: usize) -> Option<Range<usize>
 /// The separator that stands there, and the name before it, if it is one of a secret.
 fn secret<'a>(rules: &Rules, text: &'a str, at: usize) -> Option<(Separator, Name<'a>)> {
     let pair = (Separator::at(text.as_bytes(), at)?, Name::before(text, at)?);
-    (rules.headers.have(pair.1.text) || rules.fields.have(pair.1.text)).then_some(pair)
+    rules.hide_header(pair.1.text).then_some(pair)
 }
 
 /// Where the value is of an argument such as `--password x`.
@@ -233,10 +247,14 @@ fn is_quoting(byte: u8) -> bool {
     matches!(byte, b'"' | b'\'' | b'`' | b'\\')
 }
 
+/// Whether a byte can be one of a name.
 fn is_of_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'-' | b'_' | b'.' | b'[' | b']' | b'%')
-        || !byte.is_ascii()
+    NAMES[usize::from(byte)] > 0
+}
+
+/// Whether a byte can be one of a name without parts.
+fn is_of_part(byte: u8) -> bool {
+    NAMES[usize::from(byte)] == PART
 }
 
 fn count(bytes: &[u8], is: impl Fn(u8) -> bool) -> usize {
@@ -246,6 +264,23 @@ fn count(bytes: &[u8], is: impl Fn(u8) -> bool) -> usize {
 fn count_back(bytes: &[u8], most: usize, is: impl Fn(u8) -> bool) -> usize {
     bytes.iter().rev().take(most).take_while(|byte| is(**byte)).count()
 }
+
+const NAME: u8 = 1;
+const PART: u8 = 2;
+
+static NAMES: [u8; 256] = {
+    let mut table = [NAME; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte as usize] = match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' => PART,
+            b'.' | b'[' | b']' | b'%' => NAME,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    table
+};
 
 /// How much of a name is read, from its end on.
 const LONGEST: usize = 64;

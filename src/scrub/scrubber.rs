@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
-use super::{keys::Keys, lists};
+use super::{
+    keys::{self, Keys},
+    lists,
+};
 
 /// Takes secrets out of what leaves the process.
 ///
@@ -115,11 +118,11 @@ impl Default for Scrubber {
 impl Rules {
     /// Whether a name is secret in the query of a URL.
     pub(super) fn hide_query(&self, name: &str) -> bool {
-        self.fields.have(name) || self.queries.have(name)
+        keys::any([&self.fields, &self.queries], name)
     }
 
     /// Whether a name is secret as that of a header.
     pub(super) fn hide_header(&self, name: &str) -> bool {
-        self.headers.have(name) || self.fields.have(name)
+        keys::any([&self.headers, &self.fields], name)
     }
 }

@@ -2,7 +2,9 @@ use std::{borrow::Cow, ops::Range};
 
 use serde_json::Value;
 
-use super::{REDACTED, Scrubber, card, copy::Copy, json, pair, query::LAYERS, scrubber::Rules, token, url};
+use super::{
+    REDACTED, Scrubber, card, copy::Copy, json, pair, query::LAYERS, scrubber::Rules, tells, token, url,
+};
 
 // ===== impl Scrubber =====
 
@@ -31,7 +33,8 @@ pub(super) fn scrub<'a>(rules: &Rules, text: &'a str, nested: usize) -> Cow<'a, 
 /// The text without its secrets, where it is JSON and has some.
 fn json(rules: &Rules, text: &str, nested: usize) -> Option<String> {
     let nested = nested.checked_sub(1)?;
-    if !text.trim_start().starts_with(['{', '[']) {
+    let begins = text.bytes().find(|byte| !byte.is_ascii_whitespace());
+    if !matches!(begins, Some(b'{' | b'[')) {
         return None;
     }
     let mut value: Value = serde_json::from_str(text).ok()?;
@@ -41,69 +44,79 @@ fn json(rules: &Rules, text: &str, nested: usize) -> Option<String> {
 /// One reading, from the front to the back. What is in the query of a URL is decoded so often at most, all URLs in it
 /// included: each layer may be another URL with a query.
 pub(super) fn scan<'a>(rules: &Rules, text: &'a str, layers: usize) -> Cow<'a, str> {
-    read(rules, text, |at| secret(rules, text, at, layers))
+    read(rules, text, layers, |at| tells(rules, text.as_bytes(), at))
 }
 
 /// The same for the path of a URL, in which a colon is nothing special unless it begins another URL.
 pub(super) fn scan_path<'a>(rules: &Rules, path: &'a str, layers: usize) -> Cow<'a, str> {
-    let is_plain = |at: usize| path.as_bytes()[at] == b':' && !path[at + 1..].starts_with("//");
-    read(rules, path, |at| if is_plain(at) { None } else { secret(rules, path, at, layers) })
+    let is_plain = |at: usize| path.as_bytes()[at] == b':' && !path.as_bytes()[at + 1..].starts_with(b"//");
+    read(rules, path, layers, |at| !is_plain(at) && tells(rules, path.as_bytes(), at))
 }
 
-fn read<'a>(
-    rules: &Rules,
-    text: &'a str,
-    secret: impl Fn(usize) -> Option<(Range<usize>, Cow<'a, str>)>,
-) -> Cow<'a, str> {
-    let (mut copy, mut at) = (Copy::of(text), 0);
-    while let Some(next) = text.as_bytes()[at..].iter().position(|byte| may_tell(rules, *byte)) {
-        at += next;
-        let Some((range, with)) = secret(at) else {
-            at += 1;
-            continue;
-        };
-        at = range.end.max(at + 1);
-        copy.replace(range, &with);
+fn read<'a>(rules: &Rules, text: &'a str, layers: usize, tells: impl Fn(usize) -> bool) -> Cow<'a, str> {
+    let next = |from| match rules.cards {
+        true => tells::next::<true>(text.as_bytes(), from, &tells),
+        false => tells::next::<false>(text.as_bytes(), from, &tells),
+    };
+    let Some(mut at) = next(0) else { return Cow::Borrowed(text) };
+    let (mut copy, mut read) = (Copy::of(text), 0);
+    loop {
+        let mut after = at + 1;
+        if let Some((range, with)) = secret(rules, text, Place { at, read }, layers) {
+            (read, after) = (range.end, range.end);
+            copy.replace(range, &with);
+        }
+        let Some(next) = next(after) else { return copy.finish() };
+        at = next;
     }
-    copy.finish()
 }
 
-/// Whether a byte can be the one that gives a secret away: a look at a table, since most texts have few of them.
-fn may_tell(rules: &Rules, byte: u8) -> bool {
-    let of_cards = if rules.cards { CARDS } else { 0 };
-    TELLING[usize::from(byte)] & (ALWAYS | of_cards) > 0
+/// Whether a byte can give a secret away, by those around it.
+#[inline]
+fn tells(rules: &Rules, bytes: &[u8], at: usize) -> bool {
+    match bytes[at] {
+        b':' if bytes[at + 1..].starts_with(b"//") => true,
+        b'=' | b':' | b'%' => pair::tells(rules, bytes, at),
+        b'-' if bytes[at + 1..].first() == Some(&b'-') => true,
+        b'0'..=b'9' => rules.cards,
+        _ => token::tells(bytes, at),
+    }
 }
 
-/// The secret that a byte gives away, and what stands for it. It ends behind that byte, and begins before it only where
-/// that is not yet copied.
-fn secret<'a>(
-    rules: &Rules,
-    text: &'a str,
+/// What stands in a text, and what is to stand there.
+pub(super) type Secret<'a> = (Range<usize>, Cow<'a, str>);
+
+/// A place that can give a secret away.
+#[derive(Clone, Copy)]
+struct Place {
     at: usize,
-    layers: usize,
-) -> Option<(Range<usize>, Cow<'a, str>)> {
+    /// Up to where the text is read: no secret begins before that.
+    read: usize,
+}
+
+/// The secret that a byte gives away, and what stands for it. It ends behind that byte.
+fn secret<'a>(rules: &Rules, text: &'a str, place: Place, layers: usize) -> Option<Secret<'a>> {
     let hidden = |range| (range, Cow::Borrowed(REDACTED));
+    let Place { at, read } = place;
     match text.as_bytes()[at] {
         b':' if text[at + 1..].starts_with("//") => link(rules, text, at, layers),
         b'=' | b':' | b'%' => pair::value(rules, text, at).map(hidden),
-        b'-' if text[at..].starts_with("--") => {
-            token::pem(text, at).or_else(|| pair::flag(rules, text, at)).map(hidden)
-        }
         b'0'..=b'9' if rules.cards => card::number(text, at).map(hidden),
-        b'A'..=b'Z' | b'a'..=b'z' if token::may_begin(&text.as_bytes()[at..]) && begins_word(text, at) => {
-            token::token(text, at).map(hidden)
+        byte => {
+            let token = token::token(text, read, at);
+            let is_double = byte == b'-' && text.as_bytes().get(at + 1) == Some(&b'-');
+            token.or_else(|| if is_double { dashes(rules, text, at) } else { None }).map(hidden)
         }
-        _ => None,
     }
 }
 
+/// What two dashes begin: a key, or an argument.
+pub(super) fn dashes(rules: &Rules, text: &str, at: usize) -> Option<Range<usize>> {
+    token::pem(text, at).or_else(|| pair::flag(rules, text, at))
+}
+
 /// A URL, by the colon behind its scheme.
-fn link<'a>(
-    rules: &Rules,
-    text: &'a str,
-    colon: usize,
-    layers: usize,
-) -> Option<(Range<usize>, Cow<'a, str>)> {
+pub(super) fn link<'a>(rules: &Rules, text: &'a str, colon: usize, layers: usize) -> Option<Secret<'a>> {
     let is_of_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
     let scheme =
         |colon: usize| text.as_bytes()[..colon].iter().rev().take_while(|byte| is_of_scheme(byte)).count();
@@ -120,34 +133,6 @@ fn link<'a>(
 fn ends_url(char: char) -> bool {
     char.is_whitespace() || char.is_control() || matches!(char, '"' | '<' | '>' | '`')
 }
-
-fn begins_word(text: &str, at: usize) -> bool {
-    let before = &text.as_bytes()[..at];
-    let is_encoded = |before: &[u8]| matches!(before, [.., b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit());
-    match before.last() {
-        Some(byte) if byte.is_ascii_alphanumeric() || *byte == b'_' => is_encoded(before),
-        _ => true,
-    }
-}
-
-const ALWAYS: u8 = 1;
-const CARDS: u8 = 2;
-
-/// Which bytes can give a secret away.
-static TELLING: [u8; 256] = {
-    let mut table = [0; 256];
-    let mut byte: u8 = 0;
-    while byte < 128 {
-        table[byte as usize] = match byte {
-            b'=' | b':' | b'%' | b'-' => ALWAYS,
-            b'0'..=b'9' => CARDS,
-            _ if token::is_first(byte) => ALWAYS,
-            _ => 0,
-        };
-        byte += 1;
-    }
-    table
-};
 
 /// How deep JSON is read that stands in strings of JSON.
 pub(super) const NESTED: usize = 4;

@@ -4,44 +4,83 @@ use std::ops::Range;
 
 use super::{REDACTED, pair::is_scrubbed};
 
-/// Whether one of them can begin with this byte.
-pub(super) const fn is_first(byte: u8) -> bool {
-    matches!(
-        byte,
-        b'A' | b'B' | b'F' | b'I' | b'b' | b'e' | b'g' | b'h' | b'n' | b'r' | b's' | b'w' | b'x' | b'y'
-    )
+/// How far a byte is from giving one of them away, by the one before it: the first letter of a scheme is at 0, and what can
+/// complete a [beginning](begun), but for a `-`.
+#[inline(always)]
+pub(super) fn distance(before: u8, byte: u8) -> u8 {
+    // A capital or `_`, behind a letter.
+    let in_word = ((byte & 0xe0) ^ 0x40) | ((before & 0x40) ^ 0x40);
+    ((byte | 0x20) ^ b'b').min(in_word)
 }
 
-/// Whether one of them can begin so: most words are known to be none by two letters.
-pub(super) fn may_begin(bytes: &[u8]) -> bool {
-    matches!(
-        bytes,
-        [b'B' | b'b', b'E' | b'e' | b'A' | b'a', ..]
-            | [b'A', b'B' | b'C' | b'I' | b'K' | b'Q' | b'S', ..]
-            | [b'F', b'Q' | b'w', ..]
-            | [b'I', b'Q', ..]
-            | [b'e' | b'y', b'a' | b'y', ..]
-            | [b'g', b'h' | b'i' | b'l', ..]
-            | [b'h', b'c', ..]
-            | [b'n', b'p', ..]
-            | [b'r' | b's', b'k', ..]
-            | [b'w', b'h', ..]
-            | [b'x', b'o', ..]
-    )
+/// Whether a byte can give one away, by those around it.
+#[inline(always)]
+pub(super) fn tells(bytes: &[u8], at: usize) -> bool {
+    let byte = bytes[at];
+    let before = if at > 0 { letter(bytes[at - 1]) } else { 0 };
+    let begins = || matches!(bytes.get(at + 1), Some(b'A' | b'E' | b'a' | b'e'));
+    ENDS[usize::from(byte)] & before > 0 && begun(&bytes[..=at]).is_some() || byte | 0x20 == b'b' && begins()
 }
 
-/// The secret that begins with this word, or follows it.
-pub(super) fn token(text: &str, at: usize) -> Option<Range<usize>> {
+/// The bit of a letter, or none.
+#[inline(always)]
+const fn letter(byte: u8) -> u64 {
+    if byte.wrapping_sub(b'@') < 64 { 1 << (byte - b'@') } else { 0 }
+}
+
+/// The secret that a byte gives away, if it does not begin before `read`.
+pub(super) fn token(text: &str, read: usize, at: usize) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let start = begun(&bytes[..=at]).map(|length| at + 1 - length).filter(|start| *start >= read);
+    let marked = start.and_then(|start| marked(text, start));
+    marked.or_else(|| if matches!(bytes[at], b'B' | b'b') { scheme(text, at) } else { None })
+}
+
+/// The length of the beginning of a secret in which a text ends: of each no more than tells it from most words.
+fn begun(text: &[u8]) -> Option<usize> {
+    Some(match text {
+        [.., b'A', b'B' | b'C' | b'I' | b'K' | b'Q' | b'S'] | [.., b'F' | b'I', b'Q'] => 2,
+        [.., b'e', b'y', b'J'] | [.., b'r' | b's', b'k', b'_'] => 3,
+        [.., b'F', b'w', b'o', b'G'] | [.., b'n', b'p', b'm', b'_'] => 4,
+        [.., b'g', b'h', b'o' | b'p' | b's' | b'u', b'_'] => 4,
+        [.., b'x', b'o', b'x', b'b' | b'p', b'-'] => 5,
+        [.., b'g', b'l', b'p', b'a', b't', b'-'] => 6,
+        [.., b'h', b'c', b'a', b'i', b'k', b'_'] | [.., b'w', b'h', b's', b'e', b'c', b'_'] => 6,
+        [.., b'g', b'i', b't', b'h', b'u', b'b', b'_'] => 7,
+        _ => return None,
+    })
+}
+
+/// The secret that begins here with a mark.
+pub(super) fn marked(text: &str, at: usize) -> Option<Range<usize>> {
+    if !begins_word(text, at) {
+        return None;
+    }
     let rest = &text[at..];
     let length = match rest.as_bytes()[0] {
-        b'B' | b'b' => {
-            return bearer(rest).or_else(|| basic(rest)).map(|range| at + range.start..at + range.end);
-        }
-        b'e' if rest.starts_with("eyJ") => jwt(rest),
+        b'e' => jwt(rest),
         b'A' if AWS_KEYS.iter().any(|mark| rest.starts_with(mark)) => aws_key(rest),
-        _ => marked(rest),
+        _ => of_vendor(rest),
     };
     length.map(|length| at..at + length)
+}
+
+/// What follows the name of a scheme that begins here.
+pub(super) fn scheme(text: &str, at: usize) -> Option<Range<usize>> {
+    let begins =
+        matches!(text.as_bytes().get(at + 1), Some(b'A' | b'E' | b'a' | b'e')) && begins_word(text, at);
+    let rest = if begins { &text[at..] } else { return None };
+    let token = bearer(rest).or_else(|| basic(rest))?;
+    Some(at + token.start..at + token.end)
+}
+
+fn begins_word(text: &str, at: usize) -> bool {
+    let before = &text.as_bytes()[..at];
+    let is_encoded = |before: &[u8]| matches!(before, [.., b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit());
+    match before.last() {
+        Some(byte) if byte.is_ascii_alphanumeric() || *byte == b'_' => is_encoded(before),
+        _ => true,
+    }
 }
 
 /// A private key in PEM, to its end or to that of the text.
@@ -119,7 +158,7 @@ fn aws_key(text: &str) -> Option<usize> {
 }
 
 /// What begins with the mark of a vendor and goes on for a while.
-fn marked(text: &str) -> Option<usize> {
+fn of_vendor(text: &str) -> Option<usize> {
     let (_, shortest) = MARKS.iter().find(|(mark, _)| text.starts_with(mark))?;
     let length = run(text, |byte| is_of_word(byte) || matches!(byte, b'+' | b'/' | b'=' | b'%'));
     (length >= *shortest).then_some(length)
@@ -153,7 +192,7 @@ const SHORTEST_HEAD: usize = 8;
 const LONGEST_HEAD: usize = 512;
 
 /// Each with the length from which on it is a secret.
-const MARKS: [(&str, usize); 19] = [
+const MARKS: [(&str, usize); 18] = [
     // The session tokens of AWS.
     ("AQoDYXdz", 40),
     ("FQoGZXIvYXdz", 40),
@@ -161,7 +200,6 @@ const MARKS: [(&str, usize); 19] = [
     ("IQoJb3JpZ2luX2Vj", 40),
     // Google, GitHub, GitLab, npm, Slack, Stripe, Honeycomb.
     ("AIza", 35),
-    ("ya29.", 20),
     ("ghp_", 20),
     ("gho_", 20),
     ("ghs_", 20),
@@ -175,6 +213,35 @@ const MARKS: [(&str, usize); 19] = [
     ("sk_live_", 15),
     ("whsec_", 15),
     ("hcaik_", 20),
+];
+
+/// The letters before the last byte of a [beginning](begun), a bit each.
+static ENDS: [u64; 256] = {
+    let mut table = [0; 256];
+    let mut at = 0;
+    while at < ENDINGS.len() {
+        let (last, before) = ENDINGS[at];
+        let mut of = 0;
+        while of < before.len() {
+            table[last as usize] |= letter(before[of]);
+            of += 1;
+        }
+        at += 1;
+    }
+    table
+};
+
+const ENDINGS: [(u8, &[u8]); 10] = [
+    (b'-', b"bpt"),
+    (b'B', b"A"),
+    (b'C', b"A"),
+    (b'G', b"o"),
+    (b'I', b"A"),
+    (b'J', b"y"),
+    (b'K', b"A"),
+    (b'Q', b"AFI"),
+    (b'S', b"A"),
+    (b'_', b"bckmopsu"),
 ];
 
 /// Words that follow "bearer" where nothing secret does.
@@ -202,9 +269,24 @@ mod tests {
     #[test]
     fn no_secret_is_passed_over_for_its_first_letters() {
         let schemes = ["Bearer", "bearer", "BEARER", "bEaReR", "Basic", "basic", "BASIC", "bAsIc"];
-        let marks = MARKS.iter().map(|(mark, _)| *mark);
-        for mark in marks.chain(AWS_KEYS).chain(schemes).chain(["eyJ"]) {
-            assert!(is_first(mark.as_bytes()[0]) && may_begin(mark.as_bytes()), "{mark}");
+        for scheme in schemes {
+            assert!(is_found(scheme.as_bytes(), 0) && tells(scheme.as_bytes(), 0), "{scheme}");
         }
+        for mark in MARKS
+            .iter()
+            .map(|(mark, _)| mark.as_bytes())
+            .chain(AWS_KEYS.map(str::as_bytes))
+            .chain([&b"eyJ"[..]])
+        {
+            let begins = |at: &usize| begun(&mark[..=*at]) == Some(at + 1);
+            let at =
+                (0..mark.len()).find(begins).unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(mark)));
+            assert!(is_found(mark, at) && tells(mark, at), "{}", String::from_utf8_lossy(mark));
+        }
+    }
+
+    fn is_found(bytes: &[u8], at: usize) -> bool {
+        let before = if at > 0 { bytes[at - 1] } else { 0 };
+        bytes[at] == b'-' || distance(before, bytes[at]) == 0
     }
 }
