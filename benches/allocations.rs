@@ -1,0 +1,54 @@
+//! How often a request allocates for being seen, on its own thread, by case; beside the committed baseline.
+//!
+//! `cargo bench --all-features --bench allocations`, and what [`baseline`] takes. It is apart from the bench of
+//! instructions, because an allocator that counts has instructions of its own.
+
+mod support;
+
+use std::{collections::BTreeMap, process::ExitCode};
+
+use support::{
+    baseline::{self, ALLOCATIONS, Counts, Wish},
+    case::Case,
+    cases, service,
+    sink::{self, Sink},
+};
+
+fn main() -> ExitCode {
+    sink::be_one_if_asked();
+    let wish = Wish::from_args();
+    let sink = Sink::start();
+    let totals: BTreeMap<_, _> = wish
+        .cases(cases::counted())
+        .into_iter()
+        .map(|case| (case.name, (case, allocations(case, &sink))))
+        .collect();
+    let over = |(case, total): &(Case, i64)| {
+        let (_, without) = totals.get(case.over?)?;
+        let counts = Counts::from([(ALLOCATIONS.to_owned(), (total - without) / case.each)]);
+        Some((*case, counts))
+    };
+    baseline::judge(wish, &totals.values().filter_map(over).collect::<Vec<_>>())
+}
+
+/// The allocations of one exchange, once it is warm: of many the one in the middle, because a queue grows now and then.
+fn allocations(case: Case, sink: &Sink) -> i64 {
+    let runtime = service::runtime();
+    let mut running = case.start(sink);
+    running.serve(&runtime, case.requests(WARM));
+    let mut counts: Vec<_> = case
+        .requests(EXCHANGES)
+        .into_iter()
+        .map(|request| {
+            let mut request = Some(vec![request]);
+            let counted = allocation_counter::measure(|| running.serve(&runtime, request.take().unwrap()));
+            counted.count_total
+        })
+        .collect();
+    running.finish(WARM + EXCHANGES);
+    counts.sort_unstable();
+    i64::try_from(counts[counts.len() / 2]).unwrap()
+}
+
+const WARM: u64 = 250;
+const EXCHANGES: u64 = 101;
