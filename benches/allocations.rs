@@ -18,17 +18,13 @@ fn main() -> ExitCode {
     sink::be_one_if_asked();
     let wish = Wish::from_args();
     let sink = Sink::start();
-    let totals: BTreeMap<_, _> = wish
-        .cases(cases::counted())
-        .into_iter()
-        .map(|case| (case.name, (case, allocations(case, &sink))))
-        .collect();
-    let over = |(case, total): &(Case, i64)| {
-        let (_, without) = totals.get(case.over?)?;
-        let counts = Counts::from([(ALLOCATIONS.to_owned(), (total - without) / case.each)]);
-        Some((*case, counts))
+    let cases = wish.cases(cases::counted());
+    let totals: BTreeMap<_, _> = cases.iter().map(|case| (case.name, allocations(*case, &sink))).collect();
+    let over = |case: &Case| {
+        let more = totals[case.name] - totals.get(case.over?)?;
+        Some((*case, Counts::from([(ALLOCATIONS.to_owned(), more / case.each)])))
     };
-    baseline::judge(wish, &totals.values().filter_map(over).collect::<Vec<_>>())
+    baseline::judge(wish, &cases.iter().filter_map(over).collect::<Vec<_>>())
 }
 
 /// The allocations of one exchange, once it is warm: of many the one in the middle, because a queue grows now and then.

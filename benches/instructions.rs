@@ -144,7 +144,8 @@ fn parse(line: &str) -> ((String, String), Instructions) {
     let text = |key: &str| summary[key].as_str().unwrap().to_owned();
     let mut instructions = Instructions::default();
     for part in summary["profiles"][0]["data"]["parts"].as_array().unwrap() {
-        let count = part["metrics"]["Ir"]["values"]["new"].as_i64().unwrap();
+        // A thread that only an earlier run had is told as well.
+        let Some(count) = part["metrics"]["Ir"]["values"]["new"].as_i64() else { continue };
         instructions.all += count;
         if part["tool_run"]["new"]["thread"] == 1 {
             instructions.request += count;
