@@ -43,21 +43,20 @@ pub fn timed() -> Vec<Case> {
 fn main() -> Vec<Case> {
     vec![
         bare(),
-        Case::new("all four in one pass", 3, |ways| serve(ways.all().layer(service_fn(handle))))
+        Case::new("all four in one pass", 3, |ways| serve(ways.all().layer(service_fn(handle)))),
+        Case::new("all four stacked", 3, stacked),
+        Case::new("all four, by X-Amzn-Trace-Id", 3, |ways| serve(ways.all().layer(service_fn(handle))))
             .asked(|_| sampled()),
-        Case::new("all four stacked", 3, stacked).asked(|_| sampled()),
         Case::new("spans", 1, |ways| serve(ways.spans().layer(service_fn(handle)))),
-        Case::new("segments", 1, |ways| serve(ways.segments().layer(service_fn(handle))))
-            .asked(|_| sampled()),
+        Case::new("segments", 1, |ways| serve(ways.segments().layer(service_fn(handle)))),
         Case::new("items, none of the good", 0, |ways| serve(ways.items().layer(service_fn(handle)))),
         Case::new("records", 1, |ways| serve(ways.records().layer(service_fn(handle)))),
         Case::new("all four, unsampled", 1, |ways| serve(ways.all().layer(service_fn(handle))))
             .asked(|_| unsampled()),
-        Case::new("all four, skipped", 0, skipped).asked(|_| sampled()),
+        Case::new("all four, skipped", 0, skipped),
         Case::bare("bare, failing", |_| serve(service_fn(fail))),
         Case::new("all four, failing", 4, |ways| serve(ways.all().layer(service_fn(fail))))
-            .over("bare, failing")
-            .asked(|_| sampled()),
+            .over("bare, failing"),
         Case::bare("bare, 10 routes", |_| serve(router(10))).asked(routed::<10>),
         Case::new("all four, 10 routes", 3, |ways| serve(router(10).layer(ways.all())))
             .over("bare, 10 routes")
@@ -66,10 +65,10 @@ fn main() -> Vec<Case> {
         Case::new("all four, 10,000 routes", 3, |ways| serve(router(10_000).layer(ways.all())))
             .over("bare, 10,000 routes")
             .asked(routed::<10_000>),
-        Case::new("all four, 10 annotations", 3, annotated::<10>).asked(|_| sampled()),
-        Case::new("all four, 50 annotations", 3, annotated::<50>).asked(|_| sampled()),
+        Case::new("all four, 10 annotations", 3, annotated::<10>),
+        Case::new("all four, 50 annotations", 3, annotated::<50>),
         // An exchange keeps 64 of them.
-        Case::new("all four, 100 annotations", 3, annotated::<100>).asked(|_| sampled()),
+        Case::new("all four, 100 annotations", 3, annotated::<100>),
         Case::bare("records, no events", logged::<0>).delivers(1),
         Case::new("an event", 1 + EVENTS, logged::<EVENTS>)
             .over("records, no events")
@@ -81,10 +80,8 @@ fn main() -> Vec<Case> {
 fn ways_out() -> Vec<Case> {
     vec![
         Case::new("all four, dead backends", 0, |ways| serve(ways.all().layer(service_fn(handle))))
-            .asked(|_| sampled())
             .dead(),
         Case::new("all four, with a spool", 3, |ways| serve(ways.all().layer(service_fn(handle))))
-            .asked(|_| sampled())
             .spooled(),
     ]
 }

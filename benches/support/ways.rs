@@ -10,12 +10,11 @@ use belvedere::{
     aws::{Client, Service},
     cloudwatch::{self, CloudWatchLayer, LogLane},
     observe::ObserveLayer,
-    otel::{Ids, OtelLayer, Otlp, SpanLane},
+    otel::{OtelLayer, Otlp, SpanLane, TracerProvider},
     outbox::{Limits, Outbox, Spool},
     rollbar::{self, ItemLane, RollbarLayer},
     xray::{Daemon, SegmentLane, XRayLayer},
 };
-use opentelemetry_sdk::trace::SdkTracerProvider;
 
 use super::{folder::Folder, sink::Sink};
 
@@ -77,8 +76,7 @@ impl Ways {
     pub fn spans(&self) -> OtelLayer {
         let otlp = Otlp::new(self.http.parse().unwrap()).limits(self.limits);
         let lane = SpanLane::otlp(&self.outbox, otlp).unwrap();
-        let provider = SdkTracerProvider::builder().with_id_generator(Ids).with_span_processor(lane).build();
-        OtelLayer::new().tracer_provider(&provider)
+        OtelLayer::new().tracer_provider(&TracerProvider::builder().processor(lane).build())
     }
 
     pub fn segments(&self) -> XRayLayer {

@@ -1,4 +1,4 @@
-use http::{HeaderValue, response};
+use http::response;
 use opentelemetry::trace::SpanContext;
 
 use super::{
@@ -38,7 +38,9 @@ pub struct Other {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AmznAnswer {
     span_id: SpanId,
-    value: HeaderValue,
+    trace_id: TraceId,
+    is_sampled: bool,
+    header: amzn::Header,
 }
 
 /// Tells a layer further out that the response to this exchange has its header.
@@ -189,7 +191,7 @@ impl Identity {
             header.sampled = None;
         }
         let is_sampled = self.segment.or(self.sampled) == Some(true);
-        Some(AmznAnswer { span_id: self.span_id, value: header.answer(self.trace_id, is_sampled) })
+        Some(AmznAnswer { span_id: self.span_id, trace_id: self.trace_id, is_sampled, header })
     }
 
     /// Sets the decision about spans. The wish to debug goes with any other than yes.
@@ -294,11 +296,11 @@ impl Identity {
 impl AmznAnswer {
     /// Writes the header, in place of what was there, unless a layer further in has done so: it knew more.
     pub fn write(self, response: &mut response::Parts) {
-        let Self { span_id, value } = self;
+        let Self { span_id, trace_id, is_sampled, header } = self;
         if response.extensions.get() != Some(&Answered(span_id)) {
             response.extensions.insert(Answered(span_id));
             // A map that is full refuses; telemetry does without, rather than panic.
-            let _ = response.headers.try_insert(amzn::NAME.clone(), value);
+            let _ = response.headers.try_insert(amzn::NAME.clone(), header.answer(trace_id, is_sampled));
         }
     }
 }
