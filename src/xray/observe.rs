@@ -91,7 +91,7 @@ fn parent_id(scope: &Scope) -> Option<SpanId> {
     let within = || Live::within(scope.context()).filter(|live| live.trace_id() == Some(identity.trace_id()));
     // A service in its caller's own process is a part of what is current there.
     let within = if identity.is_remote() { None } else { within() };
-    within.and_then(|live| live.id()).or(identity.parent_id())
+    within.and_then(|live| live.id()).or_else(|| identity.parent_id())
 }
 
 // ===== impl Recorded =====

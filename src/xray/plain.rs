@@ -308,7 +308,7 @@ mod tests {
         let (asked, answered) = usual();
         let draft = draft(&layer, &asked, &answered).unwrap();
         let written = by_hand(&draft, 64_000).unwrap();
-        assert_eq!(by_serde(&draft, 64_000), [written.clone()]);
+        assert_eq!(by_serde(&draft, 64_000), std::slice::from_ref(&written));
         assert!(
             written.contains(r#""url":"http://shop.example:8443/carts/17","user_agent":"Mozilla"#),
             "{written}"
