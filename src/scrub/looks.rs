@@ -24,14 +24,14 @@ pub(super) struct Look {
     kinds: u8,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Tail {
     length: u32,
     /// The last four bytes.
     end: u32,
 }
 
-/// The last three letters of a name, as a bit.
+/// The last three letters of a name, as a bit of some: others may have the same.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Last {
     row: usize,
@@ -48,10 +48,11 @@ impl Looks {
         let mut looks =
             Self { endings: endings.map(|ending| Look::of(ending).whole.end).collect(), ..Self::default() };
         for name in names {
-            let Look { first, whole, .. } = Look::of(name);
+            let Look { first, whole, base, .. } = Look::of(name);
             looks.wholes[usize::from(first % 32)] |= whole.bit();
-            match Last::of(name) {
+            match Last::of(name).filter(|_| whole == base) {
                 Some(Last { row, bit }) => looks.lasts[row] |= bit,
+                // A name that ends in something else than letters is looked for by all of its bytes.
                 None => looks.lasts = [u64::MAX; 32],
             }
         }
@@ -75,7 +76,8 @@ impl Looks {
     fn may_fit(&self, look: Look) -> bool {
         let Look { first, whole, base, .. } = look;
         let lengths = self.wholes[usize::from(first % 32)];
-        lengths & (whole.bit() | base.bit()) > 0 || self.endings.contains(&base.end)
+        let may_list = |tail: Tail| lengths & tail.bit() > 0 && self.may_end(tail.last());
+        may_list(whole) || may_list(base) || self.endings.contains(&base.end)
     }
 }
 
@@ -112,6 +114,11 @@ impl Tail {
         // The last byte, so that names of one length are told from each other.
         1 << ((self.length + 2 * self.end) % 64)
     }
+
+    fn last(self) -> Last {
+        let [_, letters @ ..] = self.end.to_be_bytes();
+        Last::new(letters.map(|letter| letter.max(NONE)))
+    }
 }
 
 const fn divides_name(byte: u8) -> bool {
@@ -128,19 +135,25 @@ impl Last {
         while end > 0 && name[end - 1].is_ascii_digit() {
             end -= 1;
         }
-        let [first, middle, last] = match &name[..end] {
+        let letters = match &name[..end] {
             [.., first, middle, last] => [*first, *middle, *last],
-            [middle, last] => [b'a', *middle, *last],
-            [last] => [b'a', b'a', *last],
-            [] => [b'a'; 3],
+            [middle, last] => [NONE, *middle, *last],
+            [last] => [NONE, NONE, *last],
+            [] => [NONE; 3],
         };
-        let are_letters =
-            first.is_ascii_alphabetic() & middle.is_ascii_alphabetic() & last.is_ascii_alphabetic();
-        let letters = u32::from(first % 32) | u32::from(middle % 32) << 5 | u32::from(last % 32) << 10;
-        let hash = letters.wrapping_mul(0x9e37_79b1) >> 21;
-        are_letters.then_some(Self { row: hash as usize / 64, bit: 1 << (hash % 64) })
+        letters.iter().all(u8::is_ascii_alphabetic).then(|| Self::new(letters))
+    }
+
+    #[inline]
+    fn new(letters: [u8; 3]) -> Self {
+        let [first, middle, last] = letters.map(|letter| u32::from(letter % 32));
+        let hash = (first | middle << 5 | last << 10).wrapping_mul(0x9e37_79b1) >> 21;
+        Self { row: hash as usize / 64, bit: 1 << (hash % 64) }
     }
 }
+
+/// What stands for a letter that a short name has not.
+const NONE: u8 = b'a';
 
 const COUNTS: u8 = 1;
 const DIVIDES: u8 = 2;

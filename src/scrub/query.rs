@@ -2,7 +2,12 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
 
-use super::{REDACTED, Scrubber, copy::Copy, scrubber::Rules, text::scan};
+use super::{
+    REDACTED, Scrubber,
+    copy::Copy,
+    scrubber::Rules,
+    text::{may_leak, scan},
+};
 
 // ===== impl Scrubber =====
 
@@ -43,13 +48,15 @@ pub(super) type Hides = fn(&Rules, &str) -> bool;
 
 pub(super) fn pairs<'a>(rules: &Rules, text: &'a str, hides: Hides, layers: usize) -> Cow<'a, str> {
     let (mut copy, mut at) = (Copy::of(text), 0);
+    let may_leak = may_leak(rules, text);
+    let leaks = |part: &str| (may_leak || part.contains('=')) && leaks(rules, part, layers);
     for part in text.split('&') {
-        let equals = part.find('=').unwrap_or(part.len());
+        let equals = part.bytes().position(|byte| byte == b'=').unwrap_or(part.len());
         let (name, value) = (&part[..equals], part.get(equals + 1..).unwrap_or_default());
-        if leaks(rules, name, layers) {
+        if leaks(name) {
             copy.replace(at..at + equals, REDACTED);
         }
-        if !value.is_empty() && (hides(rules, name) || leaks(rules, value, layers)) {
+        if !value.is_empty() && (hides(rules, name) || leaks(value)) {
             copy.replace(at + equals + 1..at + part.len(), REDACTED);
         }
         at += part.len() + 1;
@@ -74,7 +81,7 @@ fn leaks(rules: &Rules, value: &str, layers: usize) -> bool {
 
 /// What a form or a query has encoded.
 fn decode(text: &str) -> Cow<'_, str> {
-    if !text.contains(['%', '+']) {
+    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
         return Cow::Borrowed(text);
     }
     let spaced = text.replace('+', " ");

@@ -54,10 +54,7 @@ pub(super) fn scan_path<'a>(rules: &Rules, path: &'a str, layers: usize) -> Cow<
 }
 
 fn read<'a>(rules: &Rules, text: &'a str, layers: usize, tells: impl Fn(usize) -> bool) -> Cow<'a, str> {
-    let next = |from| match rules.cards {
-        true => tells::next::<true>(text.as_bytes(), from, &tells),
-        false => tells::next::<false>(text.as_bytes(), from, &tells),
-    };
+    let next = |from| next(rules, text, from, &tells);
     let Some(mut at) = next(0) else { return Cow::Borrowed(text) };
     let (mut copy, mut read) = (Copy::of(text), 0);
     loop {
@@ -69,6 +66,24 @@ fn read<'a>(rules: &Rules, text: &'a str, layers: usize, tells: impl Fn(usize) -
         let Some(next) = next(after) else { return copy.finish() };
         at = next;
     }
+}
+
+/// Whether the names and the values of a query may have secrets in them, where no value has a `=` in it.
+pub(super) fn may_leak(rules: &Rules, query: &str) -> bool {
+    let tells = |at| match query.as_bytes()[at] {
+        b'=' => false,
+        // What is encoded may be anything.
+        b'%' => true,
+        _ => tells(rules, query.as_bytes(), at),
+    };
+    next(rules, query, 0, tells).is_some()
+}
+
+fn next(rules: &Rules, text: &str, from: usize, tells: impl Fn(usize) -> bool) -> Option<usize> {
+    if rules.cards {
+        return tells::next::<true>(text.as_bytes(), from, tells);
+    }
+    tells::next::<false>(text.as_bytes(), from, tells)
 }
 
 /// Whether a byte can give a secret away, by those around it.

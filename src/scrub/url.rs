@@ -19,7 +19,7 @@ impl Scrubber {
 
 pub(super) fn scrub<'a>(rules: &Rules, url: &'a str, layers: usize) -> Cow<'a, str> {
     let is_path = url.starts_with('/') && !url.starts_with("//");
-    if is_path && !url.bytes().any(|byte| matches!(byte, b'?' | b'#')) {
+    if is_path && !url.contains('?') && !url.contains('#') {
         return scan_path(rules, url, layers);
     }
     let mut copy = Copy::of(url);
