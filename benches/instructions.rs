@@ -93,7 +93,7 @@ fn define(group: &mut BinaryBenchmarkGroup) {
 
 fn config() -> BinaryBenchmarkConfig {
     let mut config = BinaryBenchmarkConfig::default();
-    config.tool(Callgrind::with_args(["--separate-threads=yes", "--cache-sim=no"]));
+    config.tool(Callgrind::with_args(["--separate-threads=yes", "--trace-children=no", "--cache-sim=no"]));
     config
 }
 
