@@ -1,0 +1,51 @@
+//! The SDK's provider of spans, as its documentation sets it up.
+
+use opentelemetry::global;
+use opentelemetry_aws::{
+    trace::XrayIdGenerator,
+    xray_exporter::{XrayExporter, daemon_client::XrayDaemonClient},
+};
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _};
+use opentelemetry_sdk::{
+    propagation::TraceContextPropagator,
+    trace::{SdkTracerProvider, TracerProviderBuilder},
+};
+
+use crate::{running::Running, sinks::Sinks};
+
+/// Spans to the collector, with the defaults of the SDK: batches of 512, protobuf over HTTP, no compression.
+pub fn otlp(sinks: &Sinks) -> SdkTracerProvider {
+    global(builder(sinks))
+}
+
+/// The same, and segments to the X-Ray daemon.
+pub fn otlp_and_xray(sinks: &Sinks) -> SdkTracerProvider {
+    let daemon = XrayDaemonClient::new(sinks.udp).expect("a socket");
+    let segments = XrayExporter::new(daemon);
+    global(builder(sinks).with_id_generator(XrayIdGenerator::default()).with_batch_exporter(segments))
+}
+
+/// Sends the provider's spans after each burst, and at the end.
+pub fn sending(running: Running, provider: SdkTracerProvider) -> Running {
+    let ending = provider.clone();
+    running
+        .flush(move || provider.force_flush().expect("flushed spans"))
+        .end(move || ending.shutdown().expect("an end of spans"))
+}
+
+fn builder(sinks: &Sinks) -> TracerProviderBuilder {
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(sinks.url("/v1/traces"))
+        .build()
+        .expect("an exporter");
+    SdkTracerProvider::builder().with_batch_exporter(exporter)
+}
+
+fn global(builder: TracerProviderBuilder) -> SdkTracerProvider {
+    let provider = builder.build();
+    global::set_tracer_provider(provider.clone());
+    global::set_text_map_propagator(TraceContextPropagator::new());
+    provider
+}
