@@ -10,6 +10,8 @@ use crate::{
 
 /// Serves a burst for each line of the standard input, writes what `measure` said of it, and ends with the input.
 pub fn serve(variant: &Variant, measure: fn(&mut dyn FnMut()) -> u64) {
+    // The peers' HTTP clients are not built without one, although nobody here speaks TLS.
+    rustls::crypto::ring::default_provider().install_default().expect("no provider before it");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let mut running = (variant.start)(&Sinks::from_env());
     let traceparent = traceparent();
