@@ -4,7 +4,7 @@ use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     process::{Child, ChildStdin, ChildStdout, Command},
     sync::mpsc,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{
@@ -43,12 +43,12 @@ impl Process {
 
     /// What was measured of a burst. All its records have arrived.
     pub async fn burst(&mut self) -> Result<u64, BoxError> {
-        self.sink.take();
+        let before = self.sink.taken();
         self.orders.write_all(b"\n").await?;
         let answer = timeout(PATIENCE, self.answers.recv()).await;
         let measured =
             answer.ok().flatten().ok_or_else(|| format!("{} does not answer", self.variant.name))?;
-        self.arrival().await?;
+        self.arrival(before).await?;
         Ok(measured)
     }
 
@@ -60,15 +60,17 @@ impl Process {
         if status.success() { Ok(()) } else { Err(format!("{} ended with {status}", variant.name).into()) }
     }
 
-    async fn arrival(&self) -> Result<(), BoxError> {
-        let expected = self.variant.records * BURST as u64;
-        for _ in 0..PATIENCE.as_millis() / PAUSE.as_millis() {
-            if is_all(self.sink.taken(), expected) {
-                return Ok(());
+    async fn arrival(&self, before: Records) -> Result<(), BoxError> {
+        let Variant { name, records, .. } = self.variant;
+        let expected = *records * BURST as u64;
+        let deadline = Instant::now() + PATIENCE;
+        while self.sink.taken() - before != expected {
+            if Instant::now() > deadline {
+                return Err(format!("{name}: {} arrived of {expected}", self.sink.taken() - before).into());
             }
             sleep(PAUSE).await;
         }
-        Err(format!("{}: {} arrived of {expected}", self.variant.name, self.sink.taken()).into())
+        Ok(())
     }
 }
 
@@ -91,11 +93,5 @@ async fn listen(output: ChildStdout, said: mpsc::UnboundedSender<u64>, sink: Arc
     }
 }
 
-/// The system drops datagrams where it lacks room for them, whoever sent them.
-fn is_all(taken: Records, expected: Records) -> bool {
-    let enough = expected.segments - expected.segments / 10;
-    taken.segments >= enough && Records { segments: expected.segments, ..taken } == expected
-}
-
 const PATIENCE: Duration = Duration::from_secs(120);
-const PAUSE: Duration = Duration::from_millis(5);
+const PAUSE: Duration = Duration::from_millis(2);

@@ -1,4 +1,7 @@
-use std::{fmt, ops::Mul};
+use std::{
+    fmt,
+    ops::{Mul, Sub},
+};
 
 /// How many records of each kind.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -29,6 +32,19 @@ impl Mul<u64> for Records {
             segments: segments * exchanges,
             lines: lines * exchanges,
             transactions: transactions * exchanges,
+        }
+    }
+}
+
+impl Sub for Records {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        Self {
+            spans: self.spans - earlier.spans,
+            segments: self.segments - earlier.segments,
+            lines: self.lines - earlier.lines,
+            transactions: self.transactions - earlier.transactions,
         }
     }
 }

@@ -19,12 +19,12 @@ pub const VARIANT: Variant = Variant {
     name: "raw",
     title: "raw span of {opentelemetry_sdk} with 12 attributes, no layer",
     records: Records::SPAN,
-    notes: "a root span around the handler, with values that are constants: no header is read, nothing is made current, nothing is \
-            watched.",
+    notes: "a root span around the handler, with its attributes copied from the request: no trace is continued, nothing is made \
+            current, nothing is watched.",
     start: |sinks| {
         let provider = provider::otlp(sinks);
         let tracer = provider.tracer("shop");
-        let service = service_fn(move |request: Request<Body>| traced(span(&tracer), request));
+        let service = service_fn(move |request: Request<Body>| traced(span(&tracer, &request), request));
         provider::sending(Running::new(service), provider)
     },
 };
@@ -36,23 +36,29 @@ async fn traced(mut span: Span, request: Request<Body>) -> Result<Response<Body>
     response
 }
 
-fn span(tracer: &SdkTracer) -> Span {
+fn span(tracer: &SdkTracer, request: &Request<Body>) -> Span {
+    let (uri, header) = (request.uri(), |name| text(request, name));
     let attributes = vec![
         KeyValue::new("http.request.method", "GET"),
         KeyValue::new("http.route", "/carts/{id}"),
-        KeyValue::new("url.path", "/carts/17"),
-        KeyValue::new("url.query", "page=2"),
+        KeyValue::new("url.path", uri.path().to_owned()),
+        KeyValue::new("url.query", uri.query().unwrap_or_default().to_owned()),
         KeyValue::new("url.scheme", "http"),
-        KeyValue::new("server.address", "shop.example"),
+        KeyValue::new("server.address", header("host")),
         KeyValue::new("server.port", 80),
-        KeyValue::new("client.address", "192.0.2.1"),
+        KeyValue::new("client.address", header("x-forwarded-for")),
         KeyValue::new("network.protocol.version", "1.1"),
         KeyValue::new("network.peer.address", "192.0.2.1"),
-        KeyValue::new("user_agent.original", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0)"),
+        KeyValue::new("user_agent.original", header("user-agent")),
     ];
     tracer
         .span_builder("GET /carts/{id}")
         .with_kind(SpanKind::Server)
         .with_attributes(attributes)
         .start(tracer)
+}
+
+fn text(request: &Request<Body>, name: &'static str) -> String {
+    let value = request.headers().get(name).and_then(|value| value.to_str().ok());
+    value.unwrap_or_default().to_owned()
 }
