@@ -277,6 +277,7 @@ fn caller(traceparent: &str) -> Option<(u128, u64)> {
 }
 
 thread_local! {
+    #[expect(clippy::vec_box, reason = "what goes from the future to the body is a pointer")]
     static POOL: RefCell<Vec<Box<Draft>>> = const { RefCell::new(Vec::new()) };
     static ID: RefCell<u64> = const { RefCell::new(1) };
 }
