@@ -68,5 +68,5 @@ fn chosen(names: &[String]) -> Vec<&'static Variant> {
     VARIANTS.iter().take(1).chain(others).collect()
 }
 
-const ROUNDS: usize = 60;
+const ROUNDS: usize = 40;
 const WARM: usize = 4;

@@ -1,5 +1,7 @@
 //! The SDK's provider of spans, as its documentation sets it up.
 
+use std::time::Duration;
+
 use opentelemetry::global;
 use opentelemetry_aws::{
     trace::XrayIdGenerator,
@@ -28,9 +30,17 @@ pub fn otlp_and_xray(sinks: &Sinks) -> SdkTracerProvider {
 /// Sends the provider's spans after each burst, and at the end.
 pub fn sending(running: Running, provider: SdkTracerProvider) -> Running {
     let ending = provider.clone();
-    running
-        .flush(move || provider.force_flush().expect("flushed spans"))
-        .end(move || ending.shutdown().expect("an end of spans"))
+    running.flush(move || flush(&provider)).end(move || end(&ending))
+}
+
+/// Sends what there is. The SDK waits 5 s for it, which may be too short under callgrind; what arrives is counted anyhow.
+pub fn flush(provider: &SdkTracerProvider) {
+    provider.force_flush().unwrap_or_else(|error| eprintln!("{error}"));
+}
+
+/// Ends the sending.
+pub fn end(provider: &SdkTracerProvider) {
+    provider.shutdown_with_timeout(Duration::from_secs(60)).expect("an end of spans");
 }
 
 fn builder(sinks: &Sinks) -> TracerProviderBuilder {
