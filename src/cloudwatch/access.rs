@@ -9,7 +9,11 @@ use http::StatusCode;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use tracing::Level;
 
-use super::{Outcome, date::Date};
+use super::{
+    Outcome,
+    date::Date,
+    message::{Message, key},
+};
 use crate::{
     exchange::{Code, Value},
     trace::{Amzn, OccurrenceId, SpanId, TraceId},
@@ -96,6 +100,113 @@ pub struct AccessRecord<'a> {
     pub xray_trace_id: Amzn,
 }
 
+// ===== impl AccessRecord =====
+
+impl AccessRecord<'_> {
+    /// As `serde_json` writes it, with nothing in it that would break a line.
+    pub(super) fn write(&self, to: &mut Message<'_>) {
+        to.syntax(key!("{", "timestamp"));
+        to.plain_string(Date::of(self.timestamp).timestamp());
+        to.syntax(key!(",", "level"));
+        to.plain_string(self.level.as_str());
+        to.syntax(key!(",", "outcome"));
+        to.plain_string(self.outcome.as_str());
+        self.write_request(to);
+        self.write_response(to);
+        self.write_causes(to);
+        if !self.annotations.is_empty() {
+            to.syntax(key!(",", "annotations"));
+            self.write_annotations(to);
+        }
+        to.syntax(key!(",", "trace_id"));
+        to.display(self.trace_id);
+        to.syntax(key!(",", "span_id"));
+        to.display(self.span_id);
+        to.syntax(key!(",", "xray_trace_id"));
+        to.display(self.xray_trace_id);
+        to.push_plain("}");
+    }
+
+    fn write_request(&self, to: &mut Message<'_>) {
+        let Self { client, method, scheme, host, route, path, query, .. } = self;
+        if let Some(client) = client {
+            to.syntax(key!(",", "client"));
+            to.display(client);
+        }
+        to.syntax(key!(",", "method"));
+        to.string(method);
+        to.syntax(key!(",", "scheme"));
+        to.string(scheme);
+        if let Some(host) = host {
+            to.syntax(key!(",", "host"));
+            to.string(host);
+        }
+        if let Some(route) = route {
+            to.syntax(key!(",", "route"));
+            to.string(route);
+        }
+        to.syntax(key!(",", "path"));
+        to.string(path);
+        if let Some(query) = query {
+            to.syntax(key!(",", "query"));
+            to.string(query);
+        }
+    }
+
+    fn write_response(&self, to: &mut Message<'_>) {
+        let Self { status, grpc_status, duration, bytes, .. } = self;
+        if let Some(status) = status {
+            to.syntax(key!(",", "status"));
+            to.scalar(status.as_u16());
+        }
+        if let Some(code) = grpc_status {
+            to.syntax(key!(",", "grpc_status"));
+            to.plain_string(code.name());
+        }
+        to.syntax(key!(",", "duration_ms"));
+        to.scalar(milliseconds(*duration));
+        to.syntax(key!(",", "bytes"));
+        to.scalar(bytes);
+    }
+
+    fn write_causes(&self, to: &mut Message<'_>) {
+        let Self { user_agent, error, rollbar_uuid, sample_rate, .. } = self;
+        if let Some(user_agent) = user_agent {
+            to.syntax(key!(",", "user_agent"));
+            to.string(user_agent);
+        }
+        if let Some(error) = error {
+            to.syntax(key!(",", "error"));
+            to.string(error);
+        }
+        if let Some(id) = rollbar_uuid {
+            to.syntax(key!(",", "rollbar_uuid"));
+            to.display(id);
+        }
+        if let Some(rate) = sample_rate {
+            to.syntax(key!(",", "sample_rate"));
+            to.scalar(rate);
+        }
+    }
+
+    fn write_annotations(&self, to: &mut Message<'_>) {
+        let mut gap = "{";
+        for (key, value) in &self.annotations {
+            to.push_plain(gap);
+            to.string(key);
+            to.push_plain(":");
+            match &**value {
+                Value::Text(text) => to.string(text),
+                Value::Int(int) => to.scalar(int),
+                Value::Float(float) => to.scalar(float),
+                Value::Bool(bool) => to.scalar(bool),
+            }
+            gap = ",";
+        }
+        to.push_plain("}");
+    }
+}
+
 /// The line that the course's Flask app logs after each request, in UTC:
 /// `[2026-Nov-20 12:26] 127.0.0.1 GET http /api/activities/home? 200 OK`.
 ///
@@ -132,10 +243,14 @@ fn code<S: Serializer>(code: &Option<Code>, serializer: S) -> Result<S::Ok, S::E
     code.map(Code::name).serialize(serializer)
 }
 
-/// To the microsecond.
 fn duration<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(milliseconds(*duration))
+}
+
+/// To the microsecond.
+fn milliseconds(duration: Duration) -> f64 {
     let microseconds = u32::try_from(duration.as_micros()).map_or(duration.as_secs_f64() * 1e6, f64::from);
-    serializer.serialize_f64(microseconds / 1e3)
+    microseconds / 1e3
 }
 
 fn occurrence<S: Serializer>(id: &Option<OccurrenceId>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -160,4 +275,116 @@ fn annotations<S: Serializer>(
         }
     }
     map.end()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::Ipv6Addr, time::UNIX_EPOCH};
+
+    use proptest::{collection, option, prelude::*};
+
+    use super::*;
+    use crate::cloudwatch::line::line;
+
+    fn value() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            STRANGE.prop_map(Value::from),
+            any::<i64>().prop_map(Value::Int),
+            any::<f64>().prop_map(Value::Float),
+            Just(Value::Float(f64::NAN)),
+            any::<bool>().prop_map(Value::Bool),
+        ]
+    }
+
+    fn grpc(code: u8) -> Option<Code> {
+        Code::read(&[("grpc-status".parse().unwrap(), u16::from(code).into())].into_iter().collect())
+    }
+
+    prop_compose! {
+        fn text()(text in prop_oneof![STRANGE.boxed(), any::<String>().boxed()]) -> Cow<'static, str> {
+            text.into()
+        }
+    }
+
+    prop_compose! {
+        fn request()(
+            client in option::of(any::<[u16; 8]>()), method in text(), host in option::of(text()),
+            route in option::of(text()), path in text(), query in option::of(text()),
+        ) -> AccessRecord<'static> {
+            let client = client.map(|segments| match segments {
+                [0..0x8000, a, b, ..] => IpAddr::from((u32::from(a) << 16 | u32::from(b)).to_be_bytes()),
+                _ => Ipv6Addr::from(segments).into(),
+            });
+            AccessRecord { client, method, host, route, path, query, ..plain() }
+        }
+    }
+
+    prop_compose! {
+        fn record()(
+            request in request(), millis in any::<u64>(), micros in any::<u64>(), nanos in 0..2_000_000_000_u64,
+            is_long: bool, status in option::of(100..1_000_u16), code in option::of(0..17_u8), bytes: u64,
+            user_agent in option::of(text()), error in option::of(text()), is_reported: bool,
+            sample_rate in option::of(any::<f64>()), annotations in collection::vec((text(), value()), 0..5),
+            trace_id in 1..u128::MAX, span_id in 1..u64::MAX,
+        ) -> AccessRecord<'static> {
+            let trace_id = TraceId::new(trace_id).unwrap();
+            AccessRecord {
+                timestamp: UNIX_EPOCH + Duration::from_millis(millis >> 16),
+                duration: if is_long { Duration::from_micros(micros) } else { Duration::from_nanos(nanos) },
+                level: [Level::ERROR, Level::WARN, Level::INFO][millis as usize % 3],
+                outcome: [Outcome::Complete, Outcome::Failed, Outcome::Canceled][micros as usize % 3],
+                status: status.map(|status| StatusCode::from_u16(status).unwrap()),
+                grpc_status: code.and_then(grpc),
+                bytes, user_agent, error, sample_rate, trace_id,
+                rollbar_uuid: is_reported.then(|| OccurrenceId::of(trace_id, SpanId::new(span_id).unwrap(), 0)),
+                annotations: annotations.into_iter().map(|(key, value)| (key, Cow::Owned(value))).collect(),
+                span_id: SpanId::new(span_id).unwrap(),
+                xray_trace_id: trace_id.amzn(),
+                ..request
+            }
+        }
+    }
+
+    fn plain() -> AccessRecord<'static> {
+        let trace_id = TraceId::new(1).unwrap();
+        AccessRecord {
+            timestamp: UNIX_EPOCH,
+            level: Level::INFO,
+            outcome: Outcome::Complete,
+            client: None,
+            method: "GET".into(),
+            scheme: "https",
+            host: None,
+            route: None,
+            path: "/".into(),
+            query: None,
+            status: None,
+            grpc_status: None,
+            duration: Duration::ZERO,
+            bytes: 0,
+            user_agent: None,
+            error: None,
+            rollbar_uuid: None,
+            sample_rate: None,
+            annotations: Vec::new(),
+            trace_id,
+            span_id: SpanId::new(1).unwrap(),
+            xray_trace_id: trace_id.amzn(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_by_hand_is_what_serde_writes(record in record()) {
+            let json = serde_json::to_string(&record).unwrap();
+            let (mut written, mut nested) = (String::new(), "\"".to_owned());
+            record.write(&mut Message::plain(&mut written));
+            prop_assert_eq!(&*line(&json), &written);
+            record.write(&mut Message::nested(&mut nested));
+            prop_assert_eq!(serde_json::to_string(&written).unwrap(), nested + "\"");
+        }
+    }
+
+    /// Letters that are escaped, that begin like them, and that are not.
+    const STRANGE: &str = "[\\x00-\\x20\"\\\\/a-e\\x7f-\\u{a9}\\u{2020}-\\u{2070}\u{fc}\u{1f980}]*";
 }

@@ -6,14 +6,13 @@ use std::{
     time::SystemTime,
 };
 
-use serde::{Serialize, Serializer, ser::SerializeMap};
 use tracing::{Level, Metadata};
 
 use super::{
     date::Date,
     draft::Draft,
     fields::{Fields, Value},
-    line::Line,
+    message::{Message, key},
     spans::{Span, Spans},
 };
 use crate::{
@@ -47,7 +46,6 @@ pub(super) struct Style {
 struct Members<'a> {
     style: &'a Style,
     metadata: &'static Metadata<'static>,
-    names: Vec<&'static str>,
     fields: &'a Fields,
     of: Of,
 }
@@ -65,9 +63,6 @@ struct Shown<'a> {
     name: &'a str,
     value: Value<'a>,
 }
-
-/// Several spans, one within the other.
-struct All<'a>(&'a AppEvent);
 
 // ===== impl AppEvent =====
 
@@ -114,6 +109,72 @@ impl AppEvent {
         self.fields.iter().find_map(|(at, value)| (at == index).then_some(value))
     }
 
+    fn write_json(&self, to: &mut Message<'_>) {
+        to.syntax(key!("{", "timestamp"));
+        to.plain_string(Date::of(self.at).timestamp());
+        to.syntax(key!(",", "level"));
+        to.plain_string(self.metadata.level().as_str());
+        to.syntax(key!(",", "target"));
+        to.string(self.target());
+        if let Some(message) = self.message() {
+            to.syntax(key!(",", "message"));
+            to.string(&message);
+        }
+        self.write_fields(to);
+        self.write_spans(to);
+        if self.style.location {
+            self.write_location(to);
+        }
+        if let Some((trace_id, span_id)) = self.ids {
+            to.syntax(key!(",", "trace_id"));
+            to.display(trace_id);
+            to.syntax(key!(",", "span_id"));
+            to.display(span_id);
+            to.syntax(key!(",", "xray_trace_id"));
+            to.display(trace_id.amzn());
+        }
+        to.push_plain("}");
+    }
+
+    fn write_fields(&self, to: &mut Message<'_>) {
+        let members = self.members();
+        if members.named().next().is_some() {
+            to.syntax(key!(",", "fields"));
+            members.write(to);
+        }
+    }
+
+    /// The innermost stands twice, and is written once.
+    fn write_spans(&self, to: &mut Message<'_>) {
+        let Some(innermost) = self.spans.innermost() else { return };
+        to.syntax(key!(",", "span"));
+        let start = to.mark();
+        self.span(innermost).write(to);
+        let end = to.mark();
+        if self.style.all_spans {
+            to.syntax(key!(",", "spans"));
+            to.push_plain("[");
+            for outer in self.spans.outer() {
+                self.span(outer).write(to);
+                to.push_plain(",");
+            }
+            to.repeat(start, end);
+            to.push_plain("]");
+        }
+    }
+
+    fn write_location(&self, to: &mut Message<'_>) {
+        let (file, line) = self.location();
+        if let Some(file) = file {
+            to.syntax(key!(",", "file"));
+            to.string(file);
+        }
+        if let Some(line) = line {
+            to.syntax(key!(",", "line"));
+            to.scalar(line);
+        }
+    }
+
     fn members(&self) -> Members<'_> {
         let of = if Self::is_log(self.metadata) { Of::Log } else { Of::Event };
         Members::new(&self.style, self.metadata, &self.fields, of)
@@ -151,48 +212,12 @@ impl Draft for AppEvent {
         }
     }
 
-    fn write(&self, message: &mut String) {
-        let style = &self.style;
-        let written =
-            if style.text { self.to_string() } else { serde_json::to_string(self).unwrap_or_default() };
-        Line(message).push(&written);
-    }
-}
-
-impl Serialize for AppEvent {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("timestamp", Date::of(self.at).timestamp())?;
-        map.serialize_entry("level", self.metadata.level().as_str())?;
-        map.serialize_entry("target", self.target())?;
-        if let Some(message) = self.message() {
-            map.serialize_entry(MESSAGE, &message)?;
+    fn write(&self, message: &mut Message<'_>) {
+        if self.style.text {
+            message.push_line(&self.to_string());
+        } else {
+            self.write_json(message);
         }
-        let members = self.members();
-        if members.named().next().is_some() {
-            map.serialize_entry("fields", &members)?;
-        }
-        if let Some(span) = self.spans.innermost() {
-            map.serialize_entry("span", &self.span(span))?;
-            if self.style.all_spans {
-                map.serialize_entry("spans", &All(self))?;
-            }
-        }
-        if self.style.location {
-            let (file, line) = self.location();
-            if let Some(file) = file {
-                map.serialize_entry("file", file)?;
-            }
-            if let Some(line) = line {
-                map.serialize_entry("line", &line)?;
-            }
-        }
-        if let Some((trace_id, span_id)) = self.ids {
-            map.serialize_entry("trace_id", &format_args!("{trace_id}"))?;
-            map.serialize_entry("span_id", &format_args!("{span_id}"))?;
-            map.serialize_entry("xray_trace_id", &format_args!("{}", trace_id.amzn()))?;
-        }
-        map.end()
     }
 }
 
@@ -232,13 +257,13 @@ impl fmt::Display for AppEvent {
 
 impl<'a> Members<'a> {
     fn new(style: &'a Style, metadata: &'static Metadata<'static>, fields: &'a Fields, of: Of) -> Self {
-        let names = metadata.fields().iter().map(|field| field.name()).collect();
-        Self { style, metadata, names, fields, of }
+        Self { style, metadata, fields, of }
     }
 
     fn named(&self) -> impl Iterator<Item = Shown<'_>> {
         let shown = self.fields.iter().filter_map(|(index, value)| {
-            Some(Shown { scrubber: &self.style.scrubber, name: self.names.get(index)?, value })
+            let name = self.metadata.fields().iter().nth(index)?.name();
+            Some(Shown { scrubber: &self.style.scrubber, name, value })
         });
         shown.filter(|shown| match self.of {
             Of::Span => true,
@@ -246,20 +271,24 @@ impl<'a> Members<'a> {
             Of::Log => shown.name != MESSAGE && !shown.name.starts_with(LOG),
         })
     }
-}
 
-impl Serialize for Members<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
+    fn write(&self, to: &mut Message<'_>) {
+        let mut gap = "{";
         if self.of == Of::Span {
-            map.serialize_entry(NAME, self.metadata.name())?;
+            to.syntax(key!("{", "name"));
+            to.string(self.metadata.name());
+            gap = ",";
         }
         for shown in self.named() {
             // An object has one member of a name.
             let name = if self.of == Of::Span && shown.name == NAME { OTHER_NAME } else { shown.name };
-            map.serialize_entry(name, &shown)?;
+            to.push_plain(gap);
+            to.string(name);
+            to.push_plain(":");
+            shown.write(to);
+            gap = ",";
         }
-        map.end()
+        to.push_plain("}");
     }
 }
 
@@ -272,12 +301,6 @@ impl fmt::Display for Members<'_> {
             gap = " ";
         }
         Ok(())
-    }
-}
-
-impl Serialize for All<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.spans.iter().map(|span| self.0.span(span)))
     }
 }
 
@@ -310,18 +333,16 @@ impl<'a> Shown<'a> {
             Value::Bool(bool) => if bool { "true" } else { "false" }.into(),
         }
     }
-}
 
-impl Serialize for Shown<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn write(&self, to: &mut Message<'_>) {
         match self.value {
-            _ if self.is_hidden() => serializer.serialize_str(&self.text()),
-            Value::Int(int) => serializer.serialize_i64(int),
-            Value::Uint(int) => serializer.serialize_u64(int),
-            Value::Float(float) if float.is_finite() => serializer.serialize_f64(float),
-            Value::Bool(bool) => serializer.serialize_bool(bool),
+            _ if self.is_hidden() => to.string(&self.text()),
+            Value::Int(int) => to.scalar(int),
+            Value::Uint(int) => to.scalar(int),
+            Value::Float(float) if float.is_finite() => to.scalar(float),
+            Value::Bool(bool) => to.scalar(bool),
             // A reader of JSON would round a number of 128 bits, and knows none that is not finite.
-            _ => serializer.serialize_str(&self.text()),
+            _ => to.string(&self.text()),
         }
     }
 }

@@ -1,37 +1,80 @@
 use std::time::SystemTime;
 
-use aws_smithy_types::{DateTime, date_time::Format};
-
 use super::event::milliseconds;
 
 /// A moment by the calendar, in UTC.
-#[derive(Clone, Debug)]
-pub(super) struct Date(String);
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Date {
+    text: [u8; LONGEST],
+    length: usize,
+}
 
 // ===== impl Date =====
 
 impl Date {
+    /// Of a time between 1970 and 9999; of the nearest of these.
     pub(super) fn of(time: SystemTime) -> Self {
-        let time = DateTime::from_millis(milliseconds(time).min(LAST));
-        Self(time.fmt(Format::DateTime).expect("it is between 1970 and 9999"))
+        let since = milliseconds(time).clamp(0, LAST).unsigned_abs();
+        let (days, of_day) = (since / DAY, since % DAY);
+        let (year, month, day) = civil(days);
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        digits(&mut text[..4], year);
+        digits(&mut text[5..7], month);
+        digits(&mut text[8..10], day);
+        digits(&mut text[11..13], of_day / 3_600_000);
+        digits(&mut text[14..16], of_day / 60_000 % 60);
+        digits(&mut text[17..19], of_day / 1_000 % 60);
+        digits(&mut text[20..23], of_day % 1_000);
+        // No zeros at the end of a fraction.
+        let fraction = text[20..23].iter().rposition(|digit| *digit != b'0');
+        let length = fraction.map_or(20, |last| last + 22);
+        text[length - 1] = b'Z';
+        Self { text, length }
     }
 
     /// By [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339), to the millisecond: `2026-11-20T12:26:03.25Z`.
     pub(super) fn timestamp(&self) -> &str {
-        &self.0
+        str::from_utf8(&self.text[..self.length]).expect("it is ASCII")
     }
 
     /// `2026-11-20`.
     pub(super) fn day(&self) -> &str {
-        &self.0[..10]
+        &self.timestamp()[..10]
     }
 
     /// As the course's line has it: `2026-Nov-20 12:26`.
     pub(super) fn minute(&self) -> String {
-        let month = self.0[5..7].parse::<usize>().unwrap_or(1);
-        format!("{}-{}-{} {}", &self.0[..4], MONTHS[month - 1], &self.0[8..10], &self.0[11..16])
+        let text = self.timestamp();
+        let month = text[5..7].parse::<usize>().unwrap_or(1);
+        format!("{}-{}-{} {}", &text[..4], MONTHS[month - 1], &text[8..10], &text[11..16])
     }
 }
+
+/// The year, the month and the day of the month that are so many days after 1970-01-01
+/// ([the algorithm](https://howardhinnant.github.io/date_algorithms.html#civil_from_days)).
+fn civil(days: u64) -> (u64, u64, u64) {
+    // Years begin with March here, and count from the year 0.
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (era * 400 + year + u64::from(month <= 2), month, day)
+}
+
+/// Fills `text` with the last digits of a number.
+fn digits(text: &mut [u8], mut number: u64) {
+    for digit in text.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+}
+
+const LONGEST: usize = 24;
+
+const DAY: u64 = 24 * 60 * 60 * 1000;
 
 /// The last moment that has four digits for its year.
 const LAST: i64 = 253_402_300_799_999;
@@ -43,7 +86,32 @@ const MONTHS: [&str; 12] =
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
+    use aws_smithy_types::{DateTime, date_time::Format};
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn library(milliseconds: i64) -> String {
+        DateTime::from_millis(milliseconds).fmt(Format::DateTime).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn a_moment_is_spelled_as_a_library_does_it(milliseconds in 0..=LAST, round in 0..4_u32) {
+            let milliseconds = milliseconds - milliseconds % 10_i64.pow(round);
+            let time = UNIX_EPOCH + Duration::from_millis(milliseconds.unsigned_abs());
+            let date = Date::of(time);
+            prop_assert_eq!(date.timestamp(), library(milliseconds));
+        }
+    }
+
+    #[test]
+    fn each_day_has_its_name() {
+        for day in 0..200_000 {
+            let time = UNIX_EPOCH + Duration::from_millis(day * DAY);
+            assert_eq!(Date::of(time).timestamp(), library((day * DAY).cast_signed()));
+        }
+    }
 
     #[test]
     fn a_moment_has_its_spellings() {

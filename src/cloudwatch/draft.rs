@@ -1,6 +1,6 @@
 use std::{mem::size_of, time::SystemTime};
 
-use super::LogEvent;
+use super::{LogEvent, message::Message};
 use crate::outbox::Price;
 
 /// A log event on its way out: what was noted where it happened, to be written on a thread that may take its time.
@@ -17,12 +17,12 @@ pub(super) trait Draft: Send + Sync + 'static {
     }
 
     /// The same as [`write`](Self::write) of one that stands for so many.
-    fn write_weighed(&self, message: &mut String, _weight: u32) {
+    fn write_weighed(&self, message: &mut Message<'_>, _weight: u32) {
         self.write(message);
     }
 
     /// Adds what there is to read, without secrets. It says the same each time. It runs code of the user's, which may panic.
-    fn write(&self, message: &mut String);
+    fn write(&self, message: &mut Message<'_>);
 }
 
 // ===== impl LogEvent =====
@@ -36,7 +36,7 @@ impl Draft for LogEvent {
         size_of::<Self>() + self.message.len()
     }
 
-    fn write(&self, message: &mut String) {
-        message.push_str(&self.message);
+    fn write(&self, message: &mut Message<'_>) {
+        message.push(&self.message);
     }
 }

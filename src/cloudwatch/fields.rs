@@ -299,15 +299,24 @@ impl fmt::Write for Bounded<'_> {
 
 /// At least how many bytes a text is between the quotes of JSON.
 pub(super) fn weight(text: &str) -> usize {
-    let more = |byte: u8| {
-        let (is_control, is_escaped) = (byte < b' ' || byte == DELETE, byte == b'"' || byte == b'\\');
-        5 * usize::from(is_control)
-            + usize::from(is_escaped)
-            + 4 * usize::from(byte == C1)
-            + 3 * usize::from(byte == SEPARATORS)
-    };
-    text.len() + text.bytes().map(more).sum::<usize>()
+    text.bytes().map(|byte| usize::from(WEIGHTS[usize::from(byte)])).sum()
 }
+
+/// How many bytes one is at most.
+static WEIGHTS: [u8; 256] = {
+    let mut weights = [1; 256];
+    let mut byte = 0;
+    while byte < b' ' {
+        weights[byte as usize] = 6;
+        byte += 1;
+    }
+    weights[DELETE as usize] = 6;
+    weights[b'"' as usize] = 2;
+    weights[b'\\' as usize] = 2;
+    weights[C1 as usize] = 5;
+    weights[SEPARATORS as usize] = 4;
+    weights
+};
 
 const DELETE: u8 = 0x7f;
 /// What UTF-8 begins the further control characters with, and some letters.

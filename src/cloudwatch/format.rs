@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc};
 
-use super::{AccessRecord, line::Line};
+use super::{AccessRecord, message::Message};
 
 /// How an access record is written.
 ///
@@ -41,11 +41,11 @@ impl Format {
         Self(Kind::Of(Arc::new(write)))
     }
 
-    pub(super) fn write(&self, record: &AccessRecord<'_>, message: &mut String) {
+    pub(super) fn write(&self, record: &AccessRecord<'_>, message: &mut Message<'_>) {
         match &self.0 {
-            Kind::Json => Line(message).push(&serde_json::to_string(record).unwrap_or_default()),
-            Kind::Text => Line(message).push(&record.to_string()),
-            Kind::Of(write) => Line(message).push(&write(record)),
+            Kind::Json => record.write(message),
+            Kind::Text => message.push_line(&record.to_string()),
+            Kind::Of(write) => message.push_line(&write(record)),
         }
     }
 }

@@ -1,6 +1,6 @@
 use std::{fmt, ops::Deref, sync::Arc};
 
-use super::{Api, LogEvent, Stdout, StreamName, draft::Draft, noted::Noted};
+use super::{Api, LogEvent, Stdout, StreamName, draft::Draft, message::Message, noted::Noted};
 use crate::outbox::{Lane, Outbox, Sideline, Unit};
 
 /// A lane of log events: their way to CloudWatch Logs, to the standard output, or to both. Clones share it.
@@ -143,7 +143,7 @@ impl Entry {
     }
 
     /// Adds what there is to read.
-    pub(super) fn write(&self, message: &mut String) {
+    pub(super) fn write(&self, message: &mut Message<'_>) {
         match self.weight {
             1 => self.draft.write(message),
             weight => self.draft.write_weighed(message, weight),

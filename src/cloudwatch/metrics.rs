@@ -203,7 +203,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        cloudwatch::{CloudWatchLayer, LogLane, lane::Entry, meter::Measured, table::Operation},
+        cloudwatch::{
+            CloudWatchLayer, LogLane, lane::Entry, message::Message, meter::Measured, table::Operation,
+        },
         exchange::{Code, End},
         outbox::{Allowance, Batch, Budget, Destination, Limits, Outbox, SendError, Unit},
     };
@@ -226,7 +228,7 @@ mod tests {
         async fn send(&self, batch: Batch<Entry>) -> Result<(), SendError<Entry>> {
             for entry in &batch {
                 let mut line = String::new();
-                entry.write(&mut line);
+                entry.write(&mut Message::plain(&mut line));
                 self.0.lock().unwrap().push(serde_json::from_str(&line).unwrap());
             }
             Ok(())

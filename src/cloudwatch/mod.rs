@@ -85,6 +85,7 @@ mod histogram;
 mod lane;
 mod layer;
 mod line;
+mod message;
 mod meter;
 mod metrics;
 mod noted;

@@ -9,7 +9,7 @@ use std::{
 use http::StatusCode;
 use tracing::Level;
 
-use super::{AccessRecord, Outcome, draft::Draft, options::Options, table::Operation};
+use super::{AccessRecord, Outcome, draft::Draft, message::Message, options::Options, table::Operation};
 use crate::{
     exchange::{self, Code, Forwarded, HandlerError, Head, Methods, Route, Value},
     outbox::Price,
@@ -186,11 +186,11 @@ impl Draft for Noted {
         price.failed((self.head().method().as_str(), route, self.outcome, self.status, code))
     }
 
-    fn write(&self, message: &mut String) {
+    fn write(&self, message: &mut Message<'_>) {
         self.write_weighed(message, 1);
     }
 
-    fn write_weighed(&self, message: &mut String, weight: u32) {
+    fn write_weighed(&self, message: &mut Message<'_>, weight: u32) {
         let mut record = self.record();
         if weight > 1 {
             record.sample_rate = Some(record.sample_rate.unwrap_or(1.0) * f64::from(weight));

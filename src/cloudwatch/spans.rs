@@ -49,9 +49,14 @@ impl Spans {
         self.near[0].as_ref()
     }
 
+    /// Those around the innermost, the outermost first.
+    pub(super) fn outer(&self) -> impl Iterator<Item = &Span> {
+        self.far.iter().rev().chain(self.near[1..].iter().rev().flatten())
+    }
+
     /// All, the outermost first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Span> {
-        self.far.iter().rev().chain(self.near.iter().rev().flatten())
+        self.outer().chain(self.innermost())
     }
 }
 

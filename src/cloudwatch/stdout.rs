@@ -1,11 +1,12 @@
 //! The way to the standard output.
 
 use std::{
+    borrow::Cow,
     io::{self, Write},
     time::Duration,
 };
 
-use super::{lane::Entry, line::Line};
+use super::{lane::Entry, line::line, message::Message};
 use crate::outbox::{Batch, Destination, Limits, Press, Reason, SendError};
 
 /// Prints each event as a line, in one write, on a thread of its own. Whatever an event has in it, it is one line.
@@ -22,7 +23,7 @@ impl Stdout {
     }
 
     fn on(out: impl Write + Send + 'static) -> Self {
-        Self { press: Press::new(out, line) }
+        Self { press: Press::new(out, bytes) }
     }
 }
 
@@ -42,14 +43,16 @@ impl Destination for Stdout {
     }
 }
 
-fn line(entry: &Entry) -> Result<Vec<u8>, Reason> {
-    let (mut text, mut line) = (String::new(), String::new());
-    entry.write(&mut text);
+fn bytes(entry: &Entry) -> Result<Vec<u8>, Reason> {
+    let mut text = String::new();
+    entry.write(&mut Message::plain(&mut text));
     if text.is_empty() {
         return Err(Reason::new("empty"));
     }
-    Line(&mut line).push(&text);
-    Ok(line.into_bytes())
+    Ok(match line(&text) {
+        Cow::Borrowed(_) => text.into_bytes(),
+        Cow::Owned(line) => line.into_bytes(),
+    })
 }
 
 #[cfg(test)]
@@ -102,8 +105,8 @@ mod tests {
             0
         }
 
-        fn write(&self, message: &mut String) {
-            message.push_str("half");
+        fn write(&self, message: &mut Message<'_>) {
+            message.push("half");
             panic!("a format");
         }
     }

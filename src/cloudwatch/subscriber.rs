@@ -263,7 +263,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        cloudwatch::draft::Draft as _,
+        cloudwatch::{draft::Draft as _, message::Message},
         outbox::Outbox,
         trace::{SpanId, TraceId},
     };
@@ -288,7 +288,7 @@ mod tests {
             let ids = TraceId::new(TRACE).zip(SpanId::new(0x00f0_67aa_0ba9_02b7));
             let event = self.subscriber.note(event, &context, ids, &mut pen);
             let mut message = String::new();
-            event.write(&mut message);
+            event.write(&mut Message::plain(&mut message));
             assert!(event.size() >= message.len(), "{} < {}: {message}", event.size(), message.len());
             self.written.lock().unwrap_or_else(PoisonError::into_inner).push(message);
         }

@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 
 use super::fit::fit;
 use crate::{
-    cloudwatch::{LogEvent, StreamName, event::milliseconds, lane::Entry, place::Place},
+    cloudwatch::{LogEvent, StreamName, event::milliseconds, lane::Entry, message::Message, place::Place},
     outbox::Codec,
 };
 
@@ -43,7 +43,7 @@ impl Encoder {
         self.learn(entry);
         let Entry { draft, stream, weight: _ } = entry;
         let (at, mut message) = (draft.at(), String::new());
-        entry.write(&mut message);
+        entry.write(&mut Message::plain(&mut message));
         fit(&mut message, self.most);
         let stream = stream.at(at, &self.place);
         let length = u16::try_from(stream.len()).expect("512 characters have at most 2048 bytes");
@@ -124,8 +124,8 @@ mod tests {
             self.1.len()
         }
 
-        fn write(&self, message: &mut String) {
-            message.push_str(&self.1);
+        fn write(&self, message: &mut Message<'_>) {
+            message.push(&self.1);
         }
     }
 
@@ -143,14 +143,16 @@ mod tests {
         entries.iter().map(again).collect()
     }
 
-    /// Each event with its stream, and what is lost.
-    fn sent(entries: &[Entry], place: &Place, most: usize) -> (Vec<(Arc<str>, Written)>, String) {
+    /// Each event with its stream and its text, and what is lost.
+    fn sent(entries: &[Entry], place: &Place, most: usize) -> (Vec<(Arc<str>, Written, String)>, String) {
         let Sorted { pieces, fate, next } = write(entries, 0, place, most);
         assert_eq!(next, entries.len());
-        let events =
-            |Piece { stream, events }| events.into_iter().map(move |event| (Arc::clone(&stream), event));
+        let events = |Piece { stream, texts, events }| {
+            let text = move |text| serde_json::from_str(&texts[text]).unwrap();
+            events.into_iter().map(move |event| (Arc::clone(&stream), event.clone(), text(event.text)))
+        };
         let mut events: Vec<_> = pieces.into_iter().flat_map(events).collect();
-        events.sort_by_key(|(_, event)| event.record);
+        events.sort_by_key(|(_, event, _)| event.record);
         (events, format!("{fate:?}"))
     }
 
@@ -191,7 +193,7 @@ mod tests {
             let decoder = Decoder::default();
             if let Some(entry) = decoder.decode(&bytes) {
                 let mut message = String::new();
-                entry.draft.write(&mut message);
+                entry.draft.write(&mut Message::plain(&mut message));
                 prop_assert!(bytes[0] == VERSION && bytes.ends_with(message.as_bytes()));
             }
             bytes.insert(0, VERSION + 1);

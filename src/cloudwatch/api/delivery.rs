@@ -111,6 +111,9 @@ impl<'a, P: Post> Delivery<'a, P> {
 
     /// Counts what was not taken. If that was only now that the clock turned out to be wrong, it is another try's.
     fn settle(&mut self, mut piece: Piece, rejected: Rejected, ahead: i64) {
+        if rejected == Rejected::default() {
+            return;
+        }
         let mut place = 0..;
         let mut causes = Vec::new();
         piece.events.retain(|_| {

@@ -1,37 +1,31 @@
 //! What one request has.
 
-use std::{mem, sync::Arc};
-
-use serde::Serialize;
+use std::{mem, ops::Range, sync::Arc};
 
 use super::{body::Body, window::Window};
+use crate::cloudwatch::message::Message;
 
 /// Events for one stream. A piece that [`cut`](Self::cut) has made is a request.
 #[derive(Debug)]
 pub(super) struct Piece {
     pub(super) stream: Arc<str>,
+    /// The texts of these and of other events, as strings of JSON.
+    pub(super) texts: Arc<String>,
     pub(super) events: Vec<Written>,
 }
 
 /// An event as it is sent.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Written {
     /// Which one of its batch it is.
-    #[serde(skip)]
     pub(super) record: usize,
     /// What the own clock said.
-    #[serde(skip)]
     pub(super) stamped: i64,
     pub(super) timestamp: i64,
-    pub(super) message: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PutLogEvents<'a> {
-    log_group_name: &'a str,
-    log_stream_name: &'a str,
-    log_events: &'a [Written],
+    /// Where its text stands.
+    pub(super) text: Range<usize>,
+    /// How many bytes that has when it is read.
+    pub(super) size: usize,
 }
 
 // ===== impl Piece =====
@@ -39,13 +33,13 @@ struct PutLogEvents<'a> {
 impl Piece {
     /// How many bytes its texts have.
     pub(super) fn bytes(&self) -> usize {
-        self.events.iter().map(|event| event.message.len()).sum()
+        self.events.iter().map(|event| event.size).sum()
     }
 
     /// What may be sent, and what may not.
     pub(super) fn admit(self, window: Window) -> (Self, Self) {
-        let Self { stream, events } = self;
-        let (mut inside, mut outside) = (Vec::with_capacity(events.len()), Vec::new());
+        let (mut inside, mut outside) = (Vec::with_capacity(self.events.len()), Vec::new());
+        let (piece, events) = self.open();
         for event in events {
             // Not by the time that it was given before: that may have been put right by what was wrong itself.
             let timestamp = event.stamped;
@@ -54,17 +48,17 @@ impl Piece {
                 Err(_) => outside.push(Written { timestamp, ..event }),
             }
         }
-        (Self { stream: stream.clone(), events: inside }, Self { stream, events: outside })
+        (piece.of(inside), piece.of(outside))
     }
 
     /// Requests, each in the order of time and within the
     /// [limits](https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html).
     pub(super) fn cut(self) -> Vec<Self> {
-        let Self { stream, mut events } = self;
+        let (all, mut events) = self.open();
         events.sort_by_key(|event| event.timestamp);
         let (mut pieces, mut bytes, mut first) = (Vec::<Self>::new(), 0, 0);
         for event in events {
-            let size = event.message.len() + OVERHEAD;
+            let size = event.size + OVERHEAD;
             match pieces.last_mut() {
                 Some(piece)
                     if piece.events.len() < MOST_EVENTS
@@ -76,7 +70,7 @@ impl Piece {
                 }
                 _ => {
                     (bytes, first) = (size, event.timestamp);
-                    pieces.push(Self { stream: stream.clone(), events: vec![event] });
+                    pieces.push(all.of(vec![event]));
                 }
             }
         }
@@ -86,15 +80,39 @@ impl Piece {
     /// The earlier half, which is taken out.
     pub(super) fn halve(&mut self) -> Self {
         let later = self.events.split_off(self.events.len() / 2);
-        Self { stream: self.stream.clone(), events: mem::replace(&mut self.events, later) }
+        let earlier = mem::replace(&mut self.events, later);
+        self.of(earlier)
     }
 
     pub(super) fn body(&self, group: &str) -> Body {
-        Body::json(&PutLogEvents {
-            log_group_name: group,
-            log_stream_name: &self.stream,
-            log_events: &self.events,
-        })
+        let Self { stream, texts, events } = self;
+        let bytes: usize = events.iter().map(|event| event.text.len() + MEMBERS).sum();
+        let mut json = String::with_capacity(bytes + 2 * (group.len() + stream.len()) + MEMBERS);
+        let mut to = Message::plain(&mut json);
+        to.push_plain("{\"logGroupName\":");
+        to.string(group);
+        to.push_plain(",\"logStreamName\":");
+        to.string(stream);
+        let mut before = ",\"logEvents\":[{\"timestamp\":";
+        for Written { timestamp, text, .. } in events {
+            to.push_plain(before);
+            to.scalar(timestamp);
+            to.push_plain(",\"message\":");
+            to.push_plain(&texts[text.clone()]);
+            before = "},{\"timestamp\":";
+        }
+        to.push_plain("}]}");
+        Body::plain(json)
+    }
+
+    /// Other events out of the same texts.
+    fn of(&self, events: Vec<Written>) -> Self {
+        Self { stream: self.stream.clone(), texts: self.texts.clone(), events }
+    }
+
+    fn open(mut self) -> (Self, Vec<Written>) {
+        let events = mem::take(&mut self.events);
+        (self, events)
     }
 }
 
@@ -107,6 +125,9 @@ const MOST_BYTES: usize = 1_048_576;
 /// What CloudWatch counts for each event besides its message.
 pub(super) const OVERHEAD: usize = 26;
 
+/// About what an event's members take, besides its text; and what those of a request do.
+const MEMBERS: usize = 64;
+
 /// A day, in milliseconds.
 const MOST_SPAN: i64 = 24 * 60 * 60 * 1000;
 
@@ -118,13 +139,9 @@ mod tests {
 
     fn piece(events: impl IntoIterator<Item = (i64, usize)>) -> Piece {
         let events = events.into_iter().enumerate();
-        let written = |(record, (timestamp, size))| Written {
-            record,
-            stamped: timestamp,
-            timestamp,
-            message: "x".repeat(size),
-        };
-        Piece { stream: "s".into(), events: events.map(written).collect() }
+        let written =
+            |(record, (timestamp, size))| Written { record, stamped: timestamp, timestamp, text: 0..0, size };
+        Piece { stream: "s".into(), texts: Arc::default(), events: events.map(written).collect() }
     }
 
     fn sizes(pieces: &[Piece]) -> Vec<usize> {
@@ -158,7 +175,7 @@ mod tests {
             let cut: Vec<_> = cut.map(|event| (event.timestamp, event.record)).collect();
             prop_assert_eq!(cut, expected);
             for Piece { events, .. } in &pieces {
-                prop_assert!(events.iter().map(|event| event.message.len() + OVERHEAD).sum::<usize>() <= MOST_BYTES);
+                prop_assert!(events.iter().map(|event| event.size + OVERHEAD).sum::<usize>() <= MOST_BYTES);
                 prop_assert!(events.last().unwrap().timestamp - events[0].timestamp < MOST_SPAN);
             }
         }

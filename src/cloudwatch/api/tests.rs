@@ -22,7 +22,7 @@ use tokio::{runtime::Handle, time::Instant};
 use super::{action::Action, body::Body, *};
 use crate::{
     aws::ClientError,
-    cloudwatch::{LogEvent, StreamName, draft::Draft, event::milliseconds},
+    cloudwatch::{LogEvent, StreamName, draft::Draft, event::milliseconds, message::Message},
     outbox::{Lane, Outbox, Report},
     transport::Answer,
 };
@@ -156,8 +156,8 @@ impl Draft for Panicking {
         100
     }
 
-    fn write(&self, message: &mut String) {
-        message.push_str("half a ");
+    fn write(&self, message: &mut Message<'_>) {
+        message.push("half a ");
         panic!("the format's own");
     }
 }
@@ -174,9 +174,9 @@ impl Draft for Wide {
         100
     }
 
-    fn write(&self, message: &mut String) {
+    fn write(&self, message: &mut Message<'_>) {
         self.0.fetch_add(1, Ordering::Relaxed);
-        message.push_str(&"x".repeat(1 << 19));
+        message.push(&"x".repeat(1 << 19));
     }
 }
 

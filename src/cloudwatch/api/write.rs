@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -12,10 +13,21 @@ use super::{
     piece::{Piece, Written},
 };
 use crate::{
-    cloudwatch::{event::milliseconds, lane::Entry, place::Place},
+    cloudwatch::{StreamName, event::milliseconds, lane::Entry, message::Message, place::Place},
     observe::message,
     outbox::Reason,
 };
+
+/// The events of each stream, found by what the last one had, or else by the stream's name and the day.
+#[derive(Default)]
+struct Streams<'a> {
+    events: Vec<(Arc<str>, Vec<Written>)>,
+    known: HashMap<Key<'a>, usize>,
+    last: Option<(Key<'a>, usize)>,
+}
+
+/// A stream, and a day where it has one for each.
+type Key<'a> = (&'a Arc<StreamName>, Option<u64>);
 
 /// The events of a batch by their streams, and what could not be written.
 #[derive(Debug)]
@@ -26,44 +38,81 @@ pub(super) struct Sorted {
     pub(super) next: usize,
 }
 
+// ===== impl Streams =====
+
+impl<'a> Streams<'a> {
+    fn of(&mut self, entry: &'a Entry, place: &Place) -> &mut Vec<Written> {
+        let (at, stream) = (entry.draft.at(), &entry.stream);
+        let key = (stream, stream.has_date().then(|| day(at)));
+        let is_same = |other: &Key<'_>| Arc::ptr_eq(other.0, stream) && other.1 == key.1;
+        let index = match &self.last {
+            Some((last, index)) if is_same(last) => *index,
+            _ => *self.known.entry(key).or_insert_with(|| {
+                self.events.push((stream.at(at, place).into(), Vec::new()));
+                self.events.len() - 1
+            }),
+        };
+        self.last = Some((key, index));
+        &mut self.events[index].1
+    }
+}
+
 /// Writes entries from one on, each in at most so many bytes, until there are enough bytes for now. It runs code of the
 /// user's.
 pub(super) fn write(entries: &[Entry], from: usize, place: &Place, most: usize) -> Sorted {
-    let (mut pieces, mut fate): (Vec<Piece>, _) = (Vec::new(), Fate::default());
-    let mut streams = HashMap::new();
-    let mut bytes = 0;
-    for (record, entry) in entries.iter().enumerate().skip(from) {
-        if bytes >= ENOUGH {
-            return Sorted { pieces, fate, next: record };
+    let (mut texts, mut fate) = (String::new(), Fate::default());
+    let (mut streams, mut next) = (Streams::default(), from);
+    for entry in entries.iter().skip(from) {
+        if texts.len() >= ENOUGH {
+            break;
         }
-        let (at, stream) = (entry.draft.at(), &entry.stream);
-        let message = match text(entry, most) {
-            Ok(message) => message,
-            Err(reason) => {
-                fate.lose(1, reason);
-                continue;
+        let (record, start) = (next, texts.len());
+        next += 1;
+        match text(entry, most, &mut texts) {
+            Ok(size) => {
+                let timestamp = milliseconds(entry.draft.at());
+                let text = start..texts.len();
+                let written = Written { record, stamped: timestamp, timestamp, text, size };
+                streams.of(entry, place).push(written);
             }
-        };
-        bytes += message.len();
-        let place = *streams.entry((stream, stream.has_date().then(|| day(at)))).or_insert_with(|| {
-            pieces.push(Piece { stream: stream.at(at, place).into(), events: Vec::new() });
-            pieces.len() - 1
-        });
-        let timestamp = milliseconds(at);
-        pieces[place].events.push(Written { record, stamped: timestamp, timestamp, message });
+            Err(reason) => {
+                texts.truncate(start);
+                fate.lose(1, reason);
+            }
+        }
     }
-    Sorted { pieces, fate, next: entries.len() }
+    let texts = Arc::new(texts);
+    let piece = |(stream, events)| Piece { stream, texts: texts.clone(), events };
+    Sorted { pieces: streams.events.into_iter().map(piece).collect(), fate, next }
 }
 
-fn text(entry: &Entry, most: usize) -> Result<String, Reason> {
-    let mut text = String::new();
-    let written = catch_unwind(AssertUnwindSafe(|| entry.write(&mut text)));
-    written.map_err(|panic| Reason::new("panic").detail(message(&*panic)))?;
-    if text.is_empty() {
+/// Adds a text as it stands in JSON, with its quotes, and gives the bytes that it has.
+fn text(entry: &Entry, most: usize, texts: &mut String) -> Result<usize, Reason> {
+    let start = texts.len();
+    texts.push('"');
+    let write = || {
+        let mut message = Message::nested(texts);
+        entry.write(&mut message);
+        message.len()
+    };
+    let size = catch_unwind(AssertUnwindSafe(write));
+    let size = size.map_err(|panic| Reason::new("panic").detail(message(&*panic)))?;
+    if size == 0 {
         return Err(Reason::new("empty"));
     }
+    texts.push('"');
+    Ok(if size > most { shorten(texts, start, most) } else { size })
+}
+
+/// Cuts the last text, and gives the bytes that it has then.
+fn shorten(texts: &mut String, start: usize, most: usize) -> usize {
+    let mut text: String = serde_json::from_str(&texts[start..]).expect("it was written as JSON");
     fit(&mut text, most);
-    Ok(text)
+    texts.truncate(start);
+    texts.push('"');
+    Message::nested(texts).push(&text);
+    texts.push('"');
+    text.len()
 }
 
 fn day(at: SystemTime) -> u64 {

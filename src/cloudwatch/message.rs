@@ -1,0 +1,277 @@
+use std::fmt::{self, Write as _};
+
+use serde::Serialize;
+
+use super::line::{breaks, line};
+
+/// The text of an event while it is written. What is put into it is escaped on its way for where it stands: once as a string
+/// within JSON, and once more where the event is itself a string of a request's body. So nothing is read twice.
+///
+/// ```text
+///                 string("a \"b\"")     syntax(key!("{", "a"))    push("a \"b\"")
+///  Message::plain    "a \"b\""            {"a":                     a "b"
+///  Message::nested   \"a \\\"b\\\"\"      {\"a\":                   a \"b\"
+/// ```
+pub(super) struct Message<'a> {
+    to: &'a mut String,
+    is_nested: bool,
+    start: usize,
+    /// By how many bytes it is longer for being nested.
+    extra: usize,
+}
+
+/// JSON that is always the same: as it is, and as it stands in a string.
+#[derive(Clone, Copy)]
+pub(super) struct Syntax {
+    pub(super) plain: &'static str,
+    pub(super) nested: &'static str,
+}
+
+/// A place in a message.
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
+    at: usize,
+    extra: usize,
+}
+
+/// How JSON has a letter that it has not as it is.
+struct Escape {
+    bytes: [u8; 6],
+    length: usize,
+}
+
+/// The name of a member, and what stands before it: `,"name":`.
+macro_rules! key {
+    ($before:literal, $name:literal) => {
+        $crate::cloudwatch::message::Syntax {
+            plain: concat!($before, "\"", $name, "\":"),
+            nested: concat!($before, "\\\"", $name, "\\\":"),
+        }
+    };
+}
+
+pub(super) use key;
+
+// ===== impl Message =====
+
+impl<'a> Message<'a> {
+    /// Behind what is there, as it is read.
+    pub(super) fn plain(to: &'a mut String) -> Self {
+        Self { start: to.len(), to, is_nested: false, extra: 0 }
+    }
+
+    /// Behind what is there, as it stands between the quotes of a JSON string.
+    pub(super) fn nested(to: &'a mut String) -> Self {
+        Self { start: to.len(), to, is_nested: true, extra: 0 }
+    }
+
+    /// How many bytes there are to read, however they are written.
+    pub(super) fn len(&self) -> usize {
+        self.to.len() - self.start - self.extra
+    }
+
+    /// Adds a text of any kind.
+    pub(super) fn push(&mut self, text: &str) {
+        if self.is_nested {
+            let start = self.to.len();
+            self.copy(text, &QUOTED, |message, escape| message.to.push_str(escape));
+            self.extra += self.to.len() - start - text.len();
+        } else {
+            self.to.push_str(text);
+        }
+    }
+
+    /// Adds a text of any kind, as one [line].
+    pub(super) fn push_line(&mut self, text: &str) {
+        self.push(&line(text));
+    }
+
+    /// Adds a text that is nowhere escaped, such as digits.
+    pub(super) fn push_plain(&mut self, text: &str) {
+        self.to.push_str(text);
+    }
+
+    /// Adds a part of JSON.
+    pub(super) fn syntax(&mut self, syntax: Syntax) {
+        let Syntax { plain, nested } = syntax;
+        self.extra += if self.is_nested { nested.len() - plain.len() } else { 0 };
+        self.to.push_str(if self.is_nested { nested } else { plain });
+    }
+
+    /// Adds a string of JSON, in which nothing breaks a [line].
+    pub(super) fn string(&mut self, text: &str) {
+        self.syntax(QUOTE);
+        self.copy(text, &BROKEN, Self::push);
+        self.syntax(QUOTE);
+    }
+
+    /// Adds a string of JSON in which nothing is escaped.
+    pub(super) fn plain_string(&mut self, text: &str) {
+        self.syntax(QUOTE);
+        self.to.push_str(text);
+        self.syntax(QUOTE);
+    }
+
+    /// Adds a string of JSON that prints as ASCII in which nothing is escaped.
+    pub(super) fn display(&mut self, text: impl fmt::Display) {
+        self.syntax(QUOTE);
+        let _ = write!(self.to, "{text}");
+        self.syntax(QUOTE);
+    }
+
+    /// Adds a number, a boolean or nothing as JSON has it.
+    pub(super) fn scalar(&mut self, scalar: impl Serialize) {
+        let mut buffer = [0; LONGEST_SCALAR];
+        let mut rest = &mut buffer[..];
+        let written = serde_json::to_writer(&mut rest, &scalar).map(|()| LONGEST_SCALAR - rest.len());
+        let digits = str::from_utf8(&buffer[..written.unwrap_or_default()]);
+        self.to.push_str(digits.expect("numbers are written in ASCII"));
+    }
+
+    /// Where it ends by now.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { at: self.to.len(), extra: self.extra }
+    }
+
+    /// Adds once more what was added between two marks.
+    pub(super) fn repeat(&mut self, from: Mark, to: Mark) {
+        self.to.extend_from_within(from.at..to.at);
+        self.extra += to.extra - from.extra;
+    }
+
+    /// Adds a text, in runs between what has to be escaped.
+    fn copy(&mut self, text: &str, special: &[bool; 256], escape: impl Fn(&mut Self, &str)) {
+        let (mut copied, mut at) = (0, 0);
+        while let Some(next) = text.as_bytes()[at..].iter().position(|byte| special[usize::from(*byte)]) {
+            at += next;
+            let letter = text[at..].chars().next().expect("a byte was found");
+            let end = at + letter.len_utf8();
+            if let Some(escaped) = Escape::of(letter) {
+                self.to.push_str(&text[copied..at]);
+                escape(self, escaped.as_str());
+                copied = end;
+            }
+            at = end;
+        }
+        self.to.push_str(&text[copied..]);
+    }
+}
+
+// ===== impl Escape =====
+
+impl Escape {
+    /// None: the letter stands for itself, in JSON and in a line.
+    fn of(letter: char) -> Option<Self> {
+        let short = match letter {
+            '"' | '\\' => letter,
+            '\u{8}' => 'b',
+            '\t' => 't',
+            '\n' => 'n',
+            '\u{c}' => 'f',
+            '\r' => 'r',
+            _ if breaks(letter) => return Some(Self::long(letter)),
+            _ => return None,
+        };
+        Some(Self { bytes: [b'\\', short as u8, 0, 0, 0, 0], length: 2 })
+    }
+
+    /// All that breaks a line has four digits.
+    fn long(letter: char) -> Self {
+        let digit = |place: u32| HEX[(letter as usize >> (4 * place)) & 0xf];
+        Self { bytes: [b'\\', b'u', digit(3), digit(2), digit(1), digit(0)], length: 6 }
+    }
+
+    fn as_str(&self) -> &str {
+        str::from_utf8(&self.bytes[..self.length]).expect("escapes are ASCII")
+    }
+}
+
+const QUOTE: Syntax = Syntax { plain: "\"", nested: "\\\"" };
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// That of a float.
+const LONGEST_SCALAR: usize = 32;
+
+/// What JSON escapes.
+static QUOTED: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < b' ' {
+        table[byte as usize] = true;
+        byte += 1;
+    }
+    table[b'"' as usize] = true;
+    table[b'\\' as usize] = true;
+    table
+};
+
+/// What JSON escapes, or what breaks a line may begin with.
+static BROKEN: [bool; 256] = {
+    let mut table = QUOTED;
+    let mut first = 0;
+    while first < super::line::FIRSTS.len() {
+        table[super::line::FIRSTS[first] as usize] = true;
+        first += 1;
+    }
+    table
+};
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written(write: impl Fn(&mut Message<'_>)) -> (String, String) {
+        let (mut plain, mut nested) = ("before ".to_owned(), "\"".to_owned());
+        let mut message = Message::plain(&mut plain);
+        write(&mut message);
+        assert_eq!(message.len(), plain.len() - "before ".len());
+        let mut message = Message::nested(&mut nested);
+        write(&mut message);
+        assert_eq!(message.len(), plain.len() - "before ".len(), "{nested}");
+        nested.push('"');
+        (plain.split_off("before ".len()), nested)
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_written_is_read_the_same_where_it_is_nested(text: String, breaking in BREAKING, float: f64) {
+            for text in [&text, &breaking] {
+                let (plain, nested) = written(|message| {
+                    message.syntax(key!("{", "a"));
+                    let from = message.mark();
+                    message.string(text);
+                    let to = message.mark();
+                    message.syntax(key!(",", "b"));
+                    message.repeat(from, to);
+                    message.syntax(key!(",", "c"));
+                    message.scalar(float);
+                    message.push_plain("}");
+                });
+                let object: serde_json::Value = serde_json::from_str(&plain).unwrap();
+                prop_assert_eq!(&object["a"], &**text);
+                prop_assert_eq!(&object["b"], &**text);
+                let expected = serde_json::json!({ "a": text, "b": text, "c": float }).to_string();
+                prop_assert_eq!(&*line(&expected), &plain);
+                prop_assert_eq!(serde_json::to_string(&plain).unwrap(), nested);
+            }
+        }
+
+        #[test]
+        fn a_text_of_any_kind_is_nested_as_json_does_it(text: String, breaking in BREAKING) {
+            for text in [text, breaking] {
+                let (plain, nested) = written(|message| message.push(&text));
+                prop_assert_eq!(serde_json::to_string(&text).unwrap(), nested);
+                prop_assert_eq!(&text, &plain);
+                let (plain, nested) = written(|message| message.push_line(&text));
+                prop_assert_eq!(serde_json::to_string(&plain).unwrap(), nested);
+                prop_assert_eq!(&*line(&text), &plain);
+            }
+        }
+    }
+
+    /// What is escaped, what begins like it, and what is not.
+    const BREAKING: &str = "[\\x00-\\x20\"\\\\/\\x7f-\\u{a9}\\u{2020}-\\u{2070}\u{fc}\u{1f980}]*";
+}
