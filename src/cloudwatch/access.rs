@@ -119,11 +119,11 @@ impl AccessRecord<'_> {
             self.write_annotations(to);
         }
         to.syntax(key!(",", "trace_id"));
-        to.display(self.trace_id);
+        to.quoted(|to| self.trace_id.push_to(to));
         to.syntax(key!(",", "span_id"));
-        to.display(self.span_id);
+        to.quoted(|to| self.span_id.push_to(to));
         to.syntax(key!(",", "xray_trace_id"));
-        to.display(self.xray_trace_id);
+        to.quoted(|to| self.xray_trace_id.push_to(to));
         to.push_plain("}");
     }
 
@@ -157,16 +157,16 @@ impl AccessRecord<'_> {
         let Self { status, grpc_status, duration, bytes, .. } = self;
         if let Some(status) = status {
             to.syntax(key!(",", "status"));
-            to.scalar(status.as_u16());
+            to.unsigned(status.as_u16().into());
         }
         if let Some(code) = grpc_status {
             to.syntax(key!(",", "grpc_status"));
             to.plain_string(code.name());
         }
         to.syntax(key!(",", "duration_ms"));
-        to.scalar(milliseconds(*duration));
+        to.float(milliseconds(*duration));
         to.syntax(key!(",", "bytes"));
-        to.scalar(bytes);
+        to.unsigned(*bytes);
     }
 
     fn write_causes(&self, to: &mut Message<'_>) {
@@ -185,7 +185,7 @@ impl AccessRecord<'_> {
         }
         if let Some(rate) = sample_rate {
             to.syntax(key!(",", "sample_rate"));
-            to.scalar(rate);
+            to.float(*rate);
         }
     }
 
@@ -197,9 +197,9 @@ impl AccessRecord<'_> {
             to.push_plain(":");
             match &**value {
                 Value::Text(text) => to.string(text),
-                Value::Int(int) => to.scalar(int),
-                Value::Float(float) => to.scalar(float),
-                Value::Bool(bool) => to.scalar(bool),
+                Value::Int(int) => to.integer(*int),
+                Value::Float(float) => to.float(*float),
+                Value::Bool(bool) => to.bool(*bool),
             }
             gap = ",";
         }

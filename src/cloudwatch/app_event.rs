@@ -29,6 +29,8 @@ pub(super) struct AppEvent {
     pub(super) fields: Fields,
     pub(super) spans: Spans,
     pub(super) style: Arc<Style>,
+    /// What it takes, which is asked for more than once.
+    pub(super) size: usize,
 }
 
 /// How events are written.
@@ -67,6 +69,14 @@ struct Shown<'a> {
 // ===== impl AppEvent =====
 
 impl AppEvent {
+    /// About how many bytes one takes, and at least as many as it has when it is written.
+    pub(super) fn measure(metadata: &Metadata<'_>, fields: &Fields, spans: &Spans) -> usize {
+        let all: usize = spans.iter().map(Span::weight).sum();
+        let innermost = spans.innermost().map_or(0, Span::weight);
+        let place = metadata.target().len() + metadata.file().map_or(0, str::len);
+        size_of::<Self>() + JSON + place + fields.weight() + all + innermost
+    }
+
     /// Whether it came from the crate `log`, by way of `tracing-log`.
     fn is_log(metadata: &Metadata<'_>) -> bool {
         metadata.target() == "log" && metadata.fields().field(LOG_TARGET).is_some()
@@ -106,7 +116,7 @@ impl AppEvent {
 
     fn value(&self, name: &str) -> Option<Value<'_>> {
         let index = self.metadata.fields().field(name)?.index();
-        self.fields.iter().find_map(|(at, value)| (at == index).then_some(value))
+        self.fields.find(index)
     }
 
     fn write_json(&self, to: &mut Message<'_>) {
@@ -127,20 +137,21 @@ impl AppEvent {
         }
         if let Some((trace_id, span_id)) = self.ids {
             to.syntax(key!(",", "trace_id"));
-            to.display(trace_id);
+            to.quoted(|to| trace_id.push_to(to));
             to.syntax(key!(",", "span_id"));
-            to.display(span_id);
+            to.quoted(|to| span_id.push_to(to));
             to.syntax(key!(",", "xray_trace_id"));
-            to.display(trace_id.amzn());
+            to.quoted(|to| trace_id.amzn().push_to(to));
         }
         to.push_plain("}");
     }
 
     fn write_fields(&self, to: &mut Message<'_>) {
         let members = self.members();
-        if members.named().next().is_some() {
+        let mut named = members.named().peekable();
+        if named.peek().is_some() {
             to.syntax(key!(",", "fields"));
-            members.write(to);
+            members.write(named, "{", to);
         }
     }
 
@@ -149,18 +160,25 @@ impl AppEvent {
         let Some(innermost) = self.spans.innermost() else { return };
         to.syntax(key!(",", "span"));
         let start = to.mark();
-        self.span(innermost).write(to);
+        self.write_span(innermost, to);
         let end = to.mark();
         if self.style.all_spans {
             to.syntax(key!(",", "spans"));
             to.push_plain("[");
             for outer in self.spans.outer() {
-                self.span(outer).write(to);
+                self.write_span(outer, to);
                 to.push_plain(",");
             }
             to.repeat(start, end);
             to.push_plain("]");
         }
+    }
+
+    fn write_span(&self, span: &Span, to: &mut Message<'_>) {
+        let members = self.span(span);
+        to.syntax(key!("{", "name"));
+        to.string(span.metadata.name());
+        members.write(members.named(), ",", to);
     }
 
     fn write_location(&self, to: &mut Message<'_>) {
@@ -171,7 +189,7 @@ impl AppEvent {
         }
         if let Some(line) = line {
             to.syntax(key!(",", "line"));
-            to.scalar(line);
+            to.unsigned(line);
         }
     }
 
@@ -191,10 +209,7 @@ impl Draft for AppEvent {
     }
 
     fn size(&self) -> usize {
-        let spans: usize = self.spans.iter().map(Span::weight).sum();
-        let innermost = self.spans.innermost().map_or(0, Span::weight);
-        let place = self.metadata.target().len() + self.metadata.file().map_or(0, str::len);
-        size_of::<Self>() + JSON + place + self.fields.weight() + spans + innermost
+        self.size
     }
 
     fn worth(&self) -> Price {
@@ -272,14 +287,9 @@ impl<'a> Members<'a> {
         })
     }
 
-    fn write(&self, to: &mut Message<'_>) {
-        let mut gap = "{";
-        if self.of == Of::Span {
-            to.syntax(key!("{", "name"));
-            to.string(self.metadata.name());
-            gap = ",";
-        }
-        for shown in self.named() {
+    /// Writes members and the end of the object, with `gap` before the first.
+    fn write<'b>(&self, named: impl Iterator<Item = Shown<'b>>, mut gap: &'static str, to: &mut Message<'_>) {
+        for shown in named {
             // An object has one member of a name.
             let name = if self.of == Of::Span && shown.name == NAME { OTHER_NAME } else { shown.name };
             to.push_plain(gap);
@@ -337,10 +347,10 @@ impl<'a> Shown<'a> {
     fn write(&self, to: &mut Message<'_>) {
         match self.value {
             _ if self.is_hidden() => to.string(&self.text()),
-            Value::Int(int) => to.scalar(int),
-            Value::Uint(int) => to.scalar(int),
-            Value::Float(float) if float.is_finite() => to.scalar(float),
-            Value::Bool(bool) => to.scalar(bool),
+            Value::Int(int) => to.integer(int),
+            Value::Uint(int) => to.unsigned(int),
+            Value::Float(float) if float.is_finite() => to.float(float),
+            Value::Bool(bool) => to.bool(bool),
             // A reader of JSON would round a number of 128 bits, and knows none that is not finite.
             _ => to.string(&self.text()),
         }

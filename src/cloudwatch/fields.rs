@@ -66,6 +66,11 @@ impl Fields {
         self.parts().map(|(index, value, _)| (index.into(), value))
     }
 
+    /// The value of the field of this place.
+    pub(super) fn find(&self, place: usize) -> Option<Value<'_>> {
+        self.iter().find_map(|(at, value)| (at == place).then_some(value))
+    }
+
     fn parts(&self) -> impl Iterator<Item = (u8, Value<'_>, Range<usize>)> {
         let mut at = 0;
         std::iter::from_fn(move || {

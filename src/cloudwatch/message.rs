@@ -1,7 +1,5 @@
 use std::fmt::{self, Write as _};
 
-use serde::Serialize;
-
 use super::line::{breaks, line};
 
 /// The text of an event while it is written. What is put into it is escaped on its way for where it stands: once as a string
@@ -87,6 +85,7 @@ impl<'a> Message<'a> {
     }
 
     /// Adds a text that is nowhere escaped, such as digits.
+    #[inline]
     pub(super) fn push_plain(&mut self, text: &str) {
         self.to.push_str(text);
     }
@@ -100,32 +99,67 @@ impl<'a> Message<'a> {
 
     /// Adds a string of JSON, in which nothing breaks a [line].
     pub(super) fn string(&mut self, text: &str) {
-        self.syntax(QUOTE);
+        self.quote();
         self.copy(text, &BROKEN, Self::push);
-        self.syntax(QUOTE);
+        self.quote();
     }
 
     /// Adds a string of JSON in which nothing is escaped.
     pub(super) fn plain_string(&mut self, text: &str) {
-        self.syntax(QUOTE);
-        self.to.push_str(text);
-        self.syntax(QUOTE);
+        self.quoted(|to| to.push_str(text));
     }
 
     /// Adds a string of JSON that prints as ASCII in which nothing is escaped.
     pub(super) fn display(&mut self, text: impl fmt::Display) {
-        self.syntax(QUOTE);
-        let _ = write!(self.to, "{text}");
-        self.syntax(QUOTE);
+        self.quoted(|to| _ = write!(to, "{text}"));
     }
 
-    /// Adds a number, a boolean or nothing as JSON has it.
-    pub(super) fn scalar(&mut self, scalar: impl Serialize) {
-        let mut buffer = [0; LONGEST_SCALAR];
+    /// Adds a string of JSON of which `write` adds what is in it, which is nowhere escaped.
+    pub(super) fn quoted(&mut self, write: impl FnOnce(&mut String)) {
+        self.quote();
+        write(self.to);
+        self.quote();
+    }
+
+    /// Adds a whole number.
+    pub(super) fn integer(&mut self, integer: i64) {
+        if integer < 0 {
+            self.to.push('-');
+        }
+        self.unsigned(integer.unsigned_abs());
+    }
+
+    /// Adds a whole number that is not below zero.
+    pub(super) fn unsigned(&mut self, mut integer: u64) {
+        let (mut digits, mut start) = ([b'0'; MOST_DIGITS], MOST_DIGITS - 1);
+        while integer >= 10 {
+            digits[start] = b'0' + (integer % 10) as u8;
+            integer /= 10;
+            start -= 1;
+        }
+        digits[start] = b'0' + integer as u8;
+        self.to.push_str(str::from_utf8(&digits[start..]).expect("digits are ASCII"));
+    }
+
+    /// Adds a number; one that is not finite is `null`.
+    pub(super) fn float(&mut self, float: f64) {
+        let mut buffer = [0; LONGEST_FLOAT];
         let mut rest = &mut buffer[..];
-        let written = serde_json::to_writer(&mut rest, &scalar).map(|()| LONGEST_SCALAR - rest.len());
+        let written = serde_json::to_writer(&mut rest, &float).map(|()| LONGEST_FLOAT - rest.len());
         let digits = str::from_utf8(&buffer[..written.unwrap_or_default()]);
         self.to.push_str(digits.expect("numbers are written in ASCII"));
+    }
+
+    pub(super) fn bool(&mut self, bool: bool) {
+        self.to.push_str(if bool { "true" } else { "false" });
+    }
+
+    fn quote(&mut self) {
+        if self.is_nested {
+            self.extra += 1;
+            self.to.push('\\');
+        }
+        self.to.push('"');
     }
 
     /// Where it ends by now.
@@ -186,12 +220,13 @@ impl Escape {
     }
 }
 
-const QUOTE: Syntax = Syntax { plain: "\"", nested: "\\\"" };
-
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// That of a float.
-const LONGEST_SCALAR: usize = 32;
+/// Those of 2⁶⁴ − 1.
+const MOST_DIGITS: usize = 20;
+
+/// `-1.7976931348623157e308`, and some more.
+const LONGEST_FLOAT: usize = 32;
 
 /// What JSON escapes.
 static QUOTED: [bool; 256] = {
@@ -237,7 +272,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_written_is_read_the_same_where_it_is_nested(text: String, breaking in BREAKING, float: f64) {
+        fn whatever_is_written_is_read_the_same_where_it_is_nested(text: String, breaking in BREAKING, float: f64, int: i64, whole: u64) {
             for text in [&text, &breaking] {
                 let (plain, nested) = written(|message| {
                     message.syntax(key!("{", "a"));
@@ -247,13 +282,17 @@ mod tests {
                     message.syntax(key!(",", "b"));
                     message.repeat(from, to);
                     message.syntax(key!(",", "c"));
-                    message.scalar(float);
+                    message.float(float);
+                    message.syntax(key!(",", "d"));
+                    message.integer(int);
+                    message.syntax(key!(",", "e"));
+                    message.unsigned(whole);
                     message.push_plain("}");
                 });
                 let object: serde_json::Value = serde_json::from_str(&plain).unwrap();
                 prop_assert_eq!(&object["a"], &**text);
                 prop_assert_eq!(&object["b"], &**text);
-                let expected = serde_json::json!({ "a": text, "b": text, "c": float }).to_string();
+                let expected = serde_json::json!({ "a": text, "b": text, "c": float, "d": int, "e": whole }).to_string();
                 prop_assert_eq!(&*line(&expected), &plain);
                 prop_assert_eq!(serde_json::to_string(&plain).unwrap(), nested);
             }

@@ -183,14 +183,11 @@ impl Subscriber {
     where
         S: tracing::Subscriber + for<'a> LookupSpan<'a>,
     {
-        AppEvent {
-            at: SystemTime::now(),
-            metadata: event.metadata(),
-            ids,
-            fields: pen.fields(MOST, |visit| event.record(visit)),
-            spans: Spans::around(event, context, |metadata| self.wants(metadata)),
-            style: self.style.clone(),
-        }
+        let (at, metadata) = (SystemTime::now(), event.metadata());
+        let fields = pen.fields(MOST, |visit| event.record(visit));
+        let spans = Spans::around(event, context, |metadata| self.wants(metadata));
+        let size = AppEvent::measure(metadata, &fields, &spans);
+        AppEvent { at, metadata, ids, fields, spans, style: self.style.clone(), size }
     }
 }
 

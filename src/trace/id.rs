@@ -84,6 +84,16 @@ impl TraceId {
     }
 }
 
+#[cfg(feature = "cloudwatch")]
+impl TraceId {
+    /// Adds what it prints as, without the detour of a formatter.
+    pub(crate) fn push_to(self, text: &mut String) {
+        let mut digits = [0; 32];
+        hex::write(self.to_u128(), &mut digits);
+        text.push_str(hex::text(&digits));
+    }
+}
+
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut digits = [0; 32];
@@ -164,6 +174,16 @@ impl SpanId {
     }
 }
 
+#[cfg(feature = "cloudwatch")]
+impl SpanId {
+    /// Adds what it prints as, without the detour of a formatter.
+    pub(crate) fn push_to(self, text: &mut String) {
+        let mut digits = [0; 16];
+        hex::write(self.to_u64().into(), &mut digits);
+        text.push_str(hex::text(&digits));
+    }
+}
+
 impl fmt::Display for SpanId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut digits = [0; 16];
@@ -226,6 +246,16 @@ impl Amzn {
         hex::write(bits >> 96, &mut into[2..10]);
         into[10] = b'-';
         hex::write(bits, &mut into[11..]);
+    }
+}
+
+#[cfg(feature = "cloudwatch")]
+impl Amzn {
+    /// Adds what it prints as, without the detour of a formatter.
+    pub(crate) fn push_to(self, text: &mut String) {
+        let mut digits = [0; Self::LEN];
+        self.write(&mut digits);
+        text.push_str(hex::text(&digits));
     }
 }
 

@@ -96,7 +96,7 @@ impl Piece {
         let mut before = ",\"logEvents\":[{\"timestamp\":";
         for Written { timestamp, text, .. } in events {
             to.push_plain(before);
-            to.scalar(timestamp);
+            to.integer(*timestamp);
             to.push_plain(",\"message\":");
             to.push_plain(&texts[text.clone()]);
             before = "},{\"timestamp\":";

@@ -60,7 +60,8 @@ impl<'a> Streams<'a> {
 /// Writes entries from one on, each in at most so many bytes, until there are enough bytes for now. It runs code of the
 /// user's.
 pub(super) fn write(entries: &[Entry], from: usize, place: &Place, most: usize) -> Sorted {
-    let (mut texts, mut fate) = (String::new(), Fate::default());
+    let expected = entries[from..].iter().map(|entry| entry.draft.size()).fold(0, usize::saturating_add);
+    let (mut texts, mut fate) = (String::with_capacity(expected.min(ENOUGH)), Fate::default());
     let (mut streams, mut next) = (Streams::default(), from);
     for entry in entries.iter().skip(from) {
         if texts.len() >= ENOUGH {
