@@ -2,6 +2,7 @@ use std::{
     borrow::Cow,
     fmt::{self, Write as _},
     mem::size_of,
+    ptr,
     sync::Arc,
     time::SystemTime,
 };
@@ -12,7 +13,7 @@ use super::{
     date::Date,
     draft::Draft,
     fields::{Fields, Value},
-    message::{Message, key},
+    message::{Message, Part, key},
     spans::{Span, Spans},
 };
 use crate::{
@@ -155,13 +156,10 @@ impl AppEvent {
         }
     }
 
-    /// The innermost stands twice, and is written once.
     fn write_spans(&self, to: &mut Message<'_>) {
         let Some(innermost) = self.spans.innermost() else { return };
         to.syntax(key!(",", "span"));
-        let start = to.mark();
-        self.write_span(innermost, to);
-        let end = to.mark();
+        let part = self.write_span(innermost, to);
         if self.style.all_spans {
             to.syntax(key!(",", "spans"));
             to.push_plain("[");
@@ -169,16 +167,19 @@ impl AppEvent {
                 self.write_span(outer, to);
                 to.push_plain(",");
             }
-            to.repeat(start, end);
+            to.repeat(part);
             to.push_plain("]");
         }
     }
 
-    fn write_span(&self, span: &Span, to: &mut Message<'_>) {
-        let members = self.span(span);
-        to.syntax(key!("{", "name"));
-        to.string(span.metadata.name());
-        members.write(members.named(), ",", to);
+    fn write_span(&self, span: &Span, to: &mut Message<'_>) -> Part {
+        let style = ptr::from_ref(&*self.style).addr();
+        to.once([style, ptr::from_ref(span.metadata).addr(), span.fields.address()], |to| {
+            let members = self.span(span);
+            to.syntax(key!("{", "name"));
+            to.string(span.metadata.name());
+            members.write(members.named(), ",", to);
+        })
     }
 
     fn write_location(&self, to: &mut Message<'_>) {

@@ -61,6 +61,11 @@ impl Fields {
         self.weight
     }
 
+    /// Where they lie: at the same place, while there are any, there are no others.
+    pub(super) fn address(&self) -> usize {
+        self.bytes.as_ptr().addr()
+    }
+
     /// The values, each with the place of its name.
     pub(super) fn iter(&self) -> impl Iterator<Item = (usize, Value<'_>)> {
         self.parts().map(|(index, value, _)| (index.into(), value))

@@ -16,7 +16,18 @@ pub(super) struct Message<'a> {
     start: usize,
     /// By how many bytes it is longer for being nested.
     extra: usize,
+    repeats: Option<&'a mut Repeats>,
 }
+
+/// What was written last into a text, of what may be written into it again: most events are in a span that others are in.
+#[derive(Default)]
+pub(super) struct Repeats {
+    parts: [Option<(Key, Part)>; KEPT],
+    next: usize,
+}
+
+/// What a part is of, by where that lies.
+pub(super) type Key = [usize; 3];
 
 /// JSON that is always the same: as it is, and as it stands in a string.
 #[derive(Clone, Copy)]
@@ -25,10 +36,11 @@ pub(super) struct Syntax {
     pub(super) nested: &'static str,
 }
 
-/// A place in a message.
+/// Where a part of a text stands.
 #[derive(Clone, Copy)]
-pub(super) struct Mark {
-    at: usize,
+pub(super) struct Part {
+    start: usize,
+    end: usize,
     extra: usize,
 }
 
@@ -55,12 +67,17 @@ pub(super) use key;
 impl<'a> Message<'a> {
     /// Behind what is there, as it is read.
     pub(super) fn plain(to: &'a mut String) -> Self {
-        Self { start: to.len(), to, is_nested: false, extra: 0 }
+        Self { start: to.len(), to, is_nested: false, extra: 0, repeats: None }
     }
 
     /// Behind what is there, as it stands between the quotes of a JSON string.
     pub(super) fn nested(to: &'a mut String) -> Self {
-        Self { start: to.len(), to, is_nested: true, extra: 0 }
+        Self { start: to.len(), to, is_nested: true, extra: 0, repeats: None }
+    }
+
+    /// Repeats what it can of what was written into the same text.
+    pub(super) fn repeating(self, repeats: &'a mut Repeats) -> Self {
+        Self { repeats: Some(repeats), ..self }
     }
 
     /// How many bytes there are to read, however they are written.
@@ -162,15 +179,27 @@ impl<'a> Message<'a> {
         self.to.push('"');
     }
 
-    /// Where it ends by now.
-    pub(super) fn mark(&self) -> Mark {
-        Mark { at: self.to.len(), extra: self.extra }
+    /// Adds what `write` adds, unless that stands in the text already: then it is copied. The key must stand for the same as
+    /// long as there are the [`Repeats`].
+    pub(super) fn once(&mut self, key: Key, write: impl FnOnce(&mut Self)) -> Part {
+        if let Some(part) = self.repeats.as_ref().and_then(|repeats| repeats.find(key)) {
+            self.repeat(part);
+            return part;
+        }
+        let (start, extra) = (self.to.len(), self.extra);
+        write(self);
+        let part = Part { start, end: self.to.len(), extra: self.extra - extra };
+        if let Some(repeats) = &mut self.repeats {
+            repeats.add(key, part);
+        }
+        part
     }
 
-    /// Adds once more what was added between two marks.
-    pub(super) fn repeat(&mut self, from: Mark, to: Mark) {
-        self.to.extend_from_within(from.at..to.at);
-        self.extra += to.extra - from.extra;
+    /// Adds a part of the text once more.
+    pub(super) fn repeat(&mut self, part: Part) {
+        let Part { start, end, extra } = part;
+        self.to.extend_from_within(start..end);
+        self.extra += extra;
     }
 
     /// Adds a text, in runs between what has to be escaped.
@@ -188,6 +217,19 @@ impl<'a> Message<'a> {
             at = end;
         }
         self.to.push_str(&text[copied..]);
+    }
+}
+
+// ===== impl Repeats =====
+
+impl Repeats {
+    fn find(&self, key: Key) -> Option<Part> {
+        self.parts.iter().flatten().find_map(|(known, part)| (*known == key).then_some(*part))
+    }
+
+    fn add(&mut self, key: Key, part: Part) {
+        self.parts[self.next % KEPT] = Some((key, part));
+        self.next += 1;
     }
 }
 
@@ -221,6 +263,9 @@ impl Escape {
 }
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// How many parts are remembered.
+const KEPT: usize = 8;
 
 /// Those of 2⁶⁴ − 1.
 const MOST_DIGITS: usize = 20;
@@ -276,11 +321,9 @@ mod tests {
             for text in [&text, &breaking] {
                 let (plain, nested) = written(|message| {
                     message.syntax(key!("{", "a"));
-                    let from = message.mark();
-                    message.string(text);
-                    let to = message.mark();
+                    let part = message.once([0; 3], |message| message.string(text));
                     message.syntax(key!(",", "b"));
-                    message.repeat(from, to);
+                    message.repeat(part);
                     message.syntax(key!(",", "c"));
                     message.float(float);
                     message.syntax(key!(",", "d"));
@@ -309,6 +352,24 @@ mod tests {
                 prop_assert_eq!(&*line(&text), &plain);
             }
         }
+    }
+
+    #[test]
+    fn a_part_is_written_once_into_a_text_and_then_copied() {
+        let (mut text, mut repeats, mut times) = (String::new(), Repeats::default(), 0);
+        for event in 0..3 {
+            let mut message = Message::nested(&mut text).repeating(&mut repeats);
+            for key in [[event, 0, 0], [7, 7, 7]] {
+                message.once(key, |message| {
+                    times += 1;
+                    message.string(&format!("{key:?}"));
+                });
+            }
+            assert_eq!(message.len(), "\"[0, 0, 0]\"\"[7, 7, 7]\"".len());
+        }
+        assert_eq!(times, 4);
+        let part = |event| format!(r#"\"[{event}, 0, 0]\"\"[7, 7, 7]\""#);
+        assert_eq!(text, (0..3).map(part).collect::<String>());
     }
 
     /// What is escaped, what begins like it, and what is not.

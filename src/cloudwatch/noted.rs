@@ -118,19 +118,6 @@ impl Noted {
         let (trace_id, span_id) = self.ids();
         let (head, scrubber, forwarded) = (self.head(), &options.scrubber, self.forwarded.as_deref());
         let query = head.query().filter(|_| options.query);
-        let shown = |(key, value): &(Cow<'static, str>, Value)| {
-            let value = match value {
-                Value::Text(text) => {
-                    let shown = scrubber.value(key, beginning(text, LONGEST));
-                    Value::Text(Cow::Owned(cut(&shown, LONGEST).to_owned()))
-                }
-                Value::Int(_) | Value::Float(_) if scrubber.is_secret(key) => {
-                    Value::Text(Cow::Owned(scrubber.value(key, "number").into_owned()))
-                }
-                other => other.clone(),
-            };
-            (Cow::Owned(key.to_string()), Cow::Owned(value))
-        };
         AccessRecord {
             timestamp: self.at(),
             level: self.level,
@@ -150,7 +137,10 @@ impl Noted {
             error: self.error.as_ref().map(|error| Cow::Owned(error.show(scrubber))),
             rollbar_uuid: self.scope.report().filter(|_| self.has_failed),
             sample_rate: options.share.rate().filter(|_| self.is_good()),
-            annotations: annotations.iter().map(shown).collect(),
+            annotations: annotations
+                .iter()
+                .map(|(key, value)| (Cow::Borrowed(&**key), shown(scrubber, key, value)))
+                .collect(),
             trace_id,
             span_id,
             xray_trace_id: trace_id.amzn(),
@@ -197,6 +187,20 @@ impl Draft for Noted {
         }
         self.options.format.write(&record, message);
     }
+}
+
+/// An annotation as it may be seen, which most are as they are.
+fn shown<'a>(scrubber: &Scrubber, key: &str, value: &'a Value) -> Cow<'a, Value> {
+    let text = match value {
+        Value::Text(text) => &**text,
+        Value::Int(_) | Value::Float(_) if scrubber.is_secret(key) => "number",
+        _ => return Cow::Borrowed(value),
+    };
+    let shown = shortened(scrubber.value(key, beginning(text, LONGEST)));
+    if *shown == *text {
+        return Cow::Borrowed(value);
+    }
+    Cow::Owned(Value::Text(Cow::Owned(shown.into_owned())))
 }
 
 /// As long as a path or a query may be.

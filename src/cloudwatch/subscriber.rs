@@ -260,7 +260,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        cloudwatch::{draft::Draft as _, message::Message},
+        cloudwatch::{
+            draft::Draft as _,
+            message::{Message, Repeats},
+        },
         outbox::Outbox,
         trace::{SpanId, TraceId},
     };
@@ -268,7 +271,30 @@ mod tests {
     /// Writes events instead of shipping them.
     struct Writer {
         subscriber: Subscriber,
-        written: Arc<Mutex<Vec<String>>>,
+        written: Arc<Mutex<Written>>,
+    }
+
+    #[derive(Default)]
+    struct Written {
+        lines: Vec<String>,
+        /// The same events, as a request has them.
+        events: Vec<AppEvent>,
+        batch: String,
+        repeats: Repeats,
+    }
+
+    impl Written {
+        fn add(&mut self, event: AppEvent, message: String) {
+            let start = self.batch.len();
+            self.batch.push('"');
+            let mut nested = Message::nested(&mut self.batch).repeating(&mut self.repeats);
+            event.write(&mut nested);
+            assert_eq!(nested.len(), message.len());
+            self.batch.push('"');
+            assert_eq!(serde_json::from_str::<String>(&self.batch[start..]).unwrap(), message);
+            self.lines.push(message);
+            self.events.push(event);
+        }
     }
 
     impl layer::Layer<Registry> for Writer {
@@ -287,7 +313,7 @@ mod tests {
             let mut message = String::new();
             event.write(&mut Message::plain(&mut message));
             assert!(event.size() >= message.len(), "{} < {}: {message}", event.size(), message.len());
-            self.written.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+            self.written.lock().unwrap_or_else(PoisonError::into_inner).add(event, message);
         }
     }
 
@@ -296,10 +322,10 @@ mod tests {
     fn lines(style: impl FnOnce(Subscriber) -> Subscriber, log: impl FnOnce()) -> Vec<String> {
         let outbox = Outbox::builder().start().unwrap();
         let subscriber = style(subscriber(&LogLane::stdout(&outbox)));
-        let written = Arc::default();
+        let written = Arc::<Mutex<Written>>::default();
         let writer = Writer { subscriber, written: Arc::clone(&written) };
         tracing::subscriber::with_default(Registry::default().with(writer), log);
-        std::mem::take(&mut *written.lock().unwrap())
+        std::mem::take(&mut written.lock().unwrap().lines)
     }
 
     fn objects(log: impl FnOnce()) -> Vec<Value> {
@@ -334,6 +360,26 @@ mod tests {
             "xray_trace_id": "1-4bf92f35-77b34da6a3ce929d0e0e4736",
         });
         assert_eq!(object, expected);
+    }
+
+    #[test]
+    fn events_of_one_span_show_it_as_it_was_for_each() {
+        let objects = objects(|| {
+            let outer = tracing::info_span!("request", user = "nobody").entered();
+            for cart in 0..3 {
+                let _inner = tracing::info_span!("checkout", cart).entered();
+                tracing::info!("first");
+                tracing::info!("second");
+                outer.record("user", format!("\"worf\" {cart}"));
+            }
+        });
+        let shown: Vec<_> = objects.iter().map(|object| object["spans"].to_string()).collect();
+        let spans = |user: &str, cart: u64| {
+            let spans = json!([{ "name": "request", "user": user }, { "name": "checkout", "cart": cart }]);
+            spans.to_string()
+        };
+        let (first, second, third) = (spans("nobody", 0), spans("\"worf\" 0", 1), spans("\"worf\" 1", 2));
+        assert_eq!(shown.iter().collect::<Vec<_>>(), [&first, &first, &second, &second, &third, &third]);
     }
 
     #[test]

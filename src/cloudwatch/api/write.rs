@@ -13,7 +13,13 @@ use super::{
     piece::{Piece, Written},
 };
 use crate::{
-    cloudwatch::{StreamName, event::milliseconds, lane::Entry, message::Message, place::Place},
+    cloudwatch::{
+        StreamName,
+        event::milliseconds,
+        lane::Entry,
+        message::{Message, Repeats},
+        place::Place,
+    },
     observe::message,
     outbox::Reason,
 };
@@ -62,14 +68,14 @@ impl<'a> Streams<'a> {
 pub(super) fn write(entries: &[Entry], from: usize, place: &Place, most: usize) -> Sorted {
     let expected = entries[from..].iter().map(|entry| entry.draft.size()).fold(0, usize::saturating_add);
     let (mut texts, mut fate) = (String::with_capacity(expected.min(ENOUGH)), Fate::default());
-    let (mut streams, mut next) = (Streams::default(), from);
+    let (mut streams, mut repeats, mut next) = (Streams::default(), Repeats::default(), from);
     for entry in entries.iter().skip(from) {
         if texts.len() >= ENOUGH {
             break;
         }
         let (record, start) = (next, texts.len());
         next += 1;
-        match text(entry, most, &mut texts) {
+        match text(entry, most, &mut texts, &mut repeats) {
             Ok(size) => {
                 let timestamp = milliseconds(entry.draft.at());
                 let text = start..texts.len();
@@ -78,6 +84,7 @@ pub(super) fn write(entries: &[Entry], from: usize, place: &Place, most: usize) 
             }
             Err(reason) => {
                 texts.truncate(start);
+                repeats = Repeats::default();
                 fate.lose(1, reason);
             }
         }
@@ -88,11 +95,11 @@ pub(super) fn write(entries: &[Entry], from: usize, place: &Place, most: usize) 
 }
 
 /// Adds a text as it stands in JSON, with its quotes, and gives the bytes that it has.
-fn text(entry: &Entry, most: usize, texts: &mut String) -> Result<usize, Reason> {
+fn text(entry: &Entry, most: usize, texts: &mut String, repeats: &mut Repeats) -> Result<usize, Reason> {
     let start = texts.len();
     texts.push('"');
     let write = || {
-        let mut message = Message::nested(texts);
+        let mut message = Message::nested(texts).repeating(repeats);
         entry.write(&mut message);
         message.len()
     };
@@ -102,7 +109,11 @@ fn text(entry: &Entry, most: usize, texts: &mut String) -> Result<usize, Reason>
         return Err(Reason::new("empty"));
     }
     texts.push('"');
-    Ok(if size > most { shorten(texts, start, most) } else { size })
+    if size <= most {
+        return Ok(size);
+    }
+    *repeats = Repeats::default();
+    Ok(shorten(texts, start, most))
 }
 
 /// Cuts the last text, and gives the bytes that it has then.
