@@ -133,3 +133,51 @@ fn day(at: SystemTime) -> u64 {
 
 /// What a format writes may be far more than what it was made of, so that not all of a batch is held at once.
 const ENOUGH: usize = 4 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloudwatch::draft::Draft;
+
+    /// Is in a span that all others are in, and says something of its own.
+    struct Within(&'static str);
+
+    impl Draft for Within {
+        fn at(&self) -> SystemTime {
+            UNIX_EPOCH
+        }
+
+        fn size(&self) -> usize {
+            100
+        }
+
+        fn write(&self, message: &mut Message<'_>) {
+            message.push(self.0);
+            message.once([1; 3], |message| message.string("the \"span\""));
+            assert_ne!(self.0, "panics");
+        }
+    }
+
+    #[test]
+    fn what_is_taken_back_of_an_event_is_not_repeated_for_the_next() {
+        let long: &str = "\"long\" ".repeat(500).leak();
+        let drafts = ["panics", "a", "b", long, "a longer one", "c"].map(Within);
+        let stream = Arc::<StreamName>::default();
+        let entry = |draft| Entry { draft: Arc::new(draft), stream: stream.clone(), weight: 1 };
+        let entries = drafts.map(entry);
+        let sorted = write(&entries, 0, &Place::new(None), 1_024);
+        let Piece { texts, events, .. } = &sorted.pieces[0];
+        let shown = events.iter().map(|event| {
+            let text: String = serde_json::from_str(&texts[event.text.clone()]).unwrap();
+            assert_eq!(text.len(), event.size);
+            (event.record, text)
+        });
+        for (record, text) in shown {
+            let mut expected = String::new();
+            entries[record].write(&mut Message::plain(&mut expected));
+            fit(&mut expected, 1_024);
+            assert_eq!(text, expected);
+        }
+        assert_eq!((events.len(), sorted.next), (5, 6));
+    }
+}
