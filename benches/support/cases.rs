@@ -79,10 +79,8 @@ fn main() -> Vec<Case> {
 /// Those whose point is where their records go.
 fn ways_out() -> Vec<Case> {
     vec![
-        Case::new("all four, dead backends", 0, |ways| serve(ways.all().layer(service_fn(handle))))
-            .dead(),
-        Case::new("all four, with a spool", 3, |ways| serve(ways.all().layer(service_fn(handle))))
-            .spooled(),
+        Case::new("all four, dead backends", 0, |ways| serve(ways.all().layer(service_fn(handle)))).dead(),
+        Case::new("all four, with a spool", 3, |ways| serve(ways.all().layer(service_fn(handle)))).spooled(),
     ]
 }
 

@@ -125,7 +125,9 @@ impl Noted {
             client: self.client(),
             method: Cow::Borrowed(cut(head.method().as_str(), LONGEST_METHOD)),
             scheme: head.scheme(forwarded),
-            host: head.host(forwarded).map(|host| Cow::Owned(cut(&host.to_string(), LONGEST_HOST).to_owned())),
+            host: head
+                .host(forwarded)
+                .map(|host| Cow::Owned(cut(&host.to_string(), LONGEST_HOST).to_owned())),
             route: head.route().map(|route| Cow::Borrowed(route.pattern())),
             path: shortened(path(head, scrubber)),
             query: query.map(|query| shortened(scrubber.query(query))),

@@ -115,9 +115,9 @@ mod tests {
         let outbox = Outbox::builder().start().unwrap();
         let lane = outbox.lane("stdout", Stdout::on(out));
         let stream = Arc::default();
-        drafts
-            .into_iter()
-            .for_each(|draft| lane.push(Entry { draft: Source::Shared(draft), stream: Arc::clone(&stream), weight: 1 }));
+        drafts.into_iter().for_each(|draft| {
+            lane.push(Entry { draft: Source::Shared(draft), stream: Arc::clone(&stream), weight: 1 })
+        });
         outbox.shutdown_blocking(Duration::from_secs(60))
     }
 

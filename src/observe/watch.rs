@@ -22,7 +22,9 @@ use crate::{
 /// An observation and what it takes to end it exactly once.
 ///
 /// Ending takes the state out, so that it can happen only once; dropping what was not ended ends it as canceled.
-pub(super) struct Watch<O: Observation>(Option<Live<O>>);
+///
+/// It is boxed, because it is moved often: with the future, and with the body into whatever wraps that.
+pub(super) struct Watch<O: Observation>(Option<Box<Live<O>>>);
 
 struct Live<O> {
     observation: O,
@@ -53,7 +55,7 @@ impl<O: Observation> Watch<O> {
         let counted = request.version < Version::HTTP_2;
         Upgrade::offer(request, &mut scope);
         let context = scope.finish(&mut request.extensions);
-        Self(Some(Live { observation, context, began, tally, method, counted, length }))
+        Self(Some(Box::new(Live { observation, context, began, tally, method, counted, length })))
     }
 
     pub(super) const fn none() -> Self {
@@ -124,7 +126,7 @@ impl<O: Observation> Watch<O> {
 
     pub(super) fn end(&mut self, end: End<'_>) {
         let Some(live) = self.0.take() else { return };
-        let Live { observation, mut tally, began, .. } = live;
+        let Live { observation, mut tally, began, .. } = *live;
         tally.duration = began.elapsed();
         quietly(|| observation.on_end(end, &tally));
     }

@@ -125,7 +125,7 @@ impl Snapshot {
 
     /// About how many bytes it takes.
     pub(super) fn size(&self) -> usize {
-        let url = &self.path.len() + self.query.as_deref().map_or(0, str::len);
+        let url = self.path.len() + self.query.as_deref().map_or(0, str::len);
         let headers: usize = self.headers.iter().map(|(_, value)| value.len()).sum();
         // The query is told three times.
         3 * url + headers + self.body.get().map_or(0, KeptBody::size)
@@ -156,8 +156,11 @@ impl Snapshot {
 
     fn url(&self, scrubber: &Scrubber) -> String {
         let path = self.path(scrubber);
-        let query =
-            self.query.as_deref().map(|query| format!("?{}", cut(&scrubber.query(query)))).unwrap_or_default();
+        let query = self
+            .query
+            .as_deref()
+            .map(|query| format!("?{}", cut(&scrubber.query(query))))
+            .unwrap_or_default();
         match self.host() {
             Some(host) => {
                 let host = host.to_string();

@@ -32,6 +32,7 @@ pub(super) struct Shared {
 }
 
 /// Where an exchange was begun, or which pass further out has begun it.
+#[expect(clippy::large_enum_variant, reason = "it is allocated with what is around it, and most are begun")]
 enum Origin {
     Begun(Begun),
     Joined(Context),
@@ -114,6 +115,7 @@ impl Shared {
     }
 
     /// Decides who the exchange is, or amends that; gives it back where there is no more room.
+    #[expect(clippy::result_large_err, reason = "it is the argument, given back")]
     pub(super) fn identify(&self, identity: Identity) -> Result<(), Identity> {
         put(&self.identities, identity)
     }

@@ -169,7 +169,11 @@ mod tests {
         ];
         (any::<u64>(), text, stream).prop_map(|(nanos, text, stream)| {
             let at = UNIX_EPOCH + Duration::from_nanos(nanos) - Duration::from_secs(1_000_000);
-            Entry { draft: Arc::new(Note(at, text)).into(), stream: Arc::new(stream.parse().unwrap()), weight: 1 }
+            Entry {
+                draft: Arc::new(Note(at, text)).into(),
+                stream: Arc::new(stream.parse().unwrap()),
+                weight: 1,
+            }
         })
     }
 
@@ -206,8 +210,11 @@ mod tests {
     #[test]
     fn events_of_one_stream_share_its_name() {
         let place = place("a");
-        let entry =
-            Entry { draft: Arc::new(LogEvent::new(UNIX_EPOCH, "x")).into(), stream: Arc::default(), weight: 1 };
+        let entry = Entry {
+            draft: Arc::new(LogEvent::new(UNIX_EPOCH, "x")).into(),
+            stream: Arc::default(),
+            weight: 1,
+        };
         let read = again(&[entry.clone(), entry], &place, 1_024);
         assert!(Arc::ptr_eq(&read[0].stream, &read[1].stream));
     }

@@ -223,7 +223,8 @@ fn push(lane: &Lane<Entry>, at: SystemTime, text: impl Into<String>) {
 }
 
 fn share(lane: &Lane<Entry>, draft: Arc<dyn Draft>, stream: &str) {
-    let (draft, stream) = (crate::cloudwatch::lane::Source::Shared(draft), Arc::new(stream.parse::<StreamName>().unwrap()));
+    let (draft, stream) =
+        (crate::cloudwatch::lane::Source::Shared(draft), Arc::new(stream.parse::<StreamName>().unwrap()));
     lane.push(Entry { draft, stream, weight: 1 });
 }
 

@@ -163,7 +163,8 @@ mod tests {
         let long: &str = "\"long\" ".repeat(500).leak();
         let drafts = ["panics", "a", "b", long, "a longer one", "c"].map(Within);
         let stream = Arc::<StreamName>::default();
-        let entry = |draft| Entry { draft: Arc::new(draft), stream: stream.clone(), weight: 1 };
+        let entry =
+            |draft: Within| Entry { draft: Arc::new(draft).into(), stream: stream.clone(), weight: 1 };
         let entries = drafts.map(entry);
         let sorted = write(&entries, 0, &Place::new(None), 1_024);
         let Piece { texts, events, .. } = &sorted.pieces[0];
