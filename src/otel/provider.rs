@@ -28,7 +28,7 @@ use super::{
 ///   `Sampler::AlwaysOn` and `AlwaysOff`, [`ParentBased`] around one of these, and [`Undecided`], [`Weighted`] or
 ///   `Weighted(Undecided(..))` around that.
 ///
-/// What is recorded is the same then, at some ten times the cost on the request's thread.
+/// What is recorded is the same then, at about twice the cost on the request's thread.
 ///
 /// ```no_run
 /// use belvedere::{otel::{OtelLayer, Otlp, SpanLane, TracerProvider}, outbox::Outbox};

@@ -2,7 +2,7 @@
 macro_rules! shared_setters {
     ($side:ident) => {
         /// Takes spans from this provider. Default: the global one. With a
-        /// [`TracerProvider`](crate::otel::TracerProvider) of this crate the span of a server costs a tenth.
+        /// [`TracerProvider`](crate::otel::TracerProvider) of this crate the span of a server costs about half.
         #[must_use]
         pub fn tracer_provider<P>(mut self, provider: &P) -> Self
         where

@@ -58,7 +58,7 @@ pub(super) fn marked(text: &str, at: usize) -> Option<Range<usize>> {
     }
     let rest = &text[at..];
     let length = match rest.as_bytes()[0] {
-        b'e' => jwt(rest),
+        b'e' if rest.starts_with("eyJ") => jwt(rest),
         b'A' if AWS_KEYS.iter().any(|mark| rest.starts_with(mark)) => aws_key(rest),
         _ => of_vendor(rest),
     };
