@@ -98,4 +98,4 @@ fn sending(running: Running, outbox: Outbox) -> Running {
     })
 }
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(900);

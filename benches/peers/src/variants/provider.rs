@@ -40,7 +40,7 @@ pub fn flush(provider: &SdkTracerProvider) {
 
 /// Ends the sending.
 pub fn end(provider: &SdkTracerProvider) {
-    provider.shutdown_with_timeout(Duration::from_secs(60)).expect("an end of spans");
+    provider.shutdown_with_timeout(Duration::from_secs(900)).expect("an end of spans");
 }
 
 fn builder(sinks: &Sinks) -> TracerProviderBuilder {

@@ -49,5 +49,5 @@ pub fn hub() -> NewSentryLayer<http::Request<Body>> {
 /// Sends what there is.
 pub fn flush() {
     let client = Hub::main().client().expect("a client");
-    assert!(client.flush(Some(Duration::from_secs(60))), "not flushed");
+    assert!(client.flush(Some(Duration::from_secs(900))), "not flushed");
 }
