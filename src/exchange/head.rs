@@ -1,6 +1,6 @@
 use std::{borrow::Cow, net::SocketAddr, sync::OnceLock};
 
-use http::{HeaderName, HeaderValue, Method, Version, header, request};
+use http::{HeaderName, Method, Version, header, request};
 use smallvec::SmallVec;
 
 use super::{Forwarded, Host, Route, may_be_grpc, peer};
@@ -150,8 +150,8 @@ impl Head {
 
     /// The value of one of the headers that it keeps.
     #[cfg(feature = "rollbar")]
-    pub(crate) fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
-        let value = |part| HeaderValue::from_bytes(self.bytes(part)?).ok();
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (HeaderName, http::HeaderValue)> {
+        let value = |part| http::HeaderValue::from_bytes(self.bytes(part)?).ok();
         HEADERS.into_iter().filter_map(move |(part, name)| Some((name, value(part)?)))
     }
 

@@ -16,8 +16,16 @@ mod blame;
 #[cfg(any(feature = "otel", feature = "rollbar"))]
 mod calls;
 mod end;
+#[cfg_attr(
+    not(all(feature = "cloudwatch", feature = "otel", feature = "rollbar", feature = "xray")),
+    allow(dead_code, reason = "each backend asks for its own part")
+)]
 mod forwarded;
 mod handler_error;
+#[cfg_attr(
+    not(all(feature = "cloudwatch", feature = "otel", feature = "rollbar", feature = "xray")),
+    allow(dead_code, reason = "each backend asks for its own part")
+)]
 mod head;
 mod headers;
 #[cfg(any(feature = "otel", feature = "xray"))]

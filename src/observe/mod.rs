@@ -60,7 +60,7 @@ pub use observer::{Each, Observation, Observer};
 #[cfg(any(feature = "cloudwatch", feature = "xray"))]
 pub(crate) use quiet::message;
 pub use quiet::panics;
-#[cfg(any(feature = "cloudwatch", feature = "xray"))]
+#[cfg(any(feature = "cloudwatch", feature = "otel", feature = "xray"))]
 pub(crate) use quiet::quietly;
 pub use service::Observe;
 #[cfg(any(feature = "cloudwatch", feature = "rollbar", feature = "xray"))]

@@ -48,9 +48,17 @@ mod occurrence;
 #[cfg(feature = "xray")]
 mod place;
 mod propagation;
+#[cfg_attr(
+    not(all(feature = "cloudwatch", feature = "otel", feature = "rollbar", feature = "xray")),
+    allow(dead_code, reason = "each backend asks for its own part")
+)]
 mod scope;
 #[cfg(any(feature = "cloudwatch", feature = "otel"))]
 pub(crate) mod share;
+#[cfg_attr(
+    not(all(feature = "cloudwatch", feature = "otel", feature = "rollbar", feature = "xray")),
+    allow(dead_code, reason = "each backend asks for its own part")
+)]
 mod shared;
 pub mod w3c;
 

@@ -151,10 +151,6 @@ impl Scope {
     }
 
     /// The annotations, if anybody has asked for them.
-    #[cfg_attr(
-        not(any(feature = "cloudwatch", feature = "otel", feature = "rollbar", feature = "xray")),
-        allow(dead_code, reason = "no backend tells them")
-    )]
     pub(crate) fn known_annotations(&self) -> Option<&Annotations> {
         self.begun()?.known_annotations()
     }
@@ -211,10 +207,6 @@ impl Scope {
     }
 
     /// The innermost exchange around code in this context that such a value was left in.
-    #[cfg_attr(
-        not(any(feature = "rollbar", feature = "xray")),
-        allow(dead_code, reason = "no backend has code that runs in an exchange")
-    )]
     pub(crate) fn with_value<T: Send + Sync + 'static>(context: &Context) -> Option<Self> {
         let shared = Shared::in_context(context)?;
         if shared.value::<T>().is_some() {
@@ -224,19 +216,11 @@ impl Scope {
     }
 
     /// The value of this type that is made once in an exchange, by whoever needs it first.
-    #[cfg_attr(
-        not(any(feature = "rollbar", feature = "xray")),
-        allow(dead_code, reason = "no backend has code that runs in an exchange")
-    )]
     pub(crate) fn make<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> Arc<T>) -> Option<Arc<T>> {
         Some(self.begun()?.make(make))
     }
 
     /// The value of this type, if somebody has needed it.
-    #[cfg_attr(
-        not(any(feature = "rollbar", feature = "xray")),
-        allow(dead_code, reason = "no backend has code that runs in an exchange")
-    )]
     pub(crate) fn made<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         self.begun()?.made()
     }
@@ -259,7 +243,6 @@ impl Scope {
     }
 
     /// The status of the response, once its head is known.
-    #[cfg_attr(not(feature = "rollbar"), allow(dead_code, reason = "observations note it themselves"))]
     pub(crate) fn status(&self) -> Option<StatusCode> {
         self.begun()?.status()
     }
@@ -297,10 +280,6 @@ impl Scope {
     }
 
     /// The id under which the exchange is reported, if it comes to that.
-    #[cfg_attr(
-        not(any(feature = "cloudwatch", feature = "otel")),
-        allow(dead_code, reason = "no backend names it")
-    )]
     pub(crate) fn report(&self) -> Option<OccurrenceId> {
         self.begun()?.report()
     }
