@@ -48,14 +48,8 @@
 //! [`skip`](CloudWatchLayer::skip), a text format, [`Subscriber::level`] and [`Retention`] are what there is against it. The
 //! group is made with no retention, which is for ever, unless [`Api::retention`] says how long.
 //!
-//! On the thread that serves, over a service that does nothing (`cargo bench --bench stack`):
-//!
-//! | an exchange | instructions | allocations |
-//! |---|--:|--:|
-//! | that is skipped | 2,000 | 0 |
-//! | that its share leaves out | 11,300 | 12 |
-//! | that is logged | 12,800 | 14 |
-//! | that is logged, besides the three other layers in one pass | 4,600 | 4 |
+//! An exchange that is logged costs the thread that serves 11,900 instructions and 7 allocations where no other layer stands
+//! beside this one, and about 1,500 and none in one pass with others (`cargo bench --bench instructions`).
 //!
 //! # What is lost, and when
 //!
