@@ -8,7 +8,7 @@ mod support;
 use std::{collections::BTreeMap, process::ExitCode};
 
 use support::{
-    baseline::{self, ALLOCATIONS, Counts, Wish},
+    baseline::{self, ALLOCATIONS, Counts, Wish, share},
     case::Case,
     cases, service,
     sink::{self, Sink},
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     let totals: BTreeMap<_, _> = cases.iter().map(|case| (case.name, allocations(*case, &sink))).collect();
     let over = |case: &Case| {
         let more = totals[case.name] - totals.get(case.over?)?;
-        Some((*case, Counts::from([(ALLOCATIONS.to_owned(), more / case.each)])))
+        Some((*case, Counts::from([(ALLOCATIONS.to_owned(), share(more, case.each))])))
     };
     baseline::judge(wish, &cases.iter().filter_map(over).collect::<Vec<_>>())
 }

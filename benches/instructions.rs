@@ -24,7 +24,7 @@ use gungraun::{Bench, BinaryBenchmark, BinaryBenchmarkConfig, BinaryBenchmarkGro
 use serde_json::Value;
 
 use support::{
-    baseline::{self, ALL, Counts, REQUEST, Wish},
+    baseline::{self, ALL, Counts, REQUEST, Wish, share},
     case::Case,
     cases, service,
     sink::{self, Sink},
@@ -112,9 +112,9 @@ fn compare(wish: Wish) -> ExitCode {
 
 fn counts(case: &Case, with: Instructions, without: Instructions) -> Counts {
     let exchanges = (EXCHANGES[1] - EXCHANGES[0]).cast_signed() * case.each;
-    let mut counts = Counts::from([(REQUEST.to_owned(), (with.request - without.request) / exchanges)]);
+    let mut counts = Counts::from([(REQUEST.to_owned(), share(with.request - without.request, exchanges))]);
     if case.is_delivered() {
-        counts.insert(ALL.to_owned(), (with.all - without.all) / exchanges);
+        counts.insert(ALL.to_owned(), share(with.all - without.all, exchanges));
     }
     counts
 }

@@ -159,6 +159,11 @@ fn print(counted: &[(Case, Counts)], known: &BTreeMap<String, Counts>) {
     println!();
 }
 
+/// What comes to each of so many, to the nearest whole.
+pub fn share(total: i64, of: i64) -> i64 {
+    (total as f64 / of as f64).round() as i64
+}
+
 /// The compiler and the target.
 fn key() -> String {
     let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());

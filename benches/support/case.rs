@@ -10,7 +10,7 @@ use tower::service_fn;
 use super::{
     service::{Body, Serve, handle, serve, traced},
     sink::Sink,
-    ways::Ways,
+    ways::{PATIENCE, Ways},
 };
 
 /// A service under layers, and what it is compared with.
@@ -136,5 +136,3 @@ pub fn bare() -> Case {
 }
 
 pub const BARE: &str = "bare";
-
-const PATIENCE: Duration = Duration::from_secs(600);
