@@ -138,8 +138,7 @@ impl<D: Draft> From<Arc<D>> for Source {
 impl Entry {
     /// What it counts for in the books: the event, and what carries it.
     pub(super) fn size(&self) -> usize {
-        // A queue doubles its slots when it is full.
-        2 * size_of::<Self>() + self.draft.size()
+        size_of::<Self>() + self.draft.size()
     }
 
     /// Adds what there is to read.
