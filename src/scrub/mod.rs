@@ -47,8 +47,6 @@ mod json;
 mod keys;
 mod lists;
 mod looks;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the destinations, which write what repeats"))]
-mod memo;
 mod pair;
 mod query;
 #[cfg(test)]
@@ -60,8 +58,6 @@ mod token;
 mod url;
 
 pub(crate) use self::beginning::beginning;
-#[expect(unused_imports, reason = "for the destinations, which write what repeats")]
-pub(crate) use self::memo::Memo;
 pub use self::scrubber::Scrubber;
 
 /// What stands in the place of a secret.

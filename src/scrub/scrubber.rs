@@ -96,11 +96,6 @@ impl Scrubber {
         &self.rules
     }
 
-    /// Whether both have the same lists, and not only equal ones.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.rules, &other.rules)
-    }
-
     fn rules_mut(&mut self) -> &mut Rules {
         Arc::make_mut(&mut self.rules)
     }
