@@ -18,12 +18,15 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 /// It runs on a thread of its own, so that a test may do with time what it likes.
 #[derive(Clone)]
 pub(crate) struct Rollbar {
     address: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
+    /// With the last of them it ends, and gives back its sockets.
+    _open: Option<Arc<oneshot::Sender<Infallible>>>,
 }
 
 /// One request, decompressed.
@@ -49,11 +52,17 @@ impl Rollbar {
     pub(crate) fn start(script: impl Fn(&Received) -> Option<Answer> + Send + Sync + 'static) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
-        let rollbar = Self { address: listener.local_addr().unwrap(), received: Arc::default() };
-        let serving = rollbar.clone();
+        let (open, closed) = oneshot::channel();
+        let serving = Self { address: listener.local_addr().unwrap(), received: Arc::default(), _open: None };
+        let rollbar = Self { _open: Some(Arc::new(open)), ..serving.clone() };
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(serving.serve(listener, Arc::new(script)));
+            runtime.block_on(async {
+                tokio::select! {
+                    () = serving.serve(listener, Arc::new(script)) => {}
+                    Err(_) = closed => {}
+                }
+            });
         });
         rollbar
     }
