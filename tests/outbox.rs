@@ -44,6 +44,18 @@ async fn a_record_waits_for_company_for_its_age_and_no_longer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_record_that_comes_when_all_others_have_left_waits_no_longer() {
+    let (outbox, lane, log) = open(Scripted::new([]).limits(Limits::default().age(seconds(1))));
+    for number in 0..3 {
+        sleep(seconds(5)).await;
+        push(&lane, number..number + 1);
+        sleep(seconds(1) + TICK).await;
+        assert_eq!(log.taken(), Vec::from_iter(0..=number));
+    }
+    assert_end(&outbox, 3, &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_batch_does_not_wait() {
     let (outbox, lane, log) = open(Scripted::new([]).limits(Limits::default().records(3).age(seconds(5))));
     push(&lane, 0..7);
@@ -471,6 +483,31 @@ async fn what_is_pushed_while_it_shuts_down_counts_as_closed() {
     });
     assert_end(&outbox, 1, &[("closed", 2)]).await;
     late.await.unwrap();
+}
+
+#[test]
+fn what_is_pushed_after_the_shutdown_is_not_kept() {
+    struct Sink;
+    impl Destination for Sink {
+        type Record = Arc<()>;
+        fn size(&self, _: &Arc<()>) -> usize {
+            1
+        }
+        async fn send(&self, _: Batch<Arc<()>>) -> Result<(), SendError<Arc<()>>> {
+            Ok(())
+        }
+    }
+    let outbox = Outbox::builder().start().unwrap();
+    let (lane, record) = (outbox.lane("records", Sink), Arc::new(()));
+    (0..9).for_each(|_| lane.push(record.clone()));
+    assert_report(&outbox.shutdown_blocking(LONG), 9, &[]);
+    thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| (0..3).for_each(|_| lane.push(record.clone())));
+        }
+    });
+    assert_eq!(Arc::strong_count(&record), 1);
+    assert_report(&outbox.report(), 9, &[("closed", 60)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -1072,6 +1109,66 @@ fn eight_threads_push_a_hundred_thousand_and_all_are_counted() {
     assert_eq!(*accepted, 100_000);
     assert_eq!(*delivered, log.taken().len() as u64);
     assert_eq!(lost.get("overflow").copied().unwrap_or(0), 100_000 - delivered);
+}
+
+#[test]
+fn of_sixty_four_threads_each_finds_its_records_in_order_and_none_is_missing() {
+    const THREADS: u64 = 64;
+    const EACH: u64 = 1_000;
+    let usual = Limits::default();
+    for (limits, bound) in [(usual, 8192), (usual.records(50), 8192), (usual.queue_records(200_000), 200_000)]
+    {
+        let (outbox, lane, log) = open_on_its_own(Scripted::new([]).limits(limits.in_flight(1)));
+        thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let (outbox, lane) = (&outbox, &lane);
+                scope.spawn(move || {
+                    for number in 0..EACH {
+                        push(lane, thread * EACH + number..thread * EACH + number + 1);
+                        if number % 100 == 0 {
+                            let report = outbox.report();
+                            assert_balanced(&report);
+                            assert!(report_of(&report).accepted > number, "its own are in the report");
+                            assert!(report_of(&report).waiting <= bound);
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(report_of(&outbox.report()).accepted, THREADS * EACH);
+        assert!(outbox.flush_blocking(seconds(60)));
+        let report = outbox.shutdown_blocking(seconds(60));
+        let taken = log.taken();
+        let overflowed = report_of(&report).lost.get("overflow").copied().unwrap_or(0);
+        assert_eq!(taken.len() as u64 + overflowed, THREADS * EACH, "{report}");
+        assert_eq!(
+            (report_of(&report).delivered, report.lost()),
+            (taken.len() as u64, overflowed),
+            "{report}"
+        );
+        let mut last = [None; THREADS as usize];
+        for number in taken {
+            assert!(last[(number / EACH) as usize].replace(number) < Some(number), "{number} is late");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_overflows_keeps_the_newest_to_the_record_whenever_somebody_looks() {
+    let limits = Limits::default().records(64).queue_records(1_000).in_flight(1);
+    let (outbox, lane, log) = open(Scripted::new([Play::AcceptAfter(seconds(9))]).limits(limits));
+    push(&lane, 0..64);
+    sleep(TICK).await;
+    for number in 64..5_000 {
+        push(&lane, number..number + 1);
+        if number % 777 == 0 {
+            sleep(TICK).await;
+            assert_eq!(report_of(&outbox.report()).waiting, 1_000.min(number + 1));
+        }
+    }
+    assert!(outbox.flush(seconds(60)).await);
+    assert_eq!(log.taken(), Vec::from_iter((0..64).chain(4_064..5_000)));
+    assert_end(&outbox, 1_000, &[("overflow", 4_000)]).await;
 }
 
 #[test]

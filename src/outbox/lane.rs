@@ -4,8 +4,7 @@ use std::{
     collections::VecDeque,
     fmt, iter,
     panic::{AssertUnwindSafe, catch_unwind},
-    process,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use tokio::sync::{Notify, watch};
@@ -13,7 +12,10 @@ use tokio::sync::{Notify, watch};
 use super::{
     Destination, LaneReport, Limits, OutboxEvent,
     event::{Events, Reporter},
+    inbox::{self, Inbox, Padded},
+    process::Process,
     queue::{Pushed, Queue},
+    shard::Left,
 };
 
 /// Where a backend leaves its records. Made by [`Outbox::lane`](super::Outbox::lane); `R` is the record.
@@ -27,10 +29,11 @@ pub struct Lane<R> {
 /// What a lane, its worker and its flights have in common.
 pub(super) struct Shared<R> {
     name: Arc<str>,
-    queue: Mutex<Queue<R>>,
+    inbox: Inbox<R>,
+    queue: Padded<Mutex<Queue<R>>>,
     /// What a child has that was forked while a thread of its parent had the lock: nobody gives that back to it.
     orphaned: OnceLock<Mutex<Queue<R>>>,
-    process: u32,
+    process: Process,
     size: Box<dyn Fn(&R) -> usize + Send + Sync>,
     reporter: Reporter,
     /// Asks the worker to look again.
@@ -63,21 +66,21 @@ impl<R> Lane<R> {
 
     /// Leaves a record to the outbox.
     ///
-    /// It returns at once: it takes a short lock, and never waits, awaits or panics. It may be called from any
-    /// thread, in a `Drop`, and while unwinding. When the lane is full the oldest queued records make room.
+    /// It returns at once: it takes a short lock that few threads share, and never waits, awaits or panics. It may be
+    /// called from any thread, in a `Drop`, and while unwinding. When the lane is full the oldest queued records make
+    /// room.
     pub fn push(&self, record: R) {
         let shared = &*self.shared;
         let Some(size) = shared.measure(&record) else {
             shared.queue().refuse();
             return discard(iter::once(record));
         };
-        let Pushed { wake, settled, dropped } = shared.queue().push(record, size);
-        if settled {
-            shared.settle();
-        } else if wake {
-            shared.wake.notify_one();
+        match shared.inbox.push(record, size, &shared.process) {
+            Ok(Left::Among) => {}
+            Ok(Left::First) => shared.tell_worker(),
+            Ok(Left::Last) => shared.hand_over(),
+            Err(record) => shared.push_straight(record, size),
         }
-        discard(dropped);
     }
 
     /// The name it was opened with.
@@ -105,10 +108,12 @@ impl<R: Send + 'static> Shared<R> {
     where
         D: Destination<Record = R>,
     {
+        let shards = inbox::shards(&limits);
         Self {
-            queue: Mutex::new(Queue::new(limits)),
+            inbox: Inbox::new(shards),
+            queue: Padded(Mutex::new(Queue::new(limits, shards))),
             orphaned: OnceLock::new(),
-            process: process::id(),
+            process: Process::current(),
             reporter: Reporter::new(name.clone(), events),
             size: Box::new(move |record| destination.size(record)),
             name,
@@ -120,23 +125,73 @@ impl<R: Send + 'static> Shared<R> {
 }
 
 impl<R> Shared<R> {
-    /// The lock. Nothing that could panic, block or push runs under it (invariant Q4), so it is never poisoned.
+    /// The queue as it is: without what is in the inbox. Nothing that could panic, block or push runs under its lock
+    /// (invariant Q4). In a child that was forked while a thread of its parent had that lock, it is one that is closed.
     pub(super) fn queue(&self) -> MutexGuard<'_, Queue<R>> {
-        match self.queue.try_lock() {
-            Ok(queue) => queue,
-            Err(TryLockError::Poisoned(queue)) => queue.into_inner(),
-            Err(TryLockError::WouldBlock) => self.contended(),
+        self.process.lock(&self.queue).unwrap_or_else(|| {
+            let queue = self.orphaned.get_or_init(|| Mutex::new(Queue::closed()));
+            queue.lock().unwrap_or_else(PoisonError::into_inner)
+        })
+    }
+
+    /// Looks at the queue with all in it that was pushed so far.
+    pub(super) fn gathered<T>(&self, look: impl FnOnce(&mut Queue<R>) -> T) -> T {
+        let (seen, pushed) = self.gather(look);
+        self.follow(pushed);
+        seen
+    }
+
+    /// The same for the worker, which need not be told to look.
+    pub(super) fn attended<T>(&self, look: impl FnOnce(&mut Queue<R>) -> T) -> T {
+        let (seen, pushed) = self.gather(look);
+        self.follow(Pushed { wake: false, ..pushed });
+        seen
+    }
+
+    fn gather<T>(&self, look: impl FnOnce(&mut Queue<R>) -> T) -> (T, Pushed<R>) {
+        let mut pushed = Pushed::default();
+        let mut queue = self.queue();
+        self.inbox.gather(&mut queue, &mut pushed, &self.process);
+        let seen = look(&mut queue);
+        if !queue.is_open() {
+            self.inbox.regrant(&mut queue, &mut pushed, &self.process);
+        }
+        (seen, pushed)
+    }
+
+    fn tell_worker(&self) {
+        if self.inbox.is_to_be_told() {
+            self.wake.notify_one();
         }
     }
 
-    /// The lock that somebody has, or, if that somebody is in another process, one behind which the lane is closed.
-    #[cold]
-    fn contended(&self) -> MutexGuard<'_, Queue<R>> {
-        let queue = match process::id() == self.process {
-            true => &self.queue,
-            false => self.orphaned.get_or_init(|| Mutex::new(Queue::closed())),
-        };
-        queue.lock().unwrap_or_else(PoisonError::into_inner)
+    #[inline(never)]
+    fn hand_over(&self) {
+        self.let_in(|queue, pushed| self.inbox.hand_over(queue, pushed, &self.process));
+    }
+
+    #[inline(never)]
+    fn push_straight(&self, record: R, size: usize) {
+        self.let_in(|queue, pushed| {
+            queue.push(record, size, pushed);
+            self.inbox.regrant(queue, pushed, &self.process);
+        });
+    }
+
+    fn let_in(&self, enter: impl FnOnce(&mut Queue<R>, &mut Pushed<R>)) {
+        let mut pushed = Pushed::default();
+        enter(&mut self.queue(), &mut pushed);
+        self.follow(pushed);
+    }
+
+    /// Does what is left to do for records that came. Not under the lock.
+    fn follow(&self, Pushed { wake, overflowed, settled, dropped }: Pushed<R>) {
+        if settled {
+            self.settle();
+        } else if wake || overflowed {
+            self.wake.notify_one();
+        }
+        discard(dropped);
     }
 
     #[cfg(feature = "spool")]
@@ -173,11 +228,11 @@ impl<R> Shared<R> {
 
 impl<R: Send + 'static> AnyLane for Shared<R> {
     fn report(&self) -> LaneReport {
-        self.queue().report(self.name.clone())
+        self.gathered(|queue| queue.report(self.name.clone()))
     }
 
     fn hurry(&self) -> u64 {
-        let number = self.queue().hurry();
+        let number = self.gathered(Queue::hurry);
         self.wake.notify_one();
         number
     }
@@ -191,13 +246,13 @@ impl<R: Send + 'static> AnyLane for Shared<R> {
     }
 
     fn close(&self) {
-        self.queue().close();
+        self.gathered(Queue::close);
         self.closing.send_replace(true);
         self.wake.notify_one();
     }
 
     fn abandon(&self) {
-        let (records, left) = self.queue().abandon();
+        let (records, left) = self.gathered(Queue::abandon);
         self.closing.send_replace(true);
         self.settle();
         self.tell_overflow();

@@ -25,8 +25,8 @@ pub(super) const BUDGET: &str = "budget";
 // ===== impl Ledger =====
 
 impl Ledger {
-    pub(super) fn accept(&mut self) {
-        self.accepted += 1;
+    pub(super) fn accept(&mut self, records: usize) {
+        self.accepted += records as u64;
     }
 
     /// Records that another outbox had accepted.
@@ -87,10 +87,10 @@ mod tests {
     fn reasons_beyond_the_bound_are_folded_and_still_counted() {
         let mut ledger = Ledger::default();
         for number in 0..100 {
-            ledger.accept();
+            ledger.accept(1);
             ledger.lose(1, format!("http {number}").into());
         }
-        ledger.accept();
+        ledger.accept(1);
         ledger.lose(1, EXPIRED.into());
 
         let report = ledger.report("spans".into(), 0, 0);
@@ -103,9 +103,9 @@ mod tests {
     #[test]
     fn a_backend_may_use_a_word_of_ours() {
         let mut ledger = Ledger::default();
-        ledger.accept();
+        ledger.accept(1);
         ledger.overflow(1);
-        ledger.accept();
+        ledger.accept(1);
         ledger.lose(1, OVERFLOW.into());
         assert_eq!(ledger.report("spans".into(), 0, 0).lost["overflow"], 2);
     }

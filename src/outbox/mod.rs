@@ -46,7 +46,9 @@
 //!                │   (oldest)                └─ wait ◄─ Retry ──► for too long: expired
 //! ```
 //!
-//! 1. A record is pushed: measured by the destination, numbered, and queued, under a short lock.
+//! 1. A record is pushed: measured by the destination, and left in an inbox before the queue, under a short lock that few
+//!    threads share. It is queued and numbered with those that came with it: when a batch may be full, and before
+//!    anybody looks. So whoever looks at the lane finds all that was pushed.
 //! 2. The worker takes the oldest records that fit one request as soon as they fill it, or when the oldest has waited
 //!    for [`Limits::age`].
 //! 3. The batch is a flight. It calls the destination, and after a [`SendError::Retry`] waits and calls again: a
@@ -64,7 +66,7 @@
 //!
 //! | reason     | when |
 //! |------------|------|
-//! | `overflow` | The lane was full by [`Limits::queue_records`] or [`Limits::queue_bytes`]. What is in flight counts to both. The oldest queued records make room; the newest survive. A record that does not fit even then (it is larger than the bound, or the flights take all of it) is lost itself. |
+//! | `overflow` | The lane was full by [`Limits::queue_records`] or [`Limits::queue_bytes`]. What is in flight counts to both; between two looks, the inbox of a lane that overflows holds up to an eighth more of each, and at most 1 MiB. The oldest queued records make room; the newest survive. A record that does not fit even then (it is larger than the bound, or the flights take all of it) is lost itself. |
 //! | `expired`  | It was tried again for [`Limits::retry_for`]. |
 //! | `panic`    | The destination panicked while it sent the batch, or measured the record. The lane lives on. |
 //! | `shutdown` | The shutdown reached its limit, or the runtime under the lane ended. The backend may have taken what was in flight. |
@@ -159,6 +161,7 @@ mod destination;
 mod event;
 mod flight;
 mod handle;
+mod inbox;
 mod lane;
 mod ledger;
 mod limits;
@@ -166,9 +169,11 @@ mod limits;
 mod model;
 #[cfg(any(feature = "cloudwatch", feature = "otel"))]
 mod press;
+mod process;
 mod queue;
 mod report;
 mod retry;
+mod shard;
 mod shutdown;
 #[cfg(any(feature = "cloudwatch", feature = "rollbar", feature = "xray"))]
 mod sideline;

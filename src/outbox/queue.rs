@@ -5,6 +5,7 @@ use std::{borrow::Cow, collections::VecDeque, mem, sync::Arc};
 use super::{
     LaneReport, Limits,
     ledger::{Ledger, PANIC, SHUTDOWN},
+    shard::{Shard, Share},
 };
 
 /// What waits, what is in flight, what is on the disk, and the books. It lives behind the lane's mutex. `R` is the record.
@@ -23,6 +24,9 @@ use super::{
 pub(super) struct Queue<R> {
     limits: Limits,
     phase: Phase,
+    /// How many shards lie in front of it, and what each may hold.
+    shards: usize,
+    granted: Share,
     queued: VecDeque<(R, usize)>,
     queued_bytes: usize,
     /// How many of the oldest were paid for already, before the disk refused them.
@@ -95,10 +99,12 @@ pub(super) struct Change {
     pub(super) lost: Vec<(u64, &'static str)>,
 }
 
-/// What a push asks of its caller, once the lock is free.
+/// What records that came ask of whoever let them in, once the lock is free.
 pub(super) struct Pushed<R> {
     /// Whether the worker must look again (invariant W1 in `worker`).
     pub(super) wake: bool,
+    /// Whether it must look for overflow (invariant W3).
+    pub(super) overflowed: bool,
     /// Whether the last record that a flush waits for has just given way.
     pub(super) settled: bool,
     /// Records to drop.
@@ -116,13 +122,23 @@ pub(super) struct Taken<R> {
     pub(super) admitted: usize,
 }
 
+// ===== impl Pushed =====
+
+impl<R> Default for Pushed<R> {
+    fn default() -> Self {
+        Self { wake: false, overflowed: false, settled: false, dropped: Vec::new() }
+    }
+}
+
 // ===== impl Queue =====
 
 impl<R> Queue<R> {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits, shards: usize) -> Self {
         Self {
             limits,
             phase: Phase::Open,
+            shards,
+            granted: Share::NONE,
             queued: VecDeque::new(),
             queued_bytes: 0,
             admitted: 0,
@@ -141,28 +157,87 @@ impl<R> Queue<R> {
 
     /// One that takes nothing.
     pub(super) fn closed() -> Self {
-        Self { phase: Phase::Closed, ..Self::new(Limits::default()) }
+        Self { phase: Phase::Closed, ..Self::new(Limits::default(), 1) }
     }
 
-    pub(super) fn push(&mut self, record: R, size: usize) -> Pushed<R> {
-        if self.phase != Phase::Open {
-            self.ledger.turn_away();
-            return Pushed { wake: false, settled: false, dropped: vec![record] };
+    pub(super) fn push(&mut self, record: R, size: usize, pushed: &mut Pushed<R>) {
+        self.let_in(pushed, |queue, dropped| queue.enter(record, size, dropped));
+    }
+
+    /// Takes what a shard holds.
+    pub(super) fn receive(&mut self, shard: &mut Shard<R>, pushed: &mut Pushed<R>) {
+        if shard.records.is_empty() {
+            return;
         }
-        self.ledger.accept();
-        if !self.can_ever_hold(size) {
-            return Pushed { wake: self.overflow(1), settled: false, dropped: vec![record] };
+        let bytes = mem::take(&mut shard.bytes);
+        self.let_in(pushed, |queue, dropped| {
+            // Larger than the room that there can be, one of them may have to be lost itself.
+            if queue.is_open() && queue.can_ever_hold(bytes) {
+                return queue.enter_all(&mut shard.records, bytes, dropped);
+            }
+            shard.records.drain(..).map(|(record, size)| queue.enter(record, size, dropped)).sum()
+        });
+    }
+
+    /// Tells the shards what they may hold from now on, if that has changed. `each` runs its argument on every shard.
+    pub(super) fn regrant(&mut self, pushed: &mut Pushed<R>, each: impl Fn(&mut dyn FnMut(&mut Shard<R>))) {
+        let share = self.share();
+        if share == self.granted {
+            return;
         }
+        let mut grant = |queue: &mut Self, share| {
+            each(&mut |shard| {
+                queue.receive(shard, pushed);
+                shard.grant(share);
+            });
+            queue.granted = share;
+        };
+        grant(self, share);
+        // Until a shard had heard of it, it went by what it was told before.
+        if !share.is_within(self.share()) {
+            grant(self, Share::NONE);
+        }
+    }
+
+    /// Lets records in, and says what has changed for others. `enter` says how many were lost to overflow.
+    fn let_in(&mut self, pushed: &mut Pushed<R>, enter: impl FnOnce(&mut Self, &mut Vec<R>) -> usize) {
         let (was_idle, was_full, was_hurried) =
             (self.queued.is_empty(), self.has_full_batch(), self.is_hurried());
-        let dropped = self.make_room(size);
-        let settled = was_hurried && !self.is_hurried();
-        let overflowed = self.overflow(dropped.len());
+        let lost = enter(self, &mut pushed.dropped);
+        pushed.overflowed |= self.overflow(lost);
+        pushed.wake |= (was_idle && self.has_queued()) || (!was_full && self.has_full_batch());
+        pushed.settled |= was_hurried && !self.is_hurried();
+    }
+
+    /// As one by one: what is left is the newest either way.
+    fn enter_all(&mut self, records: &mut Vec<(R, usize)>, bytes: usize, dropped: &mut Vec<R>) -> usize {
+        self.ledger.accept(records.len());
+        self.next += records.len() as u64;
+        self.queued_bytes += bytes;
+        // Neither way is anything but the records copied.
+        let mut entering = VecDeque::from(mem::take(records));
+        self.queued.append(&mut entering);
+        *records = entering.into();
+        self.make_room(0, 0, dropped)
+    }
+
+    /// Gives how many were lost to overflow.
+    fn enter(&mut self, record: R, size: usize, dropped: &mut Vec<R>) -> usize {
+        if self.phase != Phase::Open {
+            self.ledger.turn_away();
+            dropped.push(record);
+            return 0;
+        }
+        self.ledger.accept(1);
+        if !self.can_ever_hold(size) {
+            dropped.push(record);
+            return 1;
+        }
+        let given_way = self.make_room(1, size, dropped);
         self.queued.push_back((record, size));
         self.queued_bytes += size;
         self.next += 1;
-        let wake = was_idle || overflowed || (!was_full && self.has_full_batch());
-        Pushed { wake, settled, dropped }
+        given_way
     }
 
     /// Books a record that could not even be measured.
@@ -170,7 +245,7 @@ impl<R> Queue<R> {
         if self.phase != Phase::Open {
             return self.ledger.turn_away();
         }
-        self.ledger.accept();
+        self.ledger.accept(1);
         self.ledger.lose(1, Cow::Borrowed(PANIC));
     }
 
@@ -319,6 +394,10 @@ impl<R> Queue<R> {
         self.queued.is_empty() && self.kept.records == 0
     }
 
+    pub(super) fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
     /// Whether no record comes any more, and none is left.
     pub(super) fn is_over(&self) -> bool {
         match self.phase {
@@ -351,19 +430,51 @@ impl<R> Queue<R> {
         records < self.limits.queue_records && bytes.saturating_add(size) <= self.limits.queue_bytes
     }
 
-    fn make_room(&mut self, size: usize) -> Vec<R> {
-        let (records, bytes) = self.aloft();
-        let mut dropped = Vec::new();
-        while records + self.queued.len() >= self.limits.queue_records
-            || bytes + self.queued_bytes + size > self.limits.queue_bytes
-        {
-            let (record, size) =
-                self.queued.pop_front().expect("a record that can be held fits an empty queue");
+    /// Makes room for more, and gives how many had to give way.
+    fn make_room(&mut self, records: usize, bytes: usize, dropped: &mut Vec<R>) -> usize {
+        let (aloft, aloft_bytes) = self.aloft();
+        let too_many = (aloft + self.queued.len() + records).saturating_sub(self.limits.queue_records);
+        let mut too_large = (aloft_bytes + self.queued_bytes + bytes).saturating_sub(self.limits.queue_bytes);
+        let mut giving_way = 0;
+        for (_, size) in &self.queued {
+            if giving_way >= too_many && too_large == 0 {
+                break;
+            }
+            giving_way += 1;
+            too_large = too_large.saturating_sub(*size);
             self.queued_bytes -= size;
-            self.admitted = self.admitted.saturating_sub(1);
-            dropped.push(record);
         }
-        dropped
+        self.admitted = self.admitted.saturating_sub(giving_way);
+        dropped.reserve(giving_way);
+        dropped.extend(self.queued.drain(..giving_way).map(|(record, _)| record));
+        giving_way
+    }
+
+    fn room(&self) -> (usize, usize) {
+        let (records, bytes) = self.aloft();
+        let (records, bytes) = (records + self.queued.len(), bytes.saturating_add(self.queued_bytes));
+        let Limits { queue_records, queue_bytes, .. } = self.limits;
+        (queue_records.saturating_sub(records), queue_bytes.saturating_sub(bytes))
+    }
+
+    /// What a shard may hold: a part of what is missing to a full batch and to a full lane (invariant I3 of the inbox).
+    /// What is full already, and known to be, is not waited for.
+    fn share(&self) -> Share {
+        if self.phase != Phase::Open {
+            return Share::NONE;
+        }
+        let Limits { records, bytes, queue_records, queue_bytes, .. } = self.limits;
+        let mut most =
+            ((MOST_RECORDS * self.shards).min(queue_records / EXCESS), MOST_BYTES.min(queue_bytes / EXCESS));
+        if !self.has_full_batch() {
+            let (queued_records, queued_bytes) = (self.queued.len(), self.queued_bytes);
+            most = (most.0.min(records - queued_records), most.1.min(bytes - queued_bytes));
+        }
+        if self.is_worker_curious {
+            let (free_records, free_bytes) = self.room();
+            most = (most.0.min(free_records), most.1.min(free_bytes));
+        }
+        Share::of(most.0, most.1, self.shards)
     }
 
     /// `true` asks for the worker, which tells the events: `push` must not call foreign code.
@@ -492,3 +603,12 @@ impl<R> Queue<R> {
         self.arrived
     }
 }
+
+/// What a shard holds at most, so that taking it to the queue does not take long.
+const MOST_RECORDS: usize = 64;
+
+/// What all shards of a lane hold at most.
+const MOST_BYTES: usize = 1 << 20;
+
+/// Which part of the bounds of a lane its shards hold at most.
+const EXCESS: usize = 8;

@@ -145,7 +145,7 @@ impl<D: Destination> SpooledWorker<D> {
         let now = Instant::now();
         self.off_until = self.off_until.filter(|until| now < *until);
         self.unread_until = self.unread_until.filter(|until| now < *until);
-        if self.worker.lane.queue().is_over() {
+        if self.worker.lane.attended(|queue| queue.is_over()) {
             return Step::End;
         }
         if let Ok(what) = self.to_put_down.try_recv() {

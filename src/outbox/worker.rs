@@ -19,15 +19,16 @@ use super::{
     flight::Flight,
     lane::{AnyLane, Shared},
     ledger::BUDGET,
-    queue::Taken,
+    queue::{Queue, Taken},
 };
 
 /// The one task that takes from a lane.
 ///
 /// **W1, no lost wake-up.** The worker sleeps only on the lane's `wake`, which keeps one permit, and looks at the
 /// queue after each. So whoever changes the answer of [`step`](Self::step) must wake it, after the change: a push that
-/// finds the queue empty or fills a batch, a flight that lands, a flush, a close, an abandon. All other pushes find a
-/// worker that has a timer or all its flights out.
+/// finds a lane without queued records or fills a batch, a flight that lands, a flush, a close, an abandon. All other
+/// pushes find a worker that has a timer or all its flights out. What is still in the inbox is seen to by its
+/// invariants I3 and I4, since the worker gathers it whenever it looks.
 ///
 /// **W2, nothing waits for a worker that is gone.** Whichever way it ends, its last act is to abandon the lane.
 ///
@@ -87,7 +88,11 @@ impl<D: Destination> Worker<D> {
     }
 
     pub(super) fn step(&mut self) -> Step<D::Record> {
-        let mut queue = self.lane.queue();
+        let lane = self.lane.clone();
+        lane.attended(|queue| self.look(queue))
+    }
+
+    fn look(&mut self, queue: &mut Queue<D::Record>) -> Step<D::Record> {
         if queue.is_over() {
             return Step::End;
         }
@@ -154,7 +159,11 @@ impl<D: Destination> Worker<D> {
     /// Has done what must be done before there can be a request.
     pub(super) async fn prepare(&self) {
         let Some(requests) = self.meter.as_ref().and_then(Meter::requests) else { return };
-        let errand = if self.lane.queue().is_empty() { None } else { requests.errand(self.clock.now()) };
+        let errand = if self.lane.attended(|queue| queue.is_empty()) {
+            None
+        } else {
+            requests.errand(self.clock.now())
+        };
         if let Some(errand) = errand {
             errand.send().await;
         }
