@@ -1,7 +1,6 @@
 //! The end of a lane that records are pushed into.
 
 use std::{
-    collections::VecDeque,
     fmt, iter,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
@@ -259,7 +258,7 @@ impl<R: Send + 'static> AnyLane for Shared<R> {
         if records > 0 {
             self.tell(|lane| OutboxEvent::Abandoned { lane, records });
         }
-        discard::<VecDeque<_>>(left);
+        discard(left);
     }
 }
 

@@ -165,6 +165,7 @@ mod inbox;
 mod lane;
 mod ledger;
 mod limits;
+mod line;
 #[cfg(test)]
 mod model;
 #[cfg(any(feature = "cloudwatch", feature = "otel"))]

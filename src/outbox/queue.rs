@@ -1,10 +1,11 @@
 //! What one lane holds.
 
-use std::{borrow::Cow, collections::VecDeque, mem, sync::Arc};
+use std::{borrow::Cow, mem, sync::Arc};
 
 use super::{
     LaneReport, Limits,
     ledger::{Ledger, PANIC, SHUTDOWN},
+    line::Line,
     shard::{Shard, Share},
 };
 
@@ -27,7 +28,7 @@ pub(super) struct Queue<R> {
     /// How many shards lie in front of it, and what each may hold.
     shards: usize,
     granted: Share,
-    queued: VecDeque<(R, usize)>,
+    queued: Line<(R, usize)>,
     queued_bytes: usize,
     /// How many of the oldest were paid for already, before the disk refused them.
     admitted: usize,
@@ -139,7 +140,7 @@ impl<R> Queue<R> {
             phase: Phase::Open,
             shards,
             granted: Share::NONE,
-            queued: VecDeque::new(),
+            queued: Line::new(),
             queued_bytes: 0,
             admitted: 0,
             flights: Vec::new(),
@@ -214,10 +215,7 @@ impl<R> Queue<R> {
         self.ledger.accept(records.len());
         self.next += records.len() as u64;
         self.queued_bytes += bytes;
-        // Neither way is anything but the records copied.
-        let mut entering = VecDeque::from(mem::take(records));
-        self.queued.append(&mut entering);
-        *records = entering.into();
+        self.queued.append(records);
         self.make_room(0, 0, dropped)
     }
 
@@ -267,14 +265,12 @@ impl<R> Queue<R> {
         }
         let first = self.front();
         let mut bytes = 0;
-        let records: Vec<R> = self
-            .queued
-            .drain(..records)
-            .map(|(record, size)| {
-                bytes += size;
-                record
-            })
-            .collect();
+        let mut taken = Vec::with_capacity(records);
+        taken.extend(self.queued.by_ref().take(records).map(|(record, size)| {
+            bytes += size;
+            record
+        }));
+        let records = taken;
         self.queued_bytes -= bytes;
         let admitted = self.admitted.min(records.len());
         self.admitted -= admitted;
@@ -357,7 +353,7 @@ impl<R> Queue<R> {
     }
 
     /// Gives up whatever is left, and says how much it was.
-    pub(super) fn abandon(&mut self) -> (usize, VecDeque<(R, usize)>) {
+    pub(super) fn abandon(&mut self) -> (usize, Line<(R, usize)>) {
         let safe = |aloft: &Aloft| aloft.way == Way::FromDisk;
         let kept: usize = self.flights.iter().filter(|aloft| safe(aloft)).map(|aloft| aloft.records).sum();
         let left = self.waiting() - kept;
@@ -436,7 +432,7 @@ impl<R> Queue<R> {
         let too_many = (aloft + self.queued.len() + records).saturating_sub(self.limits.queue_records);
         let mut too_large = (aloft_bytes + self.queued_bytes + bytes).saturating_sub(self.limits.queue_bytes);
         let mut giving_way = 0;
-        for (_, size) in &self.queued {
+        for (_, size) in self.queued.iter() {
             if giving_way >= too_many && too_large == 0 {
                 break;
             }
@@ -446,7 +442,7 @@ impl<R> Queue<R> {
         }
         self.admitted = self.admitted.saturating_sub(giving_way);
         dropped.reserve(giving_way);
-        dropped.extend(self.queued.drain(..giving_way).map(|(record, _)| record));
+        dropped.extend(self.queued.by_ref().take(giving_way).map(|(record, _)| record));
         giving_way
     }
 
