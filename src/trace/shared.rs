@@ -26,8 +26,9 @@ use crate::exchange::{Annotations, Head};
 pub(super) struct Shared {
     origin: Origin,
     side: OnceLock<Side>,
-    /// As it was decided, and as it was amended.
-    identities: [OnceLock<Identity>; 2],
+    identity: OnceLock<Identity>,
+    /// As few amend it.
+    amended: OnceLock<Box<Identity>>,
     values: [OnceLock<Any_>; ROOM],
 }
 
@@ -44,7 +45,7 @@ pub(super) struct Begun {
     pub(super) began: Instant,
     pub(super) surrounding: Option<Box<Identity>>,
     /// The context of another exchange, where this one was begun inside of one.
-    pub(super) within: Option<Context>,
+    pub(super) within: Option<Box<Context>>,
     head: OnceLock<Head>,
     status: AtomicU16,
     #[cfg(feature = "rollbar")]
@@ -79,8 +80,8 @@ impl Shared {
     }
 
     fn of(origin: Origin) -> Self {
-        let (side, identities, values) = Default::default();
-        Self { origin, side, identities, values }
+        let (side, identity, amended, values) = Default::default();
+        Self { origin, side, identity, amended, values }
     }
 
     pub(super) fn in_context(context: &Context) -> Option<&Self> {
@@ -110,14 +111,14 @@ impl Shared {
     }
 
     pub(super) fn identity(&self) -> Option<&Identity> {
-        let own = self.identities.iter().rev().find_map(OnceLock::get);
+        let own = self.amended.get().map(|amended| &**amended).or_else(|| self.identity.get());
         own.or_else(|| self.outer()?.identity())
     }
 
     /// Decides who the exchange is, or amends that; gives it back where there is no more room.
     #[expect(clippy::result_large_err, reason = "it is the argument, given back")]
     pub(super) fn identify(&self, identity: Identity) -> Result<(), Identity> {
-        put(&self.identities, identity)
+        self.identity.set(identity).or_else(|again| self.amended.set(again.into()).map_err(|again| *again))
     }
 
     /// The latest value of this type.
@@ -148,7 +149,7 @@ impl Begun {
             started: SystemTime::now(),
             began: Instant::now(),
             surrounding: surrounding.map(Box::new),
-            within,
+            within: within.map(Box::new),
             head: OnceLock::new(),
             status: AtomicU16::new(0),
             #[cfg(feature = "rollbar")]
@@ -250,3 +251,17 @@ fn find<T: Send + Sync + 'static>(values: &[Any_]) -> Option<Arc<T>> {
 
 /// How many values one pass can leave.
 const ROOM: usize = 6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_exchange_shares_is_no_large_allocation() {
+        let counts = 2 * size_of::<usize>();
+        assert!(size_of::<Shared>() + counts <= LARGEST, "{} bytes", size_of::<Shared>());
+    }
+
+    /// From 1,024 bytes on, its own 8 among them, glibc looks through all it has before it gives some.
+    const LARGEST: usize = 1000;
+}
