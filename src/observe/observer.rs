@@ -1,5 +1,6 @@
 use http::{request, response};
 
+use super::quiet::quietly;
 use crate::{
     exchange::{End, Tally},
     trace::Scope,
@@ -16,6 +17,17 @@ pub trait Observer: Clone + Send + Sync + 'static {
     /// Called when the request arrives. `None` leaves this exchange unwatched. What handlers are to find goes into
     /// `scope`.
     fn observe(&self, request: &mut request::Parts, scope: &mut Scope) -> Option<Self::Observation>;
+
+    /// The same, put where it is to stay: what several observers make of an exchange is too large to be handed around.
+    #[doc(hidden)]
+    fn observe_into(
+        &self,
+        request: &mut request::Parts,
+        scope: &mut Scope,
+        place: &mut Option<Self::Observation>,
+    ) {
+        *place = self.observe(request, scope);
+    }
 }
 
 /// One exchange being watched by one observer.
@@ -25,6 +37,17 @@ pub trait Observation: Send + 'static {
 
     /// The exchange is over. Called exactly once, possibly while dropping or unwinding: it must not block.
     fn on_end(self, end: End<'_>, tally: &Tally);
+
+    /// The same, from where it has stayed.
+    #[doc(hidden)]
+    fn end_at(place: &mut Option<Self>, end: End<'_>, tally: &Tally)
+    where
+        Self: Sized,
+    {
+        if let Some(observation) = place.take() {
+            observation.on_end(end, tally);
+        }
+    }
 }
 
 // ===== impl Observer for Option =====
@@ -34,6 +57,17 @@ impl<O: Observer> Observer for Option<O> {
 
     fn observe(&self, request: &mut request::Parts, scope: &mut Scope) -> Option<O::Observation> {
         self.as_ref()?.observe(request, scope)
+    }
+
+    fn observe_into(
+        &self,
+        request: &mut request::Parts,
+        scope: &mut Scope,
+        place: &mut Option<O::Observation>,
+    ) {
+        if let Some(observer) = self {
+            observer.observe_into(request, scope, place);
+        }
     }
 }
 
@@ -49,8 +83,22 @@ macro_rules! tuples {
                 request: &mut request::Parts,
                 scope: &mut Scope,
             ) -> Option<Self::Observation> {
-                let each = ($(Each::of(&self.$index, request, scope),)+);
-                (false $(|| each.$index.0.is_some())+).then_some(each)
+                let mut place = None;
+                self.observe_into(request, scope, &mut place);
+                place
+            }
+
+            fn observe_into(
+                &self,
+                request: &mut request::Parts,
+                scope: &mut Scope,
+                place: &mut Option<Self::Observation>,
+            ) {
+                let each = place.insert(($(Each::<$observer::Observation>(None),)+));
+                $(each.$index.begin(&self.$index, request, scope);)+
+                if !(false $(|| each.$index.0.is_some())+) {
+                    *place = None;
+                }
             }
         }
 
@@ -60,9 +108,15 @@ macro_rules! tuples {
                 tuples!(@reverse self, on_response(response), [$($index)+]);
             }
 
-            /// Innermost first, as nested layers end.
             fn on_end(self, end: End<'_>, tally: &Tally) {
-                tuples!(@reverse self, on_end(end, tally), [$($index)+]);
+                Self::end_at(&mut Some(self), end, tally);
+            }
+
+            /// Innermost first, as nested layers end.
+            fn end_at(place: &mut Option<Self>, end: End<'_>, tally: &Tally) {
+                if let Some(each) = place {
+                    tuples!(@reverse each, end(end, tally), [$($index)+]);
+                }
             }
         }
     )+};
@@ -89,25 +143,22 @@ pub struct Each<O>(Option<O>);
 // ===== impl Each =====
 
 impl<O: Observation> Each<O> {
-    fn of<P: Observer<Observation = O>>(
+    fn begin<P: Observer<Observation = O>>(
+        &mut self,
         observer: &P,
         request: &mut request::Parts,
         scope: &mut Scope,
-    ) -> Self {
-        Self(super::quiet::quietly(|| observer.observe(request, scope)).flatten())
+    ) {
+        quietly(|| observer.observe_into(request, scope, &mut self.0));
     }
-}
 
-impl<O: Observation> Observation for Each<O> {
     fn on_response(&mut self, response: &mut response::Parts) {
         if let Some(observation) = &mut self.0 {
-            super::quiet::quietly(|| observation.on_response(response));
+            quietly(|| observation.on_response(response));
         }
     }
 
-    fn on_end(self, end: End<'_>, tally: &Tally) {
-        if let Some(observation) = self.0 {
-            super::quiet::quietly(|| observation.on_end(end, tally));
-        }
+    fn end(&mut self, end: End<'_>, tally: &Tally) {
+        quietly(|| O::end_at(&mut self.0, end, tally));
     }
 }

@@ -52,9 +52,10 @@ where
     fn call(&mut self, request: Request<A>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
         let mut scope = Scope::enter(&parts.extensions);
-        let observation = quietly(|| self.observer.observe(&mut parts, &mut scope)).flatten();
+        let mut observation = None;
+        quietly(|| self.observer.observe_into(&mut parts, &mut scope, &mut observation));
         let mut watch = match observation {
-            Some(observation) => Watch::new(observation, scope, &mut parts),
+            Some(_) => Watch::new(observation, scope, &mut parts),
             None => Watch::none(),
         };
         let inner = watch.run(|| self.inner.call(Request::from_parts(parts, body)));

@@ -27,7 +27,8 @@ use crate::{
 pub(super) struct Watch<O: Observation>(Option<Box<Live<O>>>);
 
 struct Live<O> {
-    observation: O,
+    /// It stays where it is until its end.
+    observation: Option<O>,
     context: Context,
     began: Instant,
     tally: Tally,
@@ -49,7 +50,7 @@ enum Bodies {
 // ===== impl Watch =====
 
 impl<O: Observation> Watch<O> {
-    pub(super) fn new(observation: O, mut scope: Scope, request: &mut request::Parts) -> Self {
+    pub(super) fn new(observation: Option<O>, mut scope: Scope, request: &mut request::Parts) -> Self {
         let (began, tally) = (scope.began(), Tally::new(scope.started()));
         let (method, length) = (Bodies::of(&request.method), None);
         let counted = request.version < Version::HTTP_2;
@@ -89,7 +90,9 @@ impl<O: Observation> Watch<O> {
     fn head<B: http_body::Body>(&mut self, parts: &mut response::Parts, body: &B) -> bool {
         let Some(live) = &mut self.0 else { return false };
         live.tally.head = Some(live.began.elapsed());
-        quietly(|| live.observation.on_response(parts));
+        if let Some(observation) = &mut live.observation {
+            quietly(|| observation.on_response(parts));
+        }
         live.length =
             (live.counted && parts.version < Version::HTTP_2).then(|| length(parts, body)).flatten();
         live.length == Some(0) || body.is_end_stream() || live.method.forbids(parts.status)
@@ -125,10 +128,10 @@ impl<O: Observation> Watch<O> {
     }
 
     pub(super) fn end(&mut self, end: End<'_>) {
-        let Some(live) = self.0.take() else { return };
-        let Live { observation, mut tally, began, .. } = *live;
+        let Some(mut live) = self.0.take() else { return };
+        let Live { observation, tally, began, .. } = &mut *live;
         tally.duration = began.elapsed();
-        quietly(|| observation.on_end(end, &tally));
+        quietly(|| O::end_at(observation, end, tally));
     }
 }
 
