@@ -76,6 +76,7 @@ impl Quick {
     }
 
     /// Leaves an exchange that is over to all lanes.
+    #[inline]
     pub(super) fn push(&self, recorded: Recorded) {
         let Some((last, others)) = self.sinks.split_last() else { return };
         others.iter().for_each(|sink| sink.push(recorded.clone()));
@@ -94,6 +95,7 @@ impl Sink {
         processor.downcast_ref::<Links>().map(Links::sink)
     }
 
+    #[inline]
     fn push(&self, mut recorded: Recorded) {
         if self.roots_only && recorded.has_parent() {
             return;

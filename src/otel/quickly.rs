@@ -47,6 +47,7 @@ impl Quickly {
         }
     }
 
+    #[inline]
     pub(super) fn end(self, over: Over<'_>, noted: Option<Arc<Noted>>) {
         let Self { quick, arrived, response, is_short } = self;
         let Over { kind, status, outcome, error, report, tally } = over;

@@ -4,7 +4,7 @@ use std::{
     num::NonZero,
     ops::Deref,
     sync::{
-        Mutex,
+        Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
@@ -14,7 +14,7 @@ use super::{
     Limits,
     process::Process,
     queue::{Pushed, Queue},
-    shard::{Left, Shard},
+    shard::Shard,
 };
 
 /// What lies in front of a lane's queue, so that threads which push do not meet at its lock: a few shards, each with a
@@ -51,13 +51,10 @@ impl<R> Inbox<R> {
         Self { shards, is_idle: Padded(AtomicBool::new(true)) }
     }
 
-    /// `Err`: the record goes straight to the queue.
+    /// This thread's shard, unless records go straight to the queue.
     #[inline]
-    pub(super) fn push(&self, record: R, size: usize, process: &Process) -> Result<Left, R> {
-        match process.lock(self.shard()) {
-            Some(mut shard) => shard.push(record, size),
-            None => Err(record),
-        }
+    pub(super) fn open(&self, process: &Process) -> Option<MutexGuard<'_, Shard<R>>> {
+        process.lock(self.shard()).filter(|shard| shard.is_open())
     }
 
     /// Whether the worker sleeps and has not been told. It counts as told from then on.
@@ -136,7 +133,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::outbox::queue::Taken;
+    use crate::outbox::{queue::Taken, shard::Left};
 
     /// One thing that happens to a lane. What is pushed is pushed by one thread of several.
     #[derive(Clone, Debug)]
@@ -165,13 +162,16 @@ mod tests {
 
         fn push(&mut self, thread: usize, number: u64, size: usize) -> Pushed<(usize, u64)> {
             let mut pushed = Pushed::default();
-            let shard = &self.shards[thread % self.shards.len()];
-            let left = shard.lock().unwrap().push((thread, number), size);
-            match left {
-                Ok(Left::Last) => self.queue.receive(&mut shard.lock().unwrap(), &mut pushed),
-                Ok(_) => return pushed,
-                Err(record) => self.queue.push(record, size, &mut pushed),
+            let (shard, record) = (&self.shards[thread % self.shards.len()], (thread, number));
+            let mut shard = shard.lock().unwrap();
+            if !shard.is_open() {
+                self.queue.push(record, size, &mut pushed);
+            } else if shard.push(record, size) == Left::Last {
+                self.queue.receive(&mut shard, &mut pushed);
+            } else {
+                return pushed;
             }
+            drop(shard);
             self.regrant(&mut pushed);
             pushed
         }

@@ -68,17 +68,22 @@ impl<R> Lane<R> {
     /// It returns at once: it takes a short lock that few threads share, and never waits, awaits or panics. It may be
     /// called from any thread, in a `Drop`, and while unwinding. When the lane is full the oldest queued records make
     /// room.
+    #[inline]
     pub fn push(&self, record: R) {
         let shared = &*self.shared;
         let Some(size) = shared.measure(&record) else {
             shared.queue().refuse();
             return discard(iter::once(record));
         };
-        match shared.inbox.push(record, size, &shared.process) {
-            Ok(Left::Among) => {}
-            Ok(Left::First) => shared.tell_worker(),
-            Ok(Left::Last) => shared.hand_over(),
-            Err(record) => shared.push_straight(record, size),
+        let Some(mut shard) = shared.inbox.open(&shared.process) else {
+            return shared.push_straight(record, size);
+        };
+        let left = shard.push(record, size);
+        drop(shard);
+        match left {
+            Left::Among => {}
+            Left::First => shared.tell_worker(),
+            Left::Last => shared.hand_over(),
         }
     }
 

@@ -10,13 +10,15 @@ pub(super) struct Line<T> {
     /// None of them is empty.
     pieces: VecDeque<Vec<T>>,
     len: usize,
+    /// Room that is used again.
+    spare: Vec<Vec<T>>,
 }
 
 // ===== impl Line =====
 
 impl<T> Line<T> {
     pub(super) const fn new() -> Self {
-        Self { front: VecDeque::new(), pieces: VecDeque::new(), len: 0 }
+        Self { front: VecDeque::new(), pieces: VecDeque::new(), len: 0, spare: Vec::new() }
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -44,22 +46,32 @@ impl<T> Line<T> {
         self.front.push_front(item);
     }
 
-    /// Takes all of them; `items` keeps as much room as it had.
+    /// Takes all of them; `items` has as much room as before.
     pub(super) fn append(&mut self, items: &mut Vec<T>) {
         if items.len() < PIECE || items.len() < items.capacity() / 2 {
             return items.drain(..).for_each(|item| self.push_back(item));
         }
         self.len += items.len();
-        let room = Vec::with_capacity(items.capacity());
+        let mut room = self.spare.pop().unwrap_or_default();
+        room.reserve_exact(items.capacity());
         self.pieces.push_back(mem::replace(items, room));
     }
 
     pub(super) fn pop_front(&mut self) -> Option<T> {
         if self.front.is_empty() {
-            self.front = self.pieces.pop_front()?.into();
+            let next = self.pieces.pop_front()?;
+            self.spare(next.into());
         }
         self.len -= 1;
         self.front.pop_front()
+    }
+
+    /// Goes on with another front.
+    fn spare(&mut self, next: VecDeque<T>) {
+        let spent = Vec::from(mem::replace(&mut self.front, next));
+        if spent.capacity() > PIECE && self.spare.len() < SPARES {
+            self.spare.push(spent);
+        }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
@@ -87,6 +99,9 @@ impl<T> Iterator for Line<T> {
 
 /// How many of those that come one by one lie together.
 const PIECE: usize = 16;
+
+/// As many as a batch is made of, mostly.
+const SPARES: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -122,7 +137,8 @@ mod tests {
                         deque.extend(&coming);
                         let room = coming.capacity();
                         line.append(&mut coming);
-                        prop_assert_eq!((coming.len(), coming.capacity()), (0, room));
+                        prop_assert_eq!(coming.len(), 0);
+                        prop_assert!(coming.capacity() >= room);
                     }
                     Act::PopFront { items } => {
                         for _ in 0..items {
@@ -138,6 +154,18 @@ mod tests {
             }
             prop_assert!(line.eq(deque));
         }
+    }
+
+    #[test]
+    fn room_is_used_again() {
+        let (mut coming, mut line) = (vec![0; 2 * PIECE], Line::new());
+        let place = coming.as_ptr();
+        line.append(&mut coming);
+        line.push_back(1);
+        assert_eq!(line.by_ref().count(), 2 * PIECE + 1);
+        coming.resize(2 * PIECE, 0);
+        line.append(&mut coming);
+        assert_eq!(coming.as_ptr(), place);
     }
 
     #[test]

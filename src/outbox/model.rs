@@ -94,17 +94,20 @@ impl Model {
     /// Which shard is the thread's is not up to chance here: each of two has one.
     fn push(&self, number: u64) {
         let mut shard = self.shard(number).lock().unwrap();
+        if !shard.is_open() {
+            drop(shard);
+            return self.let_in(|queue, pushed| {
+                queue.push(number, 1, pushed);
+                self.regrant(queue, pushed);
+            });
+        }
         let left = shard.push(number, 1);
         drop(shard);
         match left {
-            Ok(Left::Among) => {}
-            Ok(Left::First) => self.tell_worker(),
-            Ok(Left::Last) => self.let_in(|queue, pushed| {
+            Left::Among => {}
+            Left::First => self.tell_worker(),
+            Left::Last => self.let_in(|queue, pushed| {
                 queue.receive(&mut self.shard(number).lock().unwrap(), pushed);
-                self.regrant(queue, pushed);
-            }),
-            Err(number) => self.let_in(|queue, pushed| {
-                queue.push(number, 1, pushed);
                 self.regrant(queue, pushed);
             }),
         }

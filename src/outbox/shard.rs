@@ -35,19 +35,22 @@ impl<R> Shard<R> {
         Self { records: Vec::new(), bytes: 0, share: Share::NONE }
     }
 
-    /// `Err`: it may hold nothing, the record goes straight to the queue.
+    /// Whether it may hold anything.
     #[inline]
-    pub(super) fn push(&mut self, record: R, size: usize) -> Result<Left, R> {
-        if self.share == Share::NONE {
-            return Err(record);
-        }
+    pub(super) fn is_open(&self) -> bool {
+        self.share != Share::NONE
+    }
+
+    /// It must be open.
+    #[inline]
+    pub(super) fn push(&mut self, record: R, size: usize) -> Left {
         self.records.push((record, size));
         self.bytes = self.bytes.saturating_add(size);
-        Ok(match self.records.len() {
+        match self.records.len() {
             records if records >= self.share.records || self.bytes >= self.share.bytes => Left::Last,
             1 => Left::First,
             _ => Left::Among,
-        })
+        }
     }
 
     /// What it may hold from now on. It must be empty.
