@@ -47,6 +47,7 @@ use crate::{
     Error,
     aws::{Client, Variables},
     outbox::{Batch, Destination, Limits, SendError, Tariff},
+    transport::Gzip,
 };
 
 /// Sends log events to CloudWatch Logs, by
@@ -139,7 +140,8 @@ pub(super) struct ApiDestination<P = Client> {
     group: GroupName,
     create: bool,
     /// Until it turns out that nothing compressed can be read there.
-    gzip: AtomicBool,
+    compress: AtomicBool,
+    gzip: Arc<Gzip>,
     event_bytes: usize,
     limits: Limits,
     place: Arc<Place>,
@@ -254,7 +256,8 @@ impl Api {
         ApiDestination {
             post: client,
             create,
-            gzip: gzip.into(),
+            compress: gzip.into(),
+            gzip: Arc::default(),
             event_bytes,
             limits,
             place: Arc::new(Place::new(sources.or_else(surroundings))),

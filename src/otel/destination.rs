@@ -1,7 +1,6 @@
-use std::{io::Write as _, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
-use flate2::{Compression, write::GzEncoder};
 use http::{HeaderMap, StatusCode, header};
 
 use super::Otlp;
@@ -9,7 +8,7 @@ use super::Otlp;
 use crate::outbox::Codec;
 use crate::{
     outbox::{Batch, Destination, Limits, Reason, SendError, Tariff},
-    transport::{Answer, HttpClient},
+    transport::{Answer, Gzip, HttpClient},
 };
 
 /// What OTLP carries: spans, metrics or logs.
@@ -25,7 +24,7 @@ pub(super) trait Signal: Send + Sync + 'static {
     }
 
     /// The request's message.
-    fn encode(&self, batch: &Batch<Self::Record>) -> Vec<u8>;
+    fn encode(&self, batch: &Batch<Self::Record>) -> Bytes;
 
     /// How records are written to the disk. Default: they stay in memory.
     #[cfg(feature = "spool")]
@@ -54,6 +53,7 @@ pub(super) struct Partial {
 pub(super) struct Endpoint<S> {
     otlp: Otlp,
     http: HttpClient,
+    gzip: Gzip,
     signal: S,
 }
 
@@ -61,12 +61,12 @@ pub(super) struct Endpoint<S> {
 
 impl<S: Signal> Endpoint<S> {
     pub(super) fn new(otlp: Otlp, http: HttpClient, signal: S) -> Self {
-        Self { otlp, http, signal }
+        Self { otlp, http, gzip: Gzip::default(), signal }
     }
 
     fn encode(&self, batch: &Batch<S::Record>) -> Bytes {
         let plain = self.signal.encode(batch);
-        if self.otlp.gzip { gzip(&plain) } else { plain.into() }
+        if self.otlp.gzip { self.gzip.compress(&plain) } else { plain }
     }
 }
 
@@ -146,12 +146,6 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     }
     let date = httpdate::parse_http_date(text).ok()?;
     Some(date.duration_since(std::time::SystemTime::now()).unwrap_or_default())
-}
-
-fn gzip(plain: &[u8]) -> Bytes {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 4), Compression::fast());
-    encoder.write_all(plain).expect("a vector takes all bytes");
-    encoder.finish().expect("a vector takes all bytes").into()
 }
 
 const WORDS: usize = 256;

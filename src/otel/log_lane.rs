@@ -112,7 +112,7 @@ impl Signal for Logs {
         Some(Tariff::new(Unit::SPANS, Emitted::price))
     }
 
-    fn encode(&self, batch: &Batch<Emitted>) -> Vec<u8> {
+    fn encode(&self, batch: &Batch<Emitted>) -> Bytes {
         let resource = self.resource.get().map(|resource| ResourceAttributesWithSchema::from(&resource));
         let ResourceAttributesWithSchema { attributes, schema_url } = resource.unwrap_or_default();
         let resource_logs = ResourceLogs {
@@ -120,7 +120,7 @@ impl Signal for Logs {
             scope_logs: by_scope(batch),
             schema_url: schema_url.unwrap_or_default(),
         };
-        ExportLogsServiceRequest { resource_logs: vec![resource_logs] }.encode_to_vec()
+        ExportLogsServiceRequest { resource_logs: vec![resource_logs] }.encode_to_vec().into()
     }
 
     #[cfg(feature = "spool")]

@@ -105,11 +105,12 @@ impl Signal for Collections {
         collection.len()
     }
 
-    fn encode(&self, batch: &Batch<Bytes>) -> Vec<u8> {
-        batch.iter().fold(Vec::new(), |mut all, collection| {
+    fn encode(&self, batch: &Batch<Bytes>) -> Bytes {
+        let encoded = batch.iter().fold(Vec::new(), |mut all, collection| {
             all.extend_from_slice(collection);
             all
-        })
+        });
+        encoded.into()
     }
 
     fn partial(answer: Bytes) -> Option<Partial> {

@@ -110,6 +110,11 @@ impl Recorded {
         size_of::<Self>() + SHARED + head + written + noted
     }
 
+    /// About how many bytes it has as a span of OTLP.
+    pub(super) fn encoded_size(&self) -> usize {
+        ENCODED + self.arrived.scope.known_head().map_or(0, Head::size)
+    }
+
     pub(super) fn started(&self) -> SystemTime {
         self.arrived.scope.started()
     }
@@ -408,6 +413,9 @@ pub(super) const OCCURRENCE: &str = "rollbar.occurrence.uuid";
 
 /// How many annotations of the exchange there was no room for.
 pub(super) const DROPPED: &str = "belvedere.dropped_annotations_count";
+
+/// More than the names of the attributes take, and those values that are not of the request's head.
+const ENCODED: usize = 640;
 
 /// About how many bytes of an exchange stay in memory until it is told.
 const SHARED: usize = 1_280;

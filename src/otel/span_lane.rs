@@ -179,24 +179,21 @@ impl Signal for Spans {
         Some(worth::spans().of(SpanRecord::to_data, SpanRecord::data_mut))
     }
 
-    fn encode(&self, batch: &Batch<SpanRecord>) -> Vec<u8> {
+    fn encode(&self, batch: &Batch<SpanRecord>) -> Bytes {
         let resource = self.resource.get().map(|resource| ResourceAttributesWithSchema::from(&resource));
         let resource = resource.unwrap_or_default();
-        let mut writer = SpanWriter::default();
+        let mut writer = SpanWriter::new(&resource, batch.iter().map(SpanRecord::encoded_size).sum());
         let mut write = |record: &SpanRecord| match record {
             SpanRecord::Exchange(recorded) => writer.write(recorded),
             SpanRecord::Data(_) => false,
         };
         let others: Vec<_> = batch.iter().filter(|record| !write(record)).map(SpanRecord::to_data).collect();
-        let mut request = writer.finish(&resource);
-        if !others.is_empty() {
-            let spans = others.into_iter().map(|span| unique(span.into_owned())).collect();
-            let resource_spans = group_spans_by_resource_and_scope(spans, &resource);
-            // Two messages one after the other are one with the repeated fields of both.
-            let encoded = ExportTraceServiceRequest { resource_spans }.encode(&mut request);
-            encoded.expect("a vector takes all bytes");
+        if others.is_empty() {
+            return writer.finish(Vec::new());
         }
-        request
+        let spans = others.into_iter().map(|span| unique(span.into_owned())).collect();
+        let resource_spans = group_spans_by_resource_and_scope(spans, &resource);
+        writer.finish(ExportTraceServiceRequest { resource_spans }.encode_to_vec())
     }
 
     #[cfg(feature = "spool")]

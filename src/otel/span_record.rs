@@ -24,6 +24,14 @@ impl SpanRecord {
         }
     }
 
+    /// About how many bytes it has as it is sent, where it is written straight to the wire.
+    pub(super) fn encoded_size(&self) -> usize {
+        match self {
+            Self::Data(_) => 0,
+            Self::Exchange(recorded) => recorded.encoded_size(),
+        }
+    }
+
     pub(super) fn to_data(&self) -> Cow<'_, SpanData> {
         match self {
             Self::Data(span) => Cow::Borrowed(span),

@@ -1,5 +1,6 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use opentelemetry::trace::{SpanId, Status};
 use opentelemetry_proto::{
     tonic::{common::v1::InstrumentationScope, resource::v1::Resource},
@@ -18,17 +19,42 @@ use super::{
 
 /// Writes exchanges as the spans of an `ExportTraceServiceRequest` of OTLP, without the types in between. What is not usual
 /// is left to these.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct SpanWriter {
-    /// The fields of a `ScopeSpans`, but for the scope.
-    spans: Message,
-    /// One of them.
+    /// Room for what stands before the spans, and these. How long they are has to stand there, which is known last.
+    request: Message,
+    room: usize,
+    /// One of the spans.
     span: Message,
+    /// The field `resource` of a `ResourceSpans`.
+    resource: Message,
+    /// The last one of that.
+    schema_url: String,
+    /// The field `scope` of a `ScopeSpans`.
+    scope: Message,
 }
 
 // ===== impl SpanWriter =====
 
 impl SpanWriter {
+    /// For about so many bytes of spans.
+    pub(super) fn new(resource: &ResourceAttributesWithSchema, bytes: usize) -> Self {
+        let ResourceAttributesWithSchema { attributes, schema_url } = resource;
+        let own = Resource { attributes: attributes.0.clone(), ..Resource::default() };
+        let (mut resource, mut scope) = (Message::default(), Message::default());
+        resource.message(RESOURCE, &own.encode_to_vec());
+        scope.message(SCOPE, &InstrumentationScope::from((&instrumentation(), None)).encode_to_vec());
+        let room = resource.len() + scope.len() + LENGTHS;
+        Self {
+            request: Message::behind(room, bytes),
+            room,
+            span: Message::default(),
+            resource,
+            schema_url: schema_url.clone().unwrap_or_default(),
+            scope,
+        }
+    }
+
     /// Writes the span of an exchange, unless it is left to the types.
     pub(super) fn write(&mut self, recorded: &Recorded) -> bool {
         if !recorded.is_usual() {
@@ -36,29 +62,26 @@ impl SpanWriter {
         }
         self.span.clear();
         span(recorded, &mut self.span);
-        self.spans.message(SPANS, self.span.as_bytes());
+        self.request.message(SPANS, self.span.as_bytes());
         true
     }
 
-    /// The request with all that was written.
-    pub(super) fn finish(self, resource: &ResourceAttributesWithSchema) -> Vec<u8> {
-        let Self { spans, .. } = self;
-        if spans.as_bytes().is_empty() {
-            return Vec::new();
+    /// The request with all that was written, and with the fields of another one.
+    pub(super) fn finish(self, others: Vec<u8>) -> Bytes {
+        let Self { mut request, room, resource, schema_url, scope, .. } = self;
+        if request.len() == room {
+            return others.into();
         }
-        let scope = instrumentation();
-        let mut of_scope = Message::with_capacity(spans.as_bytes().len() + 128);
-        of_scope.message(SCOPE, &InstrumentationScope::from((&scope, None)).encode_to_vec());
-        let mut of_scope = of_scope.followed_by(&spans);
-        of_scope.bytes(SCHEMA_URL, scope.schema_url().unwrap_or_default().as_bytes());
-        let own = Resource { attributes: resource.attributes.0.clone(), ..Resource::default() };
-        let mut of_resource = Message::with_capacity(of_scope.as_bytes().len() + 1024);
-        of_resource.message(RESOURCE, &own.encode_to_vec());
-        of_resource.message(SCOPE_SPANS, of_scope.as_bytes());
-        of_resource.bytes(SCHEMA_URL, resource.schema_url.as_deref().unwrap_or_default().as_bytes());
-        let mut request = Message::with_capacity(of_resource.as_bytes().len() + 16);
-        request.message(RESOURCE_SPANS, of_resource.as_bytes());
-        request.into_bytes()
+        request.bytes(SCHEMA_URL, instrumentation().schema_url().unwrap_or_default().as_bytes());
+        let mut of_scope = Message::default();
+        of_scope.length(SCOPE_SPANS, scope.len() + request.len() - room);
+        request.bytes(SCHEMA_URL, schema_url.as_bytes());
+        let mut before = Message::default();
+        before.length(RESOURCE_SPANS, resource.len() + of_scope.len() + scope.len() + request.len() - room);
+        let before = before.followed_by(&resource).followed_by(&of_scope).followed_by(&scope);
+        request.fill_room(room, &before);
+        request.append(&others);
+        Bytes::from(request.into_bytes()).slice(room - before.len()..)
     }
 }
 
@@ -134,6 +157,10 @@ const SCOPE_SPANS: u32 = 2;
 const SCOPE: u32 = 1;
 const SPANS: u32 = 2;
 const SCHEMA_URL: u32 = 3;
+
+/// Those of the two messages in which spans are, with their tags: the most that these take.
+const LENGTHS: usize = 2 * 11;
+
 const SERVER: u64 = 2;
 const ERROR: u64 = 2;
 const HAS_IS_REMOTE: u32 = 0x100;

@@ -36,6 +36,8 @@
 //! to be counted under.
 
 mod error;
+#[cfg(any(feature = "cloudwatch", feature = "otel"))]
+mod gzip;
 mod http;
 mod tls;
 mod udp;
@@ -43,6 +45,8 @@ mod udp;
 #[cfg(test)]
 mod tests;
 
+#[cfg(any(feature = "cloudwatch", feature = "otel"))]
+pub(crate) use self::gzip::Gzip;
 pub use self::{
     error::HttpError,
     http::{Answer, HttpClient, HttpClientBuilder},

@@ -1,10 +1,9 @@
 //! What a request holds.
 
-use std::io::Write as _;
-
 use bytes::Bytes;
-use flate2::{Compression, write::GzEncoder};
 use serde::Serialize;
+
+use crate::transport::Gzip;
 
 #[derive(Clone, Debug)]
 pub(in crate::cloudwatch) struct Body {
@@ -24,10 +23,8 @@ impl Body {
     }
 
     /// The same in fewer bytes, if there are.
-    pub(super) fn compressed(self) -> Self {
-        let mut encoder = GzEncoder::new(Vec::with_capacity(self.bytes.len() / 4), Compression::fast());
-        encoder.write_all(&self.bytes).expect("a vector takes all bytes");
-        let bytes: Bytes = encoder.finish().expect("a vector takes all bytes").into();
+    pub(super) fn compressed(self, gzip: &Gzip) -> Self {
+        let bytes = gzip.compress(&self.bytes);
         if bytes.len() < self.bytes.len() { Self { bytes, is_compressed: true } } else { self }
     }
 }
@@ -38,7 +35,8 @@ mod tests {
 
     #[test]
     fn what_would_grow_is_not_compressed() {
-        assert!(!Body::json(&"x").compressed().is_compressed);
-        assert!(Body::json(&"x".repeat(1000)).compressed().is_compressed);
+        let gzip = Gzip::default();
+        assert!(!Body::json(&"x").compressed(&gzip).is_compressed);
+        assert!(Body::json(&"x".repeat(1000)).compressed(&gzip).is_compressed);
     }
 }

@@ -85,7 +85,7 @@ impl<'a, P: Post> Delivery<'a, P> {
     /// Compressed, and where that cannot be read, as it is.
     async fn put(&self, piece: Piece) -> Option<(Piece, Result<Rejected, Failure>)> {
         let destination = self.destination;
-        let (piece, body) = self.body(piece, destination.gzip.load(Ordering::Relaxed)).await?;
+        let (piece, body) = self.body(piece, destination.compress.load(Ordering::Relaxed)).await?;
         let is_compressed = body.is_compressed;
         let put = destination.put(&piece.stream, body).await;
         if !is_compressed || !matches!(put, Err(Failure::Unreadable(_))) {
@@ -94,16 +94,16 @@ impl<'a, P: Post> Delivery<'a, P> {
         let (piece, body) = self.body(piece, false).await?;
         let put = destination.put(&piece.stream, body).await;
         if put.is_ok() {
-            destination.gzip.store(false, Ordering::Relaxed);
+            destination.compress.store(false, Ordering::Relaxed);
         }
         Some((piece, put))
     }
 
-    async fn body(&self, piece: Piece, gzip: bool) -> Option<(Piece, Body)> {
-        let group = self.destination.group.clone();
+    async fn body(&self, piece: Piece, compress: bool) -> Option<(Piece, Body)> {
+        let (group, gzip) = (self.destination.group.clone(), self.destination.gzip.clone());
         off_thread(move || {
             let body = piece.body(group.as_str());
-            let body = if gzip { body.compressed() } else { body };
+            let body = if compress { body.compressed(&gzip) } else { body };
             (piece, body)
         })
         .await

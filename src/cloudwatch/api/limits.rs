@@ -99,7 +99,7 @@ async fn send(seed: u64, batches: usize, make: impl Fn(&mut fastrand::Rng) -> Ve
     let mut destination = destination();
     for batch in 0..batches {
         let events: Vec<_> = make(&mut chance).into_iter().map(|event| (chance.usize(0..2), event)).collect();
-        destination.gzip = AtomicBool::new(events.len() < 5_000 && chance.u8(0..4) == 0);
+        destination.compress = AtomicBool::new(events.len() < 5_000 && chance.u8(0..4) == 0);
         let entry = |(stream, event): &(usize, LogEvent)| Entry {
             draft: Arc::new(event.clone()).into(),
             stream: streams[*stream].clone(),
@@ -190,7 +190,8 @@ fn destination() -> ApiDestination<Rulebook> {
         tab: Tab::default(),
         post: Rulebook::default(),
         create: true,
-        gzip: AtomicBool::new(true),
+        compress: AtomicBool::new(true),
+        gzip: Arc::default(),
         event_bytes: MOST_EVENT_BYTES,
         limits: limits(),
         place: Arc::new(Place::new(None)),

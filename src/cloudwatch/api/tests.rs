@@ -199,13 +199,25 @@ fn open(
         wrong: 0,
         skew: 0,
     })));
-    let ApiDestination { post: _, group, create, gzip, event_bytes, limits, place, creation, advice, tab } =
-        api.destination();
+    let ApiDestination {
+        post: _,
+        group,
+        create,
+        compress,
+        gzip,
+        event_bytes,
+        limits,
+        place,
+        creation,
+        advice,
+        tab,
+    } = api.destination();
     let destination = ApiDestination {
         tab,
         post: logs.clone(),
         group,
         create,
+        compress,
         gzip,
         event_bytes,
         limits,
