@@ -1,5 +1,6 @@
 use std::{
     borrow::Cow,
+    io::Write as _,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
@@ -23,6 +24,14 @@ pub enum AddressPolicy {
     Anonymized,
     /// Nothing.
     None,
+}
+
+/// An address as it prints: on the stack, and without the detour of a formatter where it is one of IPv4.
+#[cfg(any(feature = "cloudwatch", feature = "otel", feature = "xray"))]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AddressText {
+    text: [u8; LONGEST],
+    length: usize,
 }
 
 // ===== impl AddressPolicy =====
@@ -49,6 +58,50 @@ impl AddressPolicy {
             Self::Anonymized if is_standard => Some(forwarded(value).into()),
             Self::Anonymized => Some(joined(value.split(',').map(anonymized), ", ").into()),
         }
+    }
+}
+
+// ===== impl AddressText =====
+
+#[cfg(any(feature = "cloudwatch", feature = "otel", feature = "xray"))]
+impl AddressText {
+    pub(crate) fn of(address: IpAddr) -> Self {
+        let mut text = Self { text: [0; LONGEST], length: 0 };
+        match address {
+            IpAddr::V4(address) => text.push_octets(address.octets()),
+            IpAddr::V6(address) => {
+                let mut rest = &mut text.text[..];
+                write!(rest, "{address}").expect("it is as long as the longest");
+                text.length = LONGEST - rest.len();
+            }
+        }
+        text
+    }
+
+    fn push_octets(&mut self, octets: [u8; 4]) {
+        for octet in octets {
+            let digits = [octet / 100, octet / 10 % 10, octet % 10];
+            let zeros = usize::from(octet < 100) + usize::from(octet < 10);
+            for digit in &digits[zeros..] {
+                self.push(b'0' + digit);
+            }
+            self.push(b'.');
+        }
+        self.length -= 1;
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.text[self.length] = byte;
+        self.length += 1;
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.text[..self.length]
+    }
+
+    #[cfg(any(feature = "cloudwatch", feature = "otel"))]
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(self.as_bytes()).expect("addresses are written in ASCII")
     }
 }
 
@@ -100,6 +153,10 @@ fn joined(parts: impl Iterator<Item = String>, by: &str) -> String {
 }
 
 const UNKNOWN: &str = "unknown";
+
+/// `ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255`.
+#[cfg(any(feature = "cloudwatch", feature = "otel", feature = "xray"))]
+const LONGEST: usize = 45;
 
 /// In lower case, as header names are.
 const NAMES: [&str; 22] = [
@@ -171,6 +228,17 @@ mod tests {
             assert_eq!(shown(policy, name, value).as_deref(), Some(anonymized), "{name}");
             assert_eq!(shown(AddressPolicy::None, name, value), None, "{name}");
             assert_eq!(shown(AddressPolicy::Full, name, value).as_deref(), Some(value), "{name}");
+        }
+    }
+
+    #[cfg(any(feature = "cloudwatch", feature = "otel", feature = "xray"))]
+    #[test]
+    fn an_address_is_written_as_it_prints() {
+        let of_4 = (0..=255).map(|octet| IpAddr::from([octet, 255 - octet, 7, octet / 3]));
+        let of_6 =
+            [[0; 8], [0xffff; 8], [0, 0, 0, 0, 0, 0xffff, 0xc000, 0x211], [0x2001, 0xdb8, 0, 0, 0, 0, 0, 1]];
+        for address in of_4.chain(of_6.map(IpAddr::from)) {
+            assert_eq!(AddressText::of(address).as_bytes(), address.to_string().as_bytes());
         }
     }
 

@@ -42,6 +42,8 @@ mod tally;
 mod timeout;
 
 pub use address::AddressPolicy;
+#[cfg(any(feature = "cloudwatch", feature = "otel", feature = "xray"))]
+pub(crate) use address::AddressText;
 pub use annotations::{Annotations, Value};
 pub use blame::{Blame, Blamed, OfBox, OfError, OfText};
 #[cfg(any(feature = "otel", feature = "rollbar"))]

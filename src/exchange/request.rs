@@ -100,14 +100,28 @@ pub fn peer(extensions: &Extensions) -> Option<SocketAddr> {
 impl<'a> Host<'a> {
     /// Reads `name`, `name:port`, `[::1]:port`, with or without a user before an `@`, which is left out.
     pub fn read(text: &'a str) -> Option<Self> {
-        let text = text.rsplit_once('@').map_or(text, |(_, host)| host);
+        let user = text.bytes().rposition(|byte| byte == b'@');
+        let text = user.map_or(text, |at| &text[at + 1..]);
         if let Some(rest) = text.strip_prefix('[') {
             let (name, port) = rest.split_once(']')?;
             return Some(Host { name, port: port.strip_prefix(':').and_then(|port| port.parse().ok()) });
         }
-        let (name, port) =
-            text.split_once(':').map_or((text, None), |(name, port)| (name, port.parse().ok()));
+        let colon = text.bytes().position(|byte| byte == b':');
+        let (name, port) = colon.map_or((text, None), |at| (&text[..at], text[at + 1..].parse().ok()));
         (!name.is_empty()).then_some(Host { name, port })
+    }
+
+    /// Adds what it prints as, without the detour of a formatter.
+    #[cfg(any(feature = "cloudwatch", feature = "xray"))]
+    pub(crate) fn push_to(self, text: &mut String) {
+        let Self { name, port } = self;
+        let is_bracketed = name.bytes().any(|byte| byte == b':');
+        let parts = if is_bracketed { ["[", name, "]"] } else { ["", name, ""] };
+        parts.iter().for_each(|part| text.push_str(part));
+        if let Some(port) = port {
+            text.push(':');
+            text.push_str(itoa::Buffer::new().format(port));
+        }
     }
 }
 
@@ -131,6 +145,12 @@ mod tests {
     #[test]
     fn hosts_are_read_with_ports_brackets_and_without_users() {
         let read = |text| Host::read(text).map(|host| (host.name, host.port));
+        #[cfg(any(feature = "cloudwatch", feature = "xray"))]
+        for text in ["shop.example", "shop.example:81", "[::1]:81", "[::1]"] {
+            let (host, mut pushed) = (Host::read(text).unwrap(), String::new());
+            host.push_to(&mut pushed);
+            assert_eq!((&*pushed, &*host.to_string()), (text, text));
+        }
         assert_eq!(read("shop.example"), Some(("shop.example", None)));
         assert_eq!(read("shop.example:81"), Some(("shop.example", Some(81))));
         assert_eq!(read("[::1]:81"), Some(("::1", Some(81))));

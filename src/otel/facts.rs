@@ -11,7 +11,7 @@ use super::{
     told::Told,
 };
 use crate::{
-    exchange::{Forwarded, Head},
+    exchange::{AddressText, Forwarded, Head},
     trace::Scope,
 };
 
@@ -98,7 +98,7 @@ impl<'a> Facts<'a> {
         let told = self.forwarded.and_then(|forwarded| forwarded.client);
         let address = told.or_else(|| self.peer.map(|peer| peer.ip()));
         if let Some(address) = address.and_then(|address| self.options.addresses.apply(address)) {
-            to.text("client.address", &address.to_string());
+            to.text("client.address", AddressText::of(address).as_str());
         }
     }
 }

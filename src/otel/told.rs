@@ -5,7 +5,7 @@ use super::{
     options::Options,
 };
 use crate::{
-    exchange::{self, AddressPolicy, Host},
+    exchange::{self, AddressPolicy, AddressText, Host},
     scrub::{Scrubber, beginning},
 };
 
@@ -51,7 +51,7 @@ pub(super) trait Told {
     fn peer(&mut self, peer: Option<SocketAddr>, policy: AddressPolicy) {
         let Some(peer) = peer else { return };
         if let Some(address) = policy.apply(peer.ip()) {
-            self.text("network.peer.address", &address.to_string());
+            self.text("network.peer.address", AddressText::of(address).as_str());
         }
         if policy == AddressPolicy::Full {
             self.number("network.peer.port", peer.port().into());

@@ -39,6 +39,7 @@
 //! nothing to take out. What comes out is at most four times as long as what went in.
 
 mod beginning;
+pub(crate) mod bytes;
 mod card;
 mod cookies;
 mod copy;

@@ -1,7 +1,7 @@
 use std::{borrow::Cow, ops::Range};
 
 use super::{
-    REDACTED, Scrubber,
+    REDACTED, Scrubber, bytes,
     copy::Copy,
     query::{LAYERS, pairs},
     scrubber::Rules,
@@ -19,7 +19,7 @@ impl Scrubber {
 
 pub(super) fn scrub<'a>(rules: &Rules, url: &'a str, layers: usize) -> Cow<'a, str> {
     let is_path = url.starts_with('/') && !url.starts_with("//");
-    if is_path && !url.contains('?') && !url.contains('#') {
+    if is_path && !bytes::any(url, ends_path) {
         return scan_path(rules, url, layers);
     }
     let mut copy = Copy::of(url);
@@ -32,7 +32,7 @@ pub(super) fn scrub<'a>(rules: &Rules, url: &'a str, layers: usize) -> Cow<'a, s
         host + end
     });
     let rest = &url[start..];
-    let path = start..start + rest.find(['?', '#']).unwrap_or(rest.len());
+    let path = start..start + bytes::position(rest, ends_path).unwrap_or(rest.len());
     let fragment = url[path.end..].find('#').map_or(url.len(), |at| path.end + at);
     put(&mut copy, path.clone(), |path| scan_path(rules, path, layers), url);
     for part in [path.end..fragment, fragment..url.len()] {
@@ -44,26 +44,34 @@ pub(super) fn scrub<'a>(rules: &Rules, url: &'a str, layers: usize) -> Cow<'a, s
 }
 
 fn put<'a>(copy: &mut Copy<'a>, range: Range<usize>, scrub: impl Fn(&'a str) -> Cow<'a, str>, url: &'a str) {
-    if let Cow::Owned(scrubbed) = scrub(&url[range.clone()]) {
+    if !range.is_empty()
+        && let Cow::Owned(scrubbed) = scrub(&url[range.clone()])
+    {
         copy.replace(range, &scrubbed);
     }
 }
 
 /// Where a URL has its host, with the user and the password before it.
 fn authority(url: &str) -> usize {
-    url.find("//").filter(|at| url[..*at].bytes().all(is_of_scheme)).map_or(0, |at| at + 2)
+    let scheme = url.bytes().take_while(|byte| is_of_scheme(*byte)).count();
+    if url[scheme..].starts_with("//") { scheme + 2 } else { 0 }
 }
 
 /// Where the user and the password end that it begins with, without the `@`.
 fn credentials(rest: &str) -> Option<usize> {
-    let authority = &rest[..rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len())];
-    let at = match authority.rfind('@') {
+    let ends = |byte: u8| matches!(byte, b'/' | b'?' | b'#' | b'\\');
+    let authority = &rest[..rest.bytes().position(ends).unwrap_or(rest.len())];
+    let at = match authority.bytes().rposition(|byte| byte == b'@') {
         Some(at) => at,
         // A password with a slash or a question mark in it ends the host too early.
         None if !is_host(authority) => rest.rfind('@')?,
         None => return None,
     };
     (at > 0).then_some(at)
+}
+
+fn ends_path(byte: u8) -> bool {
+    (byte == b'?') | (byte == b'#')
 }
 
 fn is_of_scheme(byte: u8) -> bool {

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::text::{Text, texts};
-use crate::scrub::Scrubber;
+use crate::scrub::{Scrubber, bytes};
 
 /// A URL as a document may show it: protocol, host and path; no query, no fragment, no user and no password.
 ///
@@ -98,17 +98,20 @@ fn bare(url: Cow<'_, str>) -> Cow<'_, str> {
 }
 
 fn without_query(url: &str) -> &str {
-    url.split(['?', '#']).next().unwrap_or_default()
+    let end = bytes::position(url, |byte| (byte == b'?') | (byte == b'#'));
+    &url[..end.unwrap_or(url.len())]
 }
 
 /// Where a URL has what must not be shown before its host, or instead of it.
 fn credentials(url: &str) -> Option<(usize, usize)> {
-    let Some(start) = url.find("//").map(|at| at + 2).filter(|at| *at == 2 || !url.starts_with('/')) else {
+    let slashes = url.as_bytes().windows(2).position(|two| two == b"//");
+    let Some(start) = slashes.map(|at| at + 2).filter(|at| *at == 2 || !url.starts_with('/')) else {
         let end = url.rfind('@').filter(|_| !url.starts_with('/'))? + 1;
         return Some((0, end));
     };
-    let authority = url[start..].split(['/', '\\']).next().unwrap_or_default();
-    let host = authority.rfind('@').map_or(0, |at| at + 1);
+    let ends = |byte: u8| matches!(byte, b'/' | b'\\');
+    let authority = &url[start..start + url[start..].bytes().position(ends).unwrap_or(url.len() - start)];
+    let host = authority.bytes().rposition(|byte| byte == b'@').map_or(0, |at| at + 1);
     if !is_host(&authority[host..]) {
         // The password of such a one had a slash or a question mark in it, and this is its beginning.
         return Some((start, url.len()));
