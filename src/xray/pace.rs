@@ -15,6 +15,8 @@ pub(super) struct Pace {
     room: usize,
     /// When each of the last datagrams went, and what room it took.
     sent: VecDeque<(Instant, usize)>,
+    /// What room they take together.
+    taken: usize,
 }
 
 // ===== impl Pace =====
@@ -25,7 +27,7 @@ impl Pace {
         let burst = burst.clamp(1, MOST_AT_ONCE);
         let rest = Duration::from_secs_f64(burst as f64 / per_second.max(1) as f64);
         let room = receive_buffer / 8 * 5;
-        Self { burst, rest, room, sent: VecDeque::new() }
+        Self { burst, rest, room, sent: VecDeque::new(), taken: 0 }
     }
 
     /// When a datagram of `bytes` may go, if it may not go now.
@@ -38,9 +40,10 @@ impl Pace {
     pub(super) fn sent(&mut self, bytes: usize) {
         let now = Instant::now();
         self.sent.push_back((now, footprint(bytes)));
+        self.taken += footprint(bytes);
         let kept = self.rest.max(READ_WITHIN);
-        while self.sent.front().is_some_and(|(at, _)| now.duration_since(*at) >= kept) {
-            self.sent.pop_front();
+        while let Some((_, footprint)) = self.sent.pop_front_if(|(at, _)| now.duration_since(*at) >= kept) {
+            self.taken -= footprint;
         }
     }
 
@@ -52,6 +55,9 @@ impl Pace {
     /// Once so many of those that went have been read that the others leave room for it; it has room alone in any case.
     fn due_by_bytes(&self, bytes: usize) -> Option<Instant> {
         let mut taken = footprint(bytes);
+        if taken + self.taken <= self.room {
+            return None;
+        }
         let crowding = self.sent.iter().rev().find(|(_, footprint)| {
             taken += footprint;
             taken > self.room
