@@ -15,7 +15,7 @@ use super::{
     message::{Message, key},
 };
 use crate::{
-    exchange::{Code, Value},
+    exchange::{AddressText, Code, Value},
     trace::{Amzn, OccurrenceId, SpanId, TraceId},
 };
 
@@ -131,7 +131,7 @@ impl AccessRecord<'_> {
         let Self { client, method, scheme, host, route, path, query, .. } = self;
         if let Some(client) = client {
             to.syntax(key!(",", "client"));
-            to.display(client);
+            to.plain_string(AddressText::of(*client).as_str());
         }
         to.syntax(key!(",", "method"));
         to.string(method);

@@ -1,6 +1,7 @@
 use std::fmt::{self, Write as _};
 
 use super::line::{breaks, line};
+use crate::scrub::bytes;
 
 /// The text of an event while it is written. What is put into it is escaped on its way for where it stands: once as a string
 /// within JSON, and once more where the event is itself a string of a request's body. So nothing is read twice.
@@ -140,22 +141,12 @@ impl<'a> Message<'a> {
 
     /// Adds a whole number.
     pub(super) fn integer(&mut self, integer: i64) {
-        if integer < 0 {
-            self.to.push('-');
-        }
-        self.unsigned(integer.unsigned_abs());
+        self.to.push_str(itoa::Buffer::new().format(integer));
     }
 
     /// Adds a whole number that is not below zero.
-    pub(super) fn unsigned(&mut self, mut integer: u64) {
-        let (mut digits, mut start) = ([b'0'; MOST_DIGITS], MOST_DIGITS - 1);
-        while integer >= 10 {
-            digits[start] = b'0' + (integer % 10) as u8;
-            integer /= 10;
-            start -= 1;
-        }
-        digits[start] = b'0' + integer as u8;
-        self.to.push_str(str::from_utf8(&digits[start..]).expect("digits are ASCII"));
+    pub(super) fn unsigned(&mut self, integer: u64) {
+        self.to.push_str(itoa::Buffer::new().format(integer));
     }
 
     /// Adds a number; one that is not finite is `null`.
@@ -172,11 +163,8 @@ impl<'a> Message<'a> {
     }
 
     fn quote(&mut self) {
-        if self.is_nested {
-            self.extra += 1;
-            self.to.push('\\');
-        }
-        self.to.push('"');
+        self.extra += usize::from(self.is_nested);
+        self.to.push_str(if self.is_nested { "\\\"" } else { "\"" });
     }
 
     /// Adds what `write` adds, unless that stands in the text already: then it is copied. The key must stand for the same as
@@ -204,6 +192,10 @@ impl<'a> Message<'a> {
 
     /// Adds a text, in runs between what has to be escaped.
     fn copy(&mut self, text: &str, special: &[bool; 256], escape: impl Fn(&mut Self, &str)) {
+        let may_be_special = |byte: u8| (byte < b' ') | (byte == b'"') | (byte == b'\\') | (byte >= 0x7f);
+        if !bytes::any(text, may_be_special) {
+            return self.to.push_str(text);
+        }
         let (mut copied, mut at) = (0, 0);
         while let Some(next) = text.as_bytes()[at..].iter().position(|byte| special[usize::from(*byte)]) {
             at += next;
@@ -266,9 +258,6 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// How many parts are remembered.
 const KEPT: usize = 8;
-
-/// Those of 2⁶⁴ − 1.
-const MOST_DIGITS: usize = 20;
 
 /// `-1.7976931348623157e308`, and some more.
 const LONGEST_FLOAT: usize = 32;

@@ -11,7 +11,7 @@ use tracing::Level;
 
 use super::{AccessRecord, Outcome, draft::Draft, message::Message, options::Options, table::Operation};
 use crate::{
-    exchange::{self, Code, Forwarded, HandlerError, Head, Methods, Route, Value},
+    exchange::{self, Code, Forwarded, HandlerError, Head, Host, Methods, Route, Value},
     outbox::Price,
     scrub::{Scrubber, beginning},
     trace::{Scope, SpanId, TraceId},
@@ -125,9 +125,7 @@ impl Noted {
             client: self.client(),
             method: Cow::Borrowed(cut(head.method().as_str(), LONGEST_METHOD)),
             scheme: head.scheme(forwarded),
-            host: head
-                .host(forwarded)
-                .map(|host| Cow::Owned(cut(&host.to_string(), LONGEST_HOST).to_owned())),
+            host: head.host(forwarded).map(|host| Cow::Owned(written(host))),
             route: head.route().map(|route| Cow::Borrowed(route.pattern())),
             path: shortened(path(head, scrubber)),
             query: query.map(|query| shortened(scrubber.query(query))),
@@ -213,6 +211,14 @@ fn shortened(text: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
+/// A host, as long as one may be.
+fn written(host: Host<'_>) -> String {
+    let mut written = String::with_capacity(host.name.len() + PORT);
+    host.push_to(&mut written);
+    written.truncate(written.floor_char_boundary(LONGEST_HOST));
+    written
+}
+
 fn cut(text: &str, longest: usize) -> &str {
     &text[..text.floor_char_boundary(longest)]
 }
@@ -224,6 +230,9 @@ const LONGEST_METHOD: usize = 32;
 
 /// A name has 253 at most, <https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4>.
 const LONGEST_HOST: usize = 260;
+
+/// With a colon.
+const PORT: usize = 6;
 
 /// What conventions call a method that they do not know.
 const OTHER: &str = "_OTHER";

@@ -21,10 +21,25 @@ pub(super) fn read_wide(digits: &[u8; 32]) -> Option<u128> {
 /// Fills `into` with the lowest digits of `value`, in lower case.
 pub(super) fn write(value: u128, into: &mut [u8]) {
     let mut rest = value;
-    for byte in into.iter_mut().rev() {
-        *byte = b"0123456789abcdef"[(rest & 0x0f) as usize];
-        rest >>= 4;
+    let (few, eights) = into.as_rchunks_mut();
+    for eight in eights.iter_mut().rev() {
+        *eight = digits_of(rest as u32);
+        rest >>= 32;
     }
+    if !few.is_empty() {
+        few.copy_from_slice(&digits_of(rest as u32)[8 - few.len()..]);
+    }
+}
+
+/// All eight at once, in a byte each.
+fn digits_of(value: u32) -> [u8; 8] {
+    let mut each = u64::from(value);
+    each = (each | each << 16) & 0x0000_ffff_0000_ffff;
+    each = (each | each << 8) & 0x00ff_00ff_00ff_00ff;
+    each = (each | each << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    // Those from ten on carry into the half above.
+    let is_letter = (each + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
+    (each + 0x3030_3030_3030_3030 + is_letter * u64::from(b'a' - b'9' - 1)).to_be_bytes()
 }
 
 /// What [`write`] wrote, as text.
@@ -74,5 +89,16 @@ mod tests {
         write(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736, &mut digits);
         assert_eq!(text(&digits), "4bf92f3577b34da6a3ce929d0e0e4736");
         assert_eq!(read_wide(&digits), Some(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736));
+    }
+
+    #[test]
+    fn each_digit_is_written_in_each_place_of_any_number() {
+        for value in (0..=u8::MAX).map(|byte| u128::from_ne_bytes([byte; 16])) {
+            for length in 1..=32 {
+                let mut digits = vec![0; length];
+                write(value, &mut digits);
+                assert_eq!(text(&digits), &format!("{value:032x}")[32 - length..]);
+            }
+        }
     }
 }
