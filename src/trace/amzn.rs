@@ -79,7 +79,7 @@ impl Header {
     pub fn read(headers: &HeaderMap) -> Option<Self> {
         let mut first = None;
         for value in headers.get_all(&NAME) {
-            let header = Self::parse(value.as_bytes());
+            let header = Self::parse(value);
             if header.root.is_some() {
                 return Some(header);
             }
@@ -125,7 +125,37 @@ impl Header {
         line.into_value()
     }
 
-    fn parse(value: &[u8]) -> Self {
+    /// Reads a header that is the only one of its name.
+    pub(super) fn of(value: &HeaderValue) -> Option<Self> {
+        let header = Self::parse(value);
+        header.says_anything().then_some(header)
+    }
+
+    fn parse(value: &HeaderValue) -> Self {
+        Self::usual(value.as_bytes()).unwrap_or_else(|| Self::any(value.as_bytes()))
+    }
+
+    /// Reads the order and the spelling of nearly all senders: the root, and after it a parent, a decision or both.
+    fn usual(value: &[u8]) -> Option<Self> {
+        let (root, rest) = value.strip_prefix(b"Root=")?.split_first_chunk()?;
+        let root = Some(Amzn::read(root)?);
+        let (parent, rest) = match rest.strip_prefix(b";Parent=") {
+            Some(rest) => {
+                let (digits, rest) = rest.split_at_checked(16)?;
+                (Some(read_parent(digits)?), rest)
+            }
+            None => (None, rest),
+        };
+        let sampled = match rest.strip_prefix(b";Sampled=") {
+            Some(decision) => Some(Decision::read(decision)?),
+            None if rest.is_empty() => None,
+            None => return None,
+        };
+        Some(Self { root, parent, sampled, others: String::new() })
+    }
+
+    /// Reads all that a sender may write.
+    fn any(value: &[u8]) -> Self {
         let mut header = Self::default();
         for part in value.split(|&byte| byte == b';') {
             let Some(equals) = part.iter().position(|&byte| byte == b'=') else { continue };
@@ -137,7 +167,7 @@ impl Header {
     fn take(&mut self, name: &[u8], value: &[u8]) {
         let Self { root, parent, sampled, others } = self;
         if name.eq_ignore_ascii_case(b"Root") {
-            *root = root.or_else(|| Amzn::read(value));
+            *root = root.or_else(|| Amzn::read(value.try_into().ok()?));
         } else if name.eq_ignore_ascii_case(b"Parent") {
             *parent = parent.or_else(|| read_parent(value));
         } else if name.eq_ignore_ascii_case(b"Sampled") {
@@ -295,6 +325,14 @@ mod tests {
     }
 
     #[test]
+    fn the_headers_of_x_ray_and_of_load_balancers_are_read_straight() {
+        let root = format!("Root={ROOT}");
+        for value in [ALL, &*format!("{root};Sampled=?"), &*root, ALL.strip_suffix(";Sampled=1").unwrap()] {
+            assert_eq!(Header::usual(value.as_bytes()), Some(Header::any(value.as_bytes())), "{value}");
+        }
+    }
+
+    #[test]
     fn order_case_and_spacing_do_not_matter() {
         for value in [
             "Sampled=1;Parent=00f067aa0ba902b7;Root=1-4bf92f35-77b34da6a3ce929d0e0e4736",
@@ -432,6 +470,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_usual_form_is_read_as_any_other(
+            root in "(1-[0-9a-fA-F]{8}-[0-9a-f]{24}|1-0{8}-0{24}|[-0-9a-g]{34,36})",
+            parent in "(;[Pp]arent=([0-9a-fA-F]{15,17}|0{16}|[0-9a-g]{16}))?",
+            sampled in "(; ?Sampled=[01?2 ]{0,2})?",
+            more in "(;|;Lineage=a:1|;Self=1)?",
+        ) {
+            let text = format!("Root={root}{parent}{sampled}{more}");
+            if let Some(header) = Header::usual(text.as_bytes()) {
+                prop_assert_eq!(header, Header::any(text.as_bytes()), "{}", text);
+            }
+        }
+
         #[test]
         fn what_is_written_reads_back(fields in fields()) {
             prop_assert_eq!(sent(&join(&fields)), join(&fields));

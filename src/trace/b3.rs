@@ -212,7 +212,7 @@ impl Ids {
 fn trace_id(digits: &[u8]) -> Option<TraceId> {
     match digits.len() {
         16 => TraceId::new(hex::read(digits)?.into()),
-        32 => TraceId::new(hex::read_wide(digits.first_chunk()?)?),
+        32 => TraceId::new(hex::wide(digits.first_chunk()?, hex::read)?),
         _ => None,
     }
 }

@@ -1,45 +1,35 @@
 //! Hexadecimal digits, read and written on the stack.
 
 /// Reads up to 16 digits of either case.
+#[inline]
 pub(super) fn read(digits: &[u8]) -> Option<u64> {
-    let mut value = 0;
-    let mut seen = 0;
-    for &byte in digits {
-        let digit = DIGITS[usize::from(byte)];
-        seen |= digit;
-        value = value << 4 | u64::from(digit & 0x0f);
-    }
-    (seen != INVALID).then_some(value)
+    fold(digits, |word| number(word | (word & IS_LETTER) >> 1))
 }
 
-/// Reads 32 digits of either case.
-pub(super) fn read_wide(digits: &[u8; 32]) -> Option<u128> {
+/// Reads up to 16 digits in lower case.
+#[inline]
+pub(super) fn read_lower(digits: &[u8]) -> Option<u64> {
+    fold(digits, number)
+}
+
+/// Reads 32 digits with what reads 16.
+#[inline]
+pub(super) fn wide(digits: &[u8; 32], read: impl Fn(&[u8]) -> Option<u64>) -> Option<u128> {
     let (high, low) = digits.split_at(16);
     Some(u128::from(read(high)?) << 64 | u128::from(read(low)?))
 }
 
 /// Fills `into` with the lowest digits of `value`, in lower case.
+#[inline]
 pub(super) fn write(value: u128, into: &mut [u8]) {
+    let (short, eights) = into.as_rchunks_mut::<8>();
     let mut rest = value;
-    let (few, eights) = into.as_rchunks_mut();
     for eight in eights.iter_mut().rev() {
-        *eight = digits_of(rest as u32);
+        *eight = spell(spread(rest as u32)).to_be_bytes();
         rest >>= 32;
     }
-    if !few.is_empty() {
-        few.copy_from_slice(&digits_of(rest as u32)[8 - few.len()..]);
-    }
-}
-
-/// All eight at once, in a byte each.
-fn digits_of(value: u32) -> [u8; 8] {
-    let mut each = u64::from(value);
-    each = (each | each << 16) & 0x0000_ffff_0000_ffff;
-    each = (each | each << 8) & 0x00ff_00ff_00ff_00ff;
-    each = (each | each << 4) & 0x0f0f_0f0f_0f0f_0f0f;
-    // Those from ten on carry into the half above.
-    let is_letter = (each + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
-    (each + 0x3030_3030_3030_3030 + is_letter * u64::from(b'a' - b'9' - 1)).to_be_bytes()
+    let eight = spell(spread(rest as u32)).to_be_bytes();
+    short.copy_from_slice(&eight[8 - short.len()..]);
 }
 
 /// What [`write`] wrote, as text.
@@ -47,20 +37,57 @@ pub(super) fn text(written: &[u8]) -> &str {
     std::str::from_utf8(written).expect("hexadecimal digits and dashes are ASCII")
 }
 
-const INVALID: u8 = 0xff;
-
-const DIGITS: [u8; 256] = digits();
-
-const fn digits() -> [u8; 256] {
-    let mut digits = [INVALID; 256];
+/// Joins what `read` makes of each eight digits, the first in the highest byte.
+#[inline]
+fn fold(digits: &[u8], read: impl Fn(u64) -> Option<u64>) -> Option<u64> {
+    let (short, eights) = digits.as_rchunks::<8>();
     let mut value = 0;
-    while value < 16 {
-        digits[b"0123456789abcdef"[value] as usize] = value as u8;
-        digits[b"0123456789ABCDEF"[value] as usize] = value as u8;
-        value += 1;
+    if !short.is_empty() {
+        let mut eight = [b'0'; 8];
+        eight[8 - short.len()..].copy_from_slice(short);
+        value = read(u64::from_be_bytes(eight))?;
     }
-    digits
+    for eight in eights {
+        value = value << 32 | read(u64::from_be_bytes(*eight))?;
+    }
+    Some(value)
 }
+
+/// The number that eight digits in lower case are: one that is spelt like them.
+#[inline]
+const fn number(word: u64) -> Option<u64> {
+    let nibbles = (word & LOW) + 9 * ((word & IS_LETTER) >> 6) & LOW;
+    if spell(nibbles) != word {
+        return None;
+    }
+    let bytes = (nibbles | nibbles >> 4) & 0x00ff_00ff_00ff_00ff;
+    let pairs = (bytes | bytes >> 8) & 0x0000_ffff_0000_ffff;
+    Some((pairs | pairs >> 16) & 0xffff_ffff)
+}
+
+/// Eight numbers below 16, a byte each.
+#[inline]
+const fn spread(number: u32) -> u64 {
+    let pairs = (number as u64 | (number as u64) << 16) & 0x0000_ffff_0000_ffff;
+    let bytes = (pairs | pairs << 8) & 0x00ff_00ff_00ff_00ff;
+    (bytes | bytes << 4) & LOW
+}
+
+/// The digits of eight numbers below 16.
+#[inline]
+const fn spell(nibbles: u64) -> u64 {
+    let letters = (nibbles + 6 * ONES) >> 4 & ONES;
+    nibbles + ONES * b'0' as u64 + letters * (b'a' - 10 - b'0') as u64
+}
+
+/// One in each byte.
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// The lower half of each byte.
+const LOW: u64 = 0x0f * ONES;
+
+/// The bit that letters have and digits have not.
+const IS_LETTER: u64 = 0x40 * ONES;
 
 #[cfg(test)]
 mod tests {
@@ -75,11 +102,33 @@ mod tests {
     }
 
     #[test]
+    fn where_capital_letters_are_refused_all_else_is_the_same() {
+        for byte in 0..=u8::MAX {
+            let expected = read(&[byte]).filter(|_| !byte.is_ascii_uppercase());
+            for place in 0..8 {
+                let mut digits = [b'0'; 8];
+                digits[place] = byte;
+                assert_eq!(read_lower(&digits), expected.map(|digit| digit << (28 - 4 * place)), "{byte}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_of_any_length_are_written_and_read() {
+        for len in 0..=16 {
+            let mut digits = [b'x'; 16];
+            write(0x4bf9_2f35_a3ce_929d, &mut digits[..len]);
+            assert_eq!(text(&digits[..len]), &"4bf92f35a3ce929d"[16 - len..]);
+            assert_eq!(read(&digits[..len]), u64::from_str_radix(text(&digits[..len]), 16).ok().or(Some(0)));
+        }
+    }
+
+    #[test]
     fn one_bad_digit_spoils_the_number_wherever_it_stands() {
         for place in 0..32 {
             let mut digits = [b'f'; 32];
             digits[place] = b'g';
-            assert_eq!(read_wide(&digits), None, "{place}");
+            assert_eq!(wide(&digits, read), None, "{place}");
         }
     }
 
@@ -88,17 +137,6 @@ mod tests {
         let mut digits = [0; 32];
         write(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736, &mut digits);
         assert_eq!(text(&digits), "4bf92f3577b34da6a3ce929d0e0e4736");
-        assert_eq!(read_wide(&digits), Some(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736));
-    }
-
-    #[test]
-    fn each_digit_is_written_in_each_place_of_any_number() {
-        for value in (0..=u8::MAX).map(|byte| u128::from_ne_bytes([byte; 16])) {
-            for length in 1..=32 {
-                let mut digits = vec![0; length];
-                write(value, &mut digits);
-                assert_eq!(text(&digits), &format!("{value:032x}")[32 - length..]);
-            }
-        }
+        assert_eq!(wide(&digits, read), Some(0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736));
     }
 }

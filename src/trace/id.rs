@@ -225,11 +225,11 @@ impl From<SpanId> for otel::SpanId {
 impl Amzn {
     pub(crate) const LEN: usize = 35;
 
-    pub(super) fn read(text: &[u8]) -> Option<TraceId> {
-        if text.len() != Self::LEN {
-            return None;
-        }
-        read_amzn(text)
+    pub(super) fn read(text: &[u8; Self::LEN]) -> Option<TraceId> {
+        let is_spelt_so = text[..2] == *b"1-" && text[10] == b'-';
+        let [time, high, low] = [&text[2..10], &text[11..19], &text[19..]].map(hex::read);
+        TraceId::new(u128::from(time?) << 96 | u128::from(high?) << 64 | u128::from(low?))
+            .filter(|_| is_spelt_so)
     }
 
     /// The text that it prints.
@@ -321,7 +321,7 @@ fn words(text: &str) -> impl Iterator<Item = usize> {
 fn read_trace_id(text: &[u8]) -> Option<TraceId> {
     read_amzn(text).or_else(|| {
         let digits = whole_word(text, 32)?.first_chunk()?;
-        TraceId::new(hex::read_wide(digits)?)
+        TraceId::new(hex::wide(digits, hex::read)?)
     })
 }
 
@@ -330,11 +330,9 @@ fn read_span_id(text: &[u8]) -> Option<SpanId> {
 }
 
 fn read_amzn(text: &[u8]) -> Option<TraceId> {
-    let rest = text.strip_prefix(b"1-")?;
-    let time = hex::read(whole_word(rest, 8)?)?;
-    let rest = rest[8..].strip_prefix(b"-")?;
-    let (high, low) = whole_word(rest, 24)?.split_at(8);
-    TraceId::new(u128::from(time) << 96 | u128::from(hex::read(high)?) << 64 | u128::from(hex::read(low)?))
+    let id = Amzn::read(text.first_chunk()?)?;
+    let is_whole = !text.get(Amzn::LEN).is_some_and(|&byte| is_word(byte));
+    is_whole.then_some(id)
 }
 
 /// The first `len` bytes, if no letter or digit follows.

@@ -263,11 +263,14 @@ impl Identity {
         Self { amzn, ..self }
     }
 
-    /// Notes that the request also named `other`'s trace.
-    pub(super) fn and_other(self, other: Option<&Self>) -> Self {
-        let other = other.filter(|other| other.trace_id != self.trace_id);
-        let other = other.map(|other| Other { trace_id: other.trace_id, span_id: other.parent_id });
-        Self { other, ..self }
+    /// Notes that the request also named another trace.
+    pub(super) fn and_other(self, other: Option<Other>) -> Self {
+        Self { other: other.filter(|other| other.trace_id != self.trace_id), ..self }
+    }
+
+    /// This trace as that of a second header.
+    pub(super) fn as_other(&self) -> Other {
+        Other { trace_id: self.trace_id, span_id: self.parent_id }
     }
 
     fn in_trace(trace_id: TraceId) -> Self {

@@ -40,6 +40,7 @@
 
 pub mod amzn;
 pub mod b3;
+mod carried;
 mod hex;
 mod id;
 mod identity;

@@ -1,6 +1,6 @@
 use http::HeaderMap;
 
-use super::{Identity, amzn, b3, w3c};
+use super::{Identity, Other, amzn, b3, carried::Carried, w3c};
 
 /// Which headers carry the identity, in which order, and what a caller may decide with them.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -48,7 +48,7 @@ pub enum TrustIncoming {
 #[derive(Default)]
 struct Named {
     first: Option<Identity>,
-    second: Option<Identity>,
+    second: Option<Other>,
     decision: Option<b3::Decision>,
     amzn: Option<amzn::Header>,
 }
@@ -93,11 +93,9 @@ impl Propagation {
             (_, None) if decision.is_some() => begin().decide(decision).and_amzn(amzn),
             (TrustIncoming::None, None) => begin(),
             (_, None) => begin().and_amzn(amzn),
-            (TrustIncoming::None, Some(first)) => begin().and_other(Some(&first)),
-            (TrustIncoming::Ids, Some(first)) => {
-                first.sample_all(None).and_other(second.as_ref()).and_amzn(amzn)
-            }
-            (TrustIncoming::All, Some(first)) => first.and_other(second.as_ref()).and_amzn(amzn),
+            (TrustIncoming::None, Some(first)) => begin().and_other(Some(first.as_other())),
+            (TrustIncoming::Ids, Some(first)) => first.sample_all(None).and_other(second).and_amzn(amzn),
+            (TrustIncoming::All, Some(first)) => first.and_other(second).and_amzn(amzn),
         }
     }
 
@@ -111,8 +109,11 @@ impl Propagation {
         }
         let Some(header) = amzn::Header::read(headers) else { return identity };
         let named = Identity::of_amzn(&header);
-        let mut identity =
-            if identity.other().is_none() { identity.and_other(named.as_ref()) } else { identity };
+        let mut identity = if identity.other().is_none() {
+            identity.and_other(named.map(|named| named.as_other()))
+        } else {
+            identity
+        };
         if self.passes_on() && header.root == Some(identity.trace_id()) {
             identity.and_amzn_decision(header.sampled);
         }
@@ -160,11 +161,11 @@ impl Propagation {
 
     /// The first two traces that the headers name, and the first decision without one, in the order of the propagators.
     fn read(&self, headers: &HeaderMap) -> Named {
-        let mut named = Named::default();
+        let (mut named, carried) = (Named::default(), Carried::find(headers));
         for propagator in &self.propagators {
             match propagator {
-                Propagator::TraceContext => named.w3c(headers),
-                Propagator::XRay => named.amzn(headers),
+                Propagator::TraceContext => named.w3c(carried.w3c(headers)),
+                Propagator::XRay => named.amzn(carried.amzn(headers)),
                 Propagator::B3 | Propagator::B3Multi => named.b3(headers),
                 Propagator::Baggage => {}
             }
@@ -197,16 +198,15 @@ impl Propagator {
 // ===== impl Named =====
 
 impl Named {
-    fn w3c(&mut self, headers: &HeaderMap) {
-        let read = w3c::extract(headers);
+    fn w3c(&mut self, read: Option<(w3c::Traceparent, Option<w3c::Tracestate>)>) {
         let identity = read.map(|(traceparent, state)| Identity::of_w3c(traceparent, state));
         if let Some(same) = self.note(identity) {
             self.first.as_mut().expect("it is the same trace").and_w3c(same);
         }
     }
 
-    fn amzn(&mut self, headers: &HeaderMap) {
-        self.amzn = amzn::Header::read(headers);
+    fn amzn(&mut self, read: Option<amzn::Header>) {
+        self.amzn = read;
         let Some(header) = &self.amzn else { return };
         let (identity, sampled) = (Identity::of_amzn(header), header.sampled);
         let decision = sampled.and_then(amzn::Decision::is_sampled).map(b3::Decision::from);
@@ -228,7 +228,7 @@ impl Named {
         match &self.first {
             None => self.first = Some(identity),
             Some(first) if first.trace_id() == identity.trace_id() => return Some(identity),
-            Some(_) => self.second = self.second.take().or(Some(identity)),
+            Some(_) => self.second = self.second.or(Some(identity.as_other())),
         }
         None
     }

@@ -94,6 +94,11 @@ impl Traceparent {
     pub fn read(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(&TRACEPARENT).into_iter();
         let (value, None) = (values.next()?, values.next()) else { return None };
+        Self::of(value)
+    }
+
+    /// Reads a header that is the only one of its name.
+    pub(super) fn of(value: &HeaderValue) -> Option<Self> {
         Self::parse(value.as_bytes().trim_ascii())
     }
 
@@ -110,14 +115,13 @@ impl Traceparent {
     fn parse(value: &[u8]) -> Option<Self> {
         let (fields, rest) = value.split_first_chunk::<LEN>()?;
         let has_dashes = [fields[2], fields[35], fields[52]] == [b'-'; 3];
-        let is_lower = !fields.iter().any(u8::is_ascii_uppercase);
-        if !has_dashes || !is_lower || !may_follow(hex::read(&fields[..2])?, rest) {
+        if !has_dashes || !may_follow(hex::read_lower(&fields[..2])?, rest) {
             return None;
         }
         Some(Self {
-            trace_id: TraceId::new(hex::read_wide(fields[TRACE_ID].first_chunk()?)?)?,
-            parent_id: SpanId::new(hex::read(&fields[PARENT_ID])?)?,
-            flags: Flags::new(hex::read(&fields[FLAGS])? as u8),
+            trace_id: TraceId::new(hex::wide(fields[TRACE_ID].first_chunk()?, hex::read_lower)?)?,
+            parent_id: SpanId::new(hex::read_lower(&fields[PARENT_ID])?)?,
+            flags: Flags::new(hex::read_lower(&fields[FLAGS])? as u8),
         })
     }
 }
@@ -213,6 +217,11 @@ impl Tracestate {
     pub fn read(headers: &HeaderMap) -> Option<Self> {
         let values = headers.get_all(&TRACESTATE).into_iter();
         Self::collect(values.flat_map(|value| value.as_bytes().split(|&byte| byte == b',')))
+    }
+
+    /// Reads a header that is the only one of its name.
+    pub(super) fn of(value: &HeaderValue) -> Option<Self> {
+        Self::collect(value.as_bytes().split(|&byte| byte == b','))
     }
 
     /// The state of an OpenTelemetry context; none if nothing is in it.

@@ -64,15 +64,15 @@ impl Observer for XRayLayer {
 
 /// Decides who the exchange is, and whether it is recorded: as a caller has decided it, or else as the sampler does.
 fn decide(options: &Options, request: &request::Parts, name: &Name, scope: &mut Scope) -> Sampling {
-    let known = scope.identity().cloned();
-    let joins = known.is_some();
-    let begin = || options.propagation.identify(&request.headers, scope.surrounding());
-    let identity = options.propagation.join(known.unwrap_or_else(begin), &request.headers);
-    let identity = if joins && identity.is_remote() && !options.propagation.passes_on() {
-        // The layer further out lets callers decide, this one does not.
-        identity.sample_segment(None)
-    } else {
-        identity
+    let (propagation, headers) = (&options.propagation, &request.headers);
+    let identity = match scope.identity() {
+        Some(known) => {
+            let identity = propagation.join(known.clone(), headers);
+            // The layer further out lets callers decide, this one does not.
+            let decides_for_us = identity.is_remote() && !propagation.passes_on();
+            if decides_for_us { identity.sample_segment(None) } else { identity }
+        }
+        None => propagation.identify(headers, scope.surrounding()),
     };
     let of_spans = || identity.sampled().filter(|_| options.one_decision);
     let sampling = match identity.segment_sampled().or_else(of_spans) {
