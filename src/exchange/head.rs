@@ -1,6 +1,6 @@
 use std::{borrow::Cow, net::SocketAddr, sync::OnceLock};
 
-use http::{HeaderName, Method, Version, header, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header, request};
 use smallvec::SmallVec;
 
 use super::{Forwarded, Host, Route, may_be_grpc, peer};
@@ -18,15 +18,17 @@ pub(crate) struct Head {
     is_partial: bool,
     peer: Option<SocketAddr>,
     route: OnceLock<Route>,
-    text: SmallVec<[u8; INLINE]>,
+    text: Text,
     /// Where each part ends; `None` if it is not there.
     ends: [Option<End>; PARTS],
 }
 
+type Text = SmallVec<[u8; INLINE]>;
+
 /// One more than the end, so that none needs no room.
 type End = std::num::NonZeroU32;
 
-/// A part of the text.
+/// A part of the text, in their order.
 #[derive(Clone, Copy, Debug)]
 enum Part {
     Path,
@@ -43,36 +45,27 @@ enum Part {
 
 impl Head {
     pub(crate) fn of(request: &request::Parts) -> Self {
-        let mut head = Self {
+        let request::Parts { uri, headers, .. } = request;
+        let values = first(headers);
+        let is_sensitive = values.iter().flatten().any(|value| value.is_sensitive());
+        let mut parts = values.map(shown);
+        parts[Part::Path as usize] = Some(uri.path().as_bytes());
+        parts[Part::Query as usize] = uri.query().map(str::as_bytes);
+        parts[Part::Authority as usize] = uri.authority().map(|authority| authority.as_str().as_bytes());
+        let (text, ends) = join(parts);
+        let head = Self {
             method: request.method.clone(),
             version: request.version,
-            is_https: request.uri.scheme() == Some(&http::uri::Scheme::HTTPS),
+            is_https: uri.scheme() == Some(&http::uri::Scheme::HTTPS),
             may_be_grpc: may_be_grpc(request),
-            is_partial: request.headers.len() != request.headers.keys_len(),
+            is_partial: is_sensitive || headers.len() != headers.keys_len(),
             peer: peer(&request.extensions),
             route: OnceLock::new(),
-            text: SmallVec::new(),
-            ends: [None; PARTS],
+            text,
+            ends,
         };
         head.learn_route(request);
-        head.push(Part::Path, Some(request.uri.path().as_bytes()));
-        head.push(Part::Query, request.uri.query().map(str::as_bytes));
-        head.push(Part::Authority, request.uri.authority().map(|authority| authority.as_str().as_bytes()));
-        for (part, name) in HEADERS {
-            let Some(value) = request.headers.get(name) else { continue };
-            if value.is_sensitive() {
-                head.is_partial = true;
-            } else {
-                head.push(part, Some(&value.as_bytes()[..value.len().min(LONGEST)]));
-            }
-        }
         head
-    }
-
-    fn push(&mut self, part: Part, text: Option<&[u8]>) {
-        let Some(text) = text else { return };
-        self.text.extend_from_slice(text);
-        self.ends[part as usize] = u32::try_from(self.text.len() + 1).ok().and_then(End::new);
     }
 
     fn bytes(&self, part: Part) -> Option<&[u8]> {
@@ -183,6 +176,59 @@ impl Head {
     }
 }
 
+// ===== impl Part =====
+
+impl Part {
+    fn of(name: &HeaderName) -> Option<Self> {
+        let part = match name.as_str() {
+            "host" => Self::Host,
+            "user-agent" => Self::UserAgent,
+            "content-type" => Self::ContentType,
+            "content-length" => Self::ContentLength,
+            "accept" => Self::Accept,
+            _ => return None,
+        };
+        Some(part)
+    }
+}
+
+/// The first header of each name that is kept, found in one pass, which costs less than to look each of them up.
+fn first(headers: &HeaderMap) -> [Option<&HeaderValue>; PARTS] {
+    let mut values = [None; PARTS];
+    for (name, value) in headers {
+        if let Some(part) = Part::of(name) {
+            values[part as usize].get_or_insert(value);
+        }
+    }
+    values
+}
+
+fn shown(value: Option<&HeaderValue>) -> Option<&[u8]> {
+    let value = value.filter(|value| !value.is_sensitive())?;
+    Some(&value.as_bytes()[..value.len().min(LONGEST)])
+}
+
+/// The parts as one text, and where each ends in it.
+fn join(parts: [Option<&[u8]>; PARTS]) -> (Text, [Option<End>; PARTS]) {
+    let (mut inline, mut len) = ([0; INLINE], 0);
+    let ends = parts.map(|part| {
+        let part = part?;
+        let end = len + part.len();
+        if let Some(room) = inline.get_mut(len..end) {
+            room.copy_from_slice(part);
+        }
+        len = end;
+        u32::try_from(end + 1).ok().and_then(End::new)
+    });
+    let is_inline = len <= INLINE;
+    let text = if is_inline {
+        Text::from_buf_and_len(inline, len)
+    } else {
+        parts.map(Option::unwrap_or_default).concat().into()
+    };
+    (text, ends)
+}
+
 /// In the order of [`Part`].
 const HEADERS: [(Part, HeaderName); 5] = [
     (Part::Host, header::HOST),
@@ -199,3 +245,61 @@ const LONGEST: usize = 8192;
 /// As much as leaves what an exchange shares within the largest size that allocators have at hand, 1000 bytes; and as much as
 /// browsers write.
 const INLINE: usize = 296;
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn head(request: http::request::Builder) -> Head {
+        Head::of(&request.body(()).unwrap().into_parts().0)
+    }
+
+    #[test]
+    fn each_part_is_what_the_request_says() {
+        for agent in ["", "curl/8", &"a".repeat(250), &"a".repeat(400), &"b".repeat(9000)] {
+            let request = Request::post("https://shop.example:81/carts?page=2")
+                .header("x-first", "1")
+                .header("accept", "*/*")
+                .header("user-agent", agent)
+                .header("host", "other.example")
+                .header("content-length", "7");
+            let head = head(request);
+            assert_eq!(head.path(), "/carts");
+            assert_eq!(head.query(), Some("page=2"));
+            assert_eq!(head.authority(), Some("shop.example:81"));
+            assert_eq!(head.bytes(Part::Host), Some(&b"other.example"[..]));
+            assert_eq!(head.user_agent(), Some(&agent[..agent.len().min(LONGEST)]));
+            assert_eq!(head.bytes(Part::ContentType), None);
+            assert_eq!(head.bytes(Part::ContentLength), Some(&b"7"[..]));
+            assert_eq!(head.bytes(Part::Accept), Some(&b"*/*"[..]));
+            assert_eq!(head.scheme(None), "https");
+            assert!(!head.is_partial());
+        }
+    }
+
+    #[test]
+    fn of_a_header_that_comes_twice_the_first_is_kept() {
+        let head = head(Request::get("/").header("accept", "text/html").header("accept", "*/*"));
+        assert_eq!(head.bytes(Part::Accept), Some(&b"text/html"[..]));
+        assert!(head.is_partial());
+    }
+
+    #[test]
+    fn a_sensitive_header_is_not_kept_nor_is_another_in_its_place() {
+        let mut secret = HeaderValue::from_static("curl/8 hunter2");
+        secret.set_sensitive(true);
+        let head = head(Request::get("/").header("user-agent", secret).header("user-agent", "curl/8"));
+        assert_eq!(head.any_user_agent(), None);
+        assert!(head.is_partial());
+    }
+
+    #[test]
+    fn a_usual_head_is_not_allocated() {
+        let request = Request::get("/carts/17?page=2").header("host", "shop.example").header("accept", "*/*");
+        let (request, ()) = request.body(()).unwrap().into_parts();
+        let info = allocation_counter::measure(|| drop(Head::of(&request)));
+        assert_eq!(info.count_total, 0);
+    }
+}
