@@ -130,9 +130,11 @@ impl LoggedExchange {
 impl Observation for LoggedExchange {
     fn on_response(&mut self, response: &mut response::Parts) {
         self.status = Some(response.status);
-        self.code = Code::read(&response.headers);
-        self.may_be_grpc &= self.code.is_some() || is_grpc(&response.headers);
-        self.said = self.code.filter(|_| self.may_be_grpc).and_then(|_| Code::message(&response.headers));
+        if self.may_be_grpc {
+            self.code = Code::read(&response.headers);
+            self.may_be_grpc = self.code.is_some() || is_grpc(&response.headers);
+            self.said = self.code.and_then(|_| Code::message(&response.headers));
+        }
         self.error = response.extensions.get().cloned();
     }
 

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 #[cfg(any(feature = "cloudwatch", feature = "rollbar"))]
 use percent_encoding::percent_decode;
 
@@ -61,7 +61,7 @@ impl Code {
 
     /// The `grpc-status` among these headers or trailers. A number that is no code reads as [`UNKNOWN`](Self::UNKNOWN).
     pub fn read(headers: &HeaderMap) -> Option<Self> {
-        let value = headers.get("grpc-status")?.to_str().ok()?;
+        let value = headers.get(&GRPC_STATUS)?.to_str().ok()?;
         Some(value.parse().ok().filter(|code| usize::from(*code) < NAMES.len()).map_or(Self::UNKNOWN, Self))
     }
 
@@ -69,7 +69,7 @@ impl Code {
     /// [`grpc-message`](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses).
     #[cfg(any(feature = "cloudwatch", feature = "rollbar"))]
     pub(crate) fn message(headers: &HeaderMap) -> Option<String> {
-        let message = percent_decode(headers.get("grpc-message")?.as_bytes());
+        let message = percent_decode(headers.get(&GRPC_MESSAGE)?.as_bytes());
         Some(message.decode_utf8_lossy().into_owned())
     }
 
@@ -113,6 +113,10 @@ impl fmt::Display for Code {
         f.write_str(self.name())
     }
 }
+
+static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+#[cfg(any(feature = "cloudwatch", feature = "rollbar"))]
+static GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
 const NAMES: [&str; 17] = [
     "OK",

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use http::{StatusCode, request, response};
+use http::{HeaderMap, StatusCode, request, response};
 
 use super::{Case, Report, RollbarLayer, body::KeptBody, options::Options, snapshot::is_call};
 use crate::{
@@ -120,6 +120,17 @@ impl WatchedExchange {
         }
     }
 
+    /// Takes the answer to what may be a call of gRPC.
+    fn called(&mut self, headers: &HeaderMap) {
+        self.code = Code::read(headers);
+        self.said = self.code.and_then(|_| Code::message(headers));
+        self.may_be_grpc = self.code.is_some() || is_grpc(headers);
+        let is_no_call = !self.may_be_grpc || self.code == Some(Code::UNIMPLEMENTED);
+        if is_no_call && let Some(case) = Case::of(&self.scope, &self.options) {
+            case.called_nothing();
+        }
+    }
+
     /// What a call of gRPC that failed says.
     fn said(&self, end: End<'_>) -> Option<String> {
         let trailers = match end {
@@ -135,16 +146,8 @@ impl Observation for WatchedExchange {
         self.status = Some(response.status);
         self.scope.answer(response.status);
         self.error = response.extensions.get().cloned();
-        self.code = Code::read(&response.headers);
-        self.said = self.code.and_then(|_| Code::message(&response.headers));
-        let was_asked = self.may_be_grpc;
-        self.may_be_grpc &= self.code.is_some() || is_grpc(&response.headers);
-        let is_no_call = !self.may_be_grpc || self.code == Some(Code::UNIMPLEMENTED);
-        if was_asked
-            && is_no_call
-            && let Some(case) = Case::of(&self.scope, &self.options)
-        {
-            case.called_nothing();
+        if self.may_be_grpc {
+            self.called(&response.headers);
         }
     }
 

@@ -128,10 +128,9 @@ impl Recorded {
     }
 
     fn answered(&mut self, response: &response::Parts) {
-        self.code = Code::read(&response.headers);
-        self.may_be_grpc &= self.code.is_some() || is_grpc(&response.headers);
-        if !self.may_be_grpc {
-            self.code = None;
+        if self.may_be_grpc {
+            self.code = Code::read(&response.headers);
+            self.may_be_grpc = self.code.is_some() || is_grpc(&response.headers);
         }
         let mut answered = Response::new(response.status);
         let length = response.headers.get(header::CONTENT_LENGTH);
