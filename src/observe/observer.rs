@@ -26,7 +26,10 @@ pub trait Observer: Clone + Send + Sync + 'static {
         scope: &mut Scope,
         place: &mut Option<Self::Observation>,
     ) {
-        *place = self.observe(request, scope);
+        // Not assigned as it comes: that would copy all of its room also where nothing is watched.
+        if let Some(observation) = self.observe(request, scope) {
+            *place = Some(observation);
+        }
     }
 }
 
