@@ -512,7 +512,7 @@ fn a_span_costs_the_request_few_allocations() {
         allocation_counter::measure(one).count_total
     };
     let (watched, skipped) = (cost(&provided.layer()), cost(&provided.layer().skip(|_| true)));
-    assert!(watched - skipped <= 9, "{watched} {skipped}");
+    assert!(watched - skipped <= 10, "{watched} {skipped}");
 }
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

@@ -14,7 +14,7 @@ use crate::{
     exchange::{self, Code, Forwarded, HandlerError, Head, Host, Methods, Route, Value},
     outbox::Price,
     scrub::{Scrubber, beginning},
-    trace::{Scope, SpanId, TraceId},
+    trace::{Known, SpanId, TraceId},
 };
 
 /// What is noted of an exchange on its own thread: what costs little. What it takes to show it is done on the outbox's.
@@ -22,7 +22,7 @@ use crate::{
 pub(super) struct Noted {
     pub(super) options: Arc<Options>,
     /// Where the request is, and who the exchange is.
-    pub(super) scope: Scope,
+    pub(super) known: Known,
     pub(super) forwarded: Option<Box<Forwarded>>,
     /// The socket's other end, where it is not that of the request's head.
     pub(super) peer: Option<Box<IpAddr>>,
@@ -95,11 +95,11 @@ impl Said {
 impl Noted {
     /// The request; the layer has asked for it.
     fn head(&self) -> &Head {
-        self.scope.known_head().expect("it was noted when the request arrived")
+        self.known.head().expect("it was noted when the request arrived")
     }
 
     fn ids(&self) -> (TraceId, SpanId) {
-        let identity = self.scope.identity().expect("it was decided when the request arrived");
+        let identity = self.known.identity().expect("it was decided when the request arrived");
         (identity.trace_id(), identity.span_id())
     }
 
@@ -135,7 +135,7 @@ impl Noted {
             bytes: self.bytes,
             user_agent: user_agent(head, scrubber),
             error: self.error.as_ref().map(|error| Cow::Owned(error.show(scrubber))),
-            rollbar_uuid: self.scope.report().filter(|_| self.has_failed),
+            rollbar_uuid: self.known.report().filter(|_| self.has_failed),
             sample_rate: options.share.rate().filter(|_| self.is_good()),
             annotations: annotations
                 .iter()
@@ -150,7 +150,7 @@ impl Noted {
 
 impl Draft for Noted {
     fn at(&self) -> SystemTime {
-        self.scope.started() + self.duration
+        self.known.started() + self.duration
     }
 
     fn size(&self) -> usize {

@@ -12,14 +12,14 @@ use super::{
 use crate::{
     exchange::{Annotations, Code, End, Forwarded, HandlerError, Tally, is_grpc},
     observe::{Observation, Observer, quietly},
-    trace::Scope,
+    trace::{Known, Scope},
 };
 
 /// An exchange on its way into the log.
 #[derive(Debug)]
 pub struct LoggedExchange {
     options: Arc<Options>,
-    scope: Scope,
+    known: Known,
     forwarded: Option<Box<Forwarded>>,
     /// The socket's other end, where the layer was told how to find it.
     peer: Option<Box<IpAddr>>,
@@ -53,7 +53,7 @@ impl Observer for CloudWatchLayer {
         let may_be_grpc = scope.head(request).may_be_grpc();
         Some(LoggedExchange {
             options: options.clone(),
-            scope: scope.clone(),
+            known: scope.keep(),
             forwarded: Forwarded::read(options.hops, &request.headers),
             peer: options.peer.as_ref().and_then(|peer| peer(request)).map(|peer| peer.ip().into()),
             may_be_grpc,
@@ -105,7 +105,7 @@ impl LoggedExchange {
     fn measure(&self, end: End<'_>, code: Option<Code>, tally: &Tally) {
         if let Some(metrics) = &self.options.metrics {
             let Self { status, .. } = *self;
-            let operation = self.scope.known_head().and_then(|head| operation(head, self.may_be_grpc));
+            let operation = self.known.head().and_then(|head| operation(head, self.may_be_grpc));
             let measured = Measured { operation, end, status, code, duration: tally.duration };
             metrics.meter().record(&measured, &self.options.lane);
         }
@@ -145,12 +145,12 @@ impl Observation for LoggedExchange {
         let is_good = level > Level::WARN;
         self.measure(end, code, tally);
         let has_failed = self.has_failed(end, code);
-        let Some(identity) = self.scope.identity() else { return };
+        let Some(identity) = self.known.identity() else { return };
         if is_good && !self.options.share.keeps(identity, self.options.propagation.passes_on()) {
             return;
         }
         let error = self.said(end, level).map(Box::new);
-        let Self { options, scope, forwarded, peer, status, .. } = self;
+        let Self { options, known, forwarded, peer, status, .. } = self;
         let lane = options.lane.clone();
         lane.note(Noted {
             duration: tally.duration,
@@ -161,9 +161,9 @@ impl Observation for LoggedExchange {
             code,
             error,
             has_failed,
-            annotations: scope.known_annotations().map(Annotations::pairs).unwrap_or_default(),
+            annotations: known.annotations().map(Annotations::pairs).unwrap_or_default(),
             options,
-            scope,
+            known,
             forwarded,
             peer,
         });

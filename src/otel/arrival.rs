@@ -76,7 +76,7 @@ impl Arrival<'_> {
         let has_parent = parent.is_valid();
         let arrived = Arrived {
             options: options.clone(),
-            scope: scope.clone(),
+            known: scope.keep(),
             limits: quick.limits,
             parent_id: if has_parent { parent.span_id() } else { SpanId::INVALID },
             parent_is_remote: has_parent && parent.is_remote(),
@@ -87,7 +87,7 @@ impl Arrival<'_> {
             given,
             span,
         };
-        let span = ExchangeSpan::new(arrived.span.clone(), arrived.scope.clone(), quick.limits);
+        let span = ExchangeSpan::new(arrived.span.clone(), arrived.known.clone(), quick.limits);
         scope.activate(base.with_span(span));
         Way::Quick(Quickly::new(quick.clone(), arrived))
     }
@@ -102,7 +102,8 @@ impl Arrival<'_> {
         let forwarded = Forwarded::read(options.hops, &request.headers);
         let (given, forwarded) = (given.as_deref(), forwarded.as_deref());
         scope.head(request).learn_route(request);
-        let drafted = Facts::of(options, scope, given, forwarded, is_matched)
+        let known = scope.keep();
+        let drafted = Facts::of(options, &known, given, forwarded, is_matched)
             .map(|facts| SdkSpan::start(facts, given, &identity, scope));
         let Some((builder, span)) = drafted else { return Way::Unsampled(SpanContext::NONE) };
         options.spans.start(builder, scope, base, &identity, is_decided);

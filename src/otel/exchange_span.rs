@@ -7,7 +7,7 @@ use opentelemetry::{
 use opentelemetry_sdk::trace::SpanLimits;
 
 use super::written::{Writing, Written};
-use crate::trace::Scope;
+use crate::trace::Known;
 
 /// The span of a server's exchange, as code inside of it sees it.
 ///
@@ -16,23 +16,20 @@ use crate::trace::Scope;
 #[derive(Debug)]
 pub(super) struct ExchangeSpan {
     context: SpanContext,
-    /// Without this span, which it would else keep alive.
-    scope: Scope,
+    known: Known,
     limits: SpanLimits,
 }
 
 // ===== impl ExchangeSpan =====
 
 impl ExchangeSpan {
-    pub(super) fn new(context: SpanContext, scope: Scope, limits: SpanLimits) -> Self {
-        Self { context, scope, limits }
+    pub(super) fn new(context: SpanContext, known: Known, limits: SpanLimits) -> Self {
+        Self { context, known, limits }
     }
 
     fn write(&self, write: impl FnOnce(&mut Written)) {
-        if !self.scope.is_over()
-            && let Some(writing) = Writing::of(&self.scope, self.limits)
-        {
-            writing.edit(write);
+        if !self.known.is_over() {
+            Writing::of(&self.known, self.limits).edit(write);
         }
     }
 }
@@ -50,7 +47,7 @@ impl Span for ExchangeSpan {
     }
 
     fn is_recording(&self) -> bool {
-        !self.scope.is_over() && Writing::known(&self.scope).is_none_or(|writing| !writing.is_over())
+        !self.known.is_over() && Writing::known(&self.known).is_none_or(|writing| !writing.is_over())
     }
 
     fn set_attribute(&mut self, attribute: KeyValue) {

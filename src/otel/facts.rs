@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     exchange::{AddressText, Forwarded, Head},
-    trace::Scope,
+    trace::Known,
 };
 
 /// What the conventions ask of a request that arrived.
@@ -31,12 +31,12 @@ impl<'a> Facts<'a> {
     /// Those of an exchange whose head was kept.
     pub(super) fn of(
         options: &'a Options,
-        scope: &'a Scope,
+        known: &'a Known,
         given: Option<&'a Given>,
         forwarded: Option<&'a Forwarded>,
         is_matched: bool,
     ) -> Option<Self> {
-        let head = scope.known_head()?;
+        let head = known.head()?;
         let matched = || head.route().filter(|_| is_matched).map(|route| cut(route.pattern(), ROUTE));
         let route = given.and_then(|given| given.route.as_deref()).or_else(matched);
         let peer = given.and_then(|given| given.peer).or_else(|| head.peer());

@@ -21,14 +21,14 @@ use super::{
 use crate::{
     exchange::{self, Code, End, HandlerError, Tally, grpc_timeout, is_grpc, may_be_grpc},
     observe::{Observation, Observer},
-    trace::{OccurrenceId, Scope},
+    trace::{Known, OccurrenceId, Scope},
 };
 
 /// A server's exchange, on its way to becoming a span.
 #[derive(Debug)]
 pub struct ServerSpan {
     options: Arc<Options>,
-    scope: Scope,
+    known: Known,
     way: Way,
     call: Call,
     status: Option<StatusCode>,
@@ -96,12 +96,12 @@ impl ServerSpan {
         let routed = is_matched || given.as_ref().is_some_and(|given| given.route.is_some());
         let named = given.as_ref().is_some_and(|given| given.name.is_some());
         scope.share(Served { named, routed, measured: options.instruments.is_some() }.shared());
-        let (own, route) = (scope.clone(), given.as_ref().and_then(|given| given.route.clone()));
+        let (known, route) = (scope.keep(), given.as_ref().and_then(|given| given.route.clone()));
         let way = Arrival { options, given, is_matched }.start(request, scope);
         let call = if may_be_grpc { Call::Grpc(grpc_timeout(&request.headers)) } else { Call::Http };
         let measure = measure(options, request, scope, (routed, route));
         let (options, status, code, error) = (options.clone(), None, None, None);
-        Self { options, scope: own, way, call, status, code, error, measure }
+        Self { options, known, way, call, status, code, error, measure }
     }
 
     fn outcome(&self, end: End<'_>, code: Option<Code>) -> Outcome {
@@ -136,7 +136,7 @@ impl ServerSpan {
     /// What it turned out to be; `code` is the call's, if it came to one.
     fn kind(&self, code: Option<Code>) -> Kind {
         let known = |code| {
-            let method = self.scope.known_head().map(rpc_method);
+            let method = self.known.head().map(rpc_method);
             (code, method.and_then(|method| self.options.rpc_method(method, code)))
         };
         match self.call {
@@ -147,15 +147,15 @@ impl ServerSpan {
     }
 
     fn over(self, kind: Kind, outcome: Outcome, tally: &Tally) {
-        let Self { options, scope, way, call, status, error, .. } = self;
+        let Self { options, known, way, call, status, error, .. } = self;
         let whose = Whose { side: Side::Server, grpc: call.is_grpc() };
-        let report = if outcome.error_type().is_some() { scope.report() } else { None };
+        let report = if outcome.error_type().is_some() { known.report() } else { None };
         let over = Over { kind, status, outcome, error, report, tally };
         match way {
-            Way::Sdk(span) => span.end(over, whose, Noted::of(&scope).as_deref(), &options),
+            Way::Sdk(span) => span.end(over, whose, Noted::of(&known).as_deref(), &options),
             Way::Quick(quickly) => {
                 over.log(&options, whose, quickly.context());
-                quickly.end(over, Noted::of(&scope));
+                quickly.end(over, Noted::of(&known));
             }
             Way::Unsampled(span) => over.log(&options, whose, &span),
         }
@@ -163,13 +163,13 @@ impl ServerSpan {
 
     /// Tells the caller about its trace, as far as this layer and those further in are to.
     fn answer(&self, response: &mut response::Parts) {
-        let Some(identity) = self.scope.identity() else { return };
+        let Some(identity) = self.known.identity() else { return };
         if identity.amzn().is_some()
             && let Some(answer) = identity.amzn_answer()
         {
             answer.write(response);
         }
-        let inner = self.scope.made::<Inner>();
+        let inner = self.known.made::<Inner>();
         if self.options.answer.is_asked() || inner.is_some() {
             let answer = self.options.answer.clone();
             inner.iter().for_each(|inner| answer.add(&inner.answer));

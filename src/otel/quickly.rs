@@ -33,7 +33,7 @@ impl Quickly {
 
     /// There is a response: what the span was told until now comes before that.
     pub(super) fn answered(&mut self) {
-        if let Some(writing) = Writing::known(&self.arrived.scope) {
+        if let Some(writing) = Writing::known(&self.arrived.known) {
             self.is_short = writing.is_over();
             writing.edit(|written| written.early = Some(written.attributes.len()));
         }
@@ -42,7 +42,7 @@ impl Quickly {
     /// A new name of our own replaces what the span was called until now.
     pub(super) fn demote(&self) {
         let is_named = self.arrived.given.as_ref().is_some_and(|given| given.name.is_some());
-        if let Some(writing) = Writing::known(&self.arrived.scope).filter(|_| !is_named) {
+        if let Some(writing) = Writing::known(&self.arrived.known).filter(|_| !is_named) {
             writing.edit(|written| written.name = None);
         }
     }
@@ -51,8 +51,8 @@ impl Quickly {
     pub(super) fn end(self, over: Over<'_>, noted: Option<Arc<Noted>>) {
         let Self { quick, arrived, response, is_short } = self;
         let Over { kind, status, outcome, error, report, tally } = over;
-        arrived.scope.end();
-        let written = Writing::known(&arrived.scope).and_then(|writing| writing.take());
+        arrived.known.end();
+        let written = Writing::known(&arrived.known).and_then(|writing| writing.take());
         // What was told first after the response has no mark.
         let written = written.map(|written| written.marked(status.is_some()));
         let stage = match written.as_ref().and_then(|written| written.ended) {

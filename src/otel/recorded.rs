@@ -30,7 +30,7 @@ use super::{
 use crate::{
     exchange::{self, Code, Forwarded, HandlerError, Head},
     observe::quietly,
-    trace::{OccurrenceId, Other, Scope},
+    trace::{Known, OccurrenceId, Other},
 };
 
 /// A server's exchange that is over, from which its span is made.
@@ -57,7 +57,7 @@ pub(super) struct Recorded {
 #[derive(Clone, Debug)]
 pub(super) struct Arrived {
     pub(super) options: Arc<Options>,
-    pub(super) scope: Scope,
+    pub(super) known: Known,
     pub(super) limits: SpanLimits,
     pub(super) span: SpanContext,
     pub(super) parent_id: SpanId,
@@ -104,7 +104,7 @@ impl Recorded {
 
     /// About how many bytes it takes in memory, what it shares with the exchange included.
     pub(super) fn size(&self) -> usize {
-        let head = self.arrived.scope.known_head().map_or(0, Head::size);
+        let head = self.arrived.known.head().map_or(0, Head::size);
         let written = self.written.as_ref().map_or(0, |written| written.size());
         let noted = self.noted.as_ref().map_or(0, |noted| noted.size());
         size_of::<Self>() + SHARED + head + written + noted
@@ -112,11 +112,11 @@ impl Recorded {
 
     /// About how many bytes it has as a span of OTLP.
     pub(super) fn encoded_size(&self) -> usize {
-        ENCODED + self.arrived.scope.known_head().map_or(0, Head::size)
+        ENCODED + self.arrived.known.head().map_or(0, Head::size)
     }
 
     pub(super) fn started(&self) -> SystemTime {
-        self.arrived.scope.started()
+        self.arrived.known.started()
     }
 
     pub(super) fn ended(&self) -> SystemTime {
@@ -328,8 +328,8 @@ impl Kind {
 impl Arrived {
     /// What the conventions ask, if the head of the request is there, as it is for what is recorded.
     pub(super) fn ask<T>(&self, ask: impl FnOnce(Facts<'_>) -> T) -> Option<T> {
-        let Self { options, scope, forwarded, given, is_matched, .. } = self;
-        Facts::of(options, scope, given.as_deref(), forwarded.as_deref(), *is_matched).map(ask)
+        let Self { options, known, forwarded, given, is_matched, .. } = self;
+        Facts::of(options, known, given.as_deref(), forwarded.as_deref(), *is_matched).map(ask)
     }
 }
 
@@ -337,8 +337,8 @@ impl Arrived {
 
 impl Noted {
     /// What handlers have told, if they have told anything.
-    pub(super) fn of(scope: &Scope) -> Option<Arc<Self>> {
-        let annotations = scope.known_annotations()?;
+    pub(super) fn of(known: &Known) -> Option<Arc<Self>> {
+        let annotations = known.annotations()?;
         let (pairs, dropped) = (annotations.pairs(), annotations.dropped());
         (!pairs.is_empty() || dropped > 0).then(|| Arc::new(Self { pairs, dropped }))
     }

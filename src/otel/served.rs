@@ -86,7 +86,7 @@ impl Served {
 
 impl Inner {
     pub(super) fn of(scope: &Scope) -> Arc<Self> {
-        scope.make(Arc::default).unwrap_or_default()
+        scope.known().map(|known| known.make(Arc::default)).unwrap_or_default()
     }
 }
 

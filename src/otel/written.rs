@@ -12,7 +12,7 @@ use opentelemetry::{
 use opentelemetry_sdk::trace::SpanLimits;
 
 use super::size;
-use crate::trace::Scope;
+use crate::trace::Known;
 
 /// What code inside of an exchange has told its span, by the SDK's rules.
 #[derive(Debug)]
@@ -106,13 +106,13 @@ impl Written {
 
 impl Writing {
     /// The one of an exchange.
-    pub(super) fn of(scope: &Scope, limits: SpanLimits) -> Option<Arc<Self>> {
-        scope.make(|| Arc::new(Self { written: Mutex::new(Some(Written::new(limits))) }))
+    pub(super) fn of(known: &Known, limits: SpanLimits) -> Arc<Self> {
+        known.make(|| Arc::new(Self { written: Mutex::new(Some(Written::new(limits))) }))
     }
 
     /// The one of an exchange, if its span was told anything.
-    pub(super) fn known(scope: &Scope) -> Option<Arc<Self>> {
-        scope.made()
+    pub(super) fn known(known: &Known) -> Option<Arc<Self>> {
+        known.made()
     }
 
     pub(super) fn edit(&self, edit: impl FnOnce(&mut Written)) {

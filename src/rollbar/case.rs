@@ -13,14 +13,14 @@ use super::{
 };
 use crate::{
     exchange::Annotations,
-    trace::{Identity, OccurrenceId, Scope, is_ending},
+    trace::{Identity, Known, OccurrenceId, is_ending},
 };
 
 /// An exchange, as far as it may have to be reported. Clones are the same one.
 #[derive(Clone)]
 pub(super) struct Case {
     facts: Arc<Facts>,
-    scope: Scope,
+    known: Known,
 }
 
 /// What is known of the exchange.
@@ -56,40 +56,40 @@ struct Outcome {
 impl Case {
     /// The case of a served exchange, which is made when it is first asked for: by a breadcrumb, a panic, a report. Good
     /// exchanges have none.
-    pub(super) fn of(scope: &Scope, options: &Options) -> Option<Self> {
-        let snapshot = |scope: &Scope| Some(Snapshot::of_head(scope.known_head()?, options));
-        Self::with(scope, options, snapshot)
+    pub(super) fn of(known: &Known, options: &Options) -> Option<Self> {
+        let snapshot = |known: &Known| Some(Snapshot::of_head(known.head()?, options));
+        Self::with(known, options, snapshot)
     }
 
     /// The same, where more has to be noted of the request than all backends share.
-    pub(super) fn noted(scope: &Scope, options: &Options, request: &request::Parts) -> Option<Self> {
-        Self::with(scope, options, |_| Some(Snapshot::take(request, options)))
+    pub(super) fn noted(known: &Known, options: &Options, request: &request::Parts) -> Option<Self> {
+        Self::with(known, options, |_| Some(Snapshot::take(request, options)))
     }
 
     fn with(
-        scope: &Scope,
+        known: &Known,
         options: &Options,
-        snapshot: impl FnOnce(&Scope) -> Option<Snapshot>,
+        snapshot: impl FnOnce(&Known) -> Option<Snapshot>,
     ) -> Option<Self> {
-        if let Some(case) = Self::made(scope) {
+        if let Some(case) = Self::made(known) {
             return Some(case);
         }
-        let (identity, snapshot) = (scope.identity()?.clone(), snapshot(scope)?);
-        let (reporter, annotations) = (options.reporter.clone(), scope.shared_annotations()?);
+        let (identity, snapshot) = (known.identity()?.clone(), snapshot(known)?);
+        let (reporter, annotations) = (options.reporter.clone(), known.shared_annotations().clone());
         let (trail, state, outcome) = (Trail::default(), Mutex::default(), Mutex::default());
         let facts = Facts { reporter, identity, snapshot, annotations, trail, state, outcome };
-        Some(Self { facts: scope.make(|| Arc::new(facts))?, scope: scope.clone() })
+        Some(Self { facts: known.make(|| Arc::new(facts)), known: known.clone() })
     }
 
     /// The case of an exchange that has one.
-    pub(super) fn made(scope: &Scope) -> Option<Self> {
-        Some(Self { facts: scope.made()?, scope: scope.clone() })
+    pub(super) fn made(known: &Known) -> Option<Self> {
+        Some(Self { facts: known.made()?, known: known.clone() })
     }
 
     /// The case of the exchange around code in this context.
     pub(super) fn within(context: &Context) -> Option<Self> {
-        let scope = Scope::with_value::<Options>(context)?;
-        Self::of(&scope, scope.get()?)
+        let known = Known::with_value::<Options>(context)?;
+        Self::of(known, known.value()?)
     }
 
     /// The case of the exchange that this code runs in.
@@ -108,7 +108,7 @@ impl Case {
     /// The exchange, as it is now.
     pub(super) fn exchange(&self) -> Exchange {
         let is_no_call = self.locked(|state| state.is_no_call);
-        Exchange { case: self.clone(), status: self.scope.status(), is_no_call }
+        Exchange { case: self.clone(), status: self.known.status(), is_no_call }
     }
 
     pub(super) fn facts(&self) -> &Arc<Facts> {
@@ -144,7 +144,7 @@ impl Case {
     /// an earlier one has said, as does who unwraps what a task that panicked came to. One that comes after the end, as in a task that outlives the exchange, is given back: nobody will take it.
     pub(super) fn panicked(&self, panic: Panic) -> Option<Panic> {
         let mut outcome = self.tried()?;
-        if outcome.has_ended || self.scope.is_settled() {
+        if outcome.has_ended || self.known.is_settled() {
             return Some(panic);
         }
         if !outcome.panic.as_ref().is_some_and(|earlier| panic.repeats(earlier)) {
@@ -207,6 +207,7 @@ mod tests {
         observe::Observer as _,
         outbox::Outbox,
         rollbar::{Api, ItemLane, RollbarLayer, Stack},
+        trace::Scope,
     };
 
     fn case() -> (Case, Outbox) {
@@ -216,7 +217,7 @@ mod tests {
         let mut request = Request::new(()).into_parts().0;
         let mut scope = Scope::enter(&request.extensions);
         layer.observe(&mut request, &mut scope).unwrap();
-        (Case::of(&scope, layer.options()).unwrap(), outbox)
+        (Case::of(scope.known().unwrap(), layer.options()).unwrap(), outbox)
     }
 
     fn panic() -> Panic {

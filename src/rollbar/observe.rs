@@ -6,14 +6,14 @@ use super::{Case, Report, RollbarLayer, body::KeptBody, options::Options, snapsh
 use crate::{
     exchange::{Code, End, HandlerError, Tally, is_grpc},
     observe::{Observation, Observer},
-    trace::{OccurrenceId, Scope},
+    trace::{Known, OccurrenceId, Scope},
 };
 
 /// An exchange that may have to be reported.
 #[derive(Debug)]
 pub struct WatchedExchange {
     options: Arc<Options>,
-    scope: Scope,
+    known: Known,
     may_be_grpc: bool,
     status: Option<StatusCode>,
     code: Option<Code>,
@@ -47,11 +47,11 @@ impl Observer for RollbarLayer {
         let head = scope.head(request);
         let (may_be_grpc, is_partial) = (head.may_be_grpc(), head.is_partial());
         if is_partial || options.notes_more() || request.extensions.get::<KeptBody>().is_some() {
-            Case::noted(scope, options, request);
+            Case::noted(&scope.keep(), options, request);
         }
         Some(WatchedExchange {
             options: options.clone(),
-            scope: scope.clone(),
+            known: scope.keep(),
             may_be_grpc,
             status: None,
             code: None,
@@ -64,7 +64,7 @@ impl Observer for RollbarLayer {
 /// The outer layer may stand before the router; only here the route is known.
 fn learn_route(request: &request::Parts, scope: &mut Scope) {
     scope.head(request).learn_route(request);
-    if let Some(case) = Case::made(scope) {
+    if let Some(case) = scope.known().and_then(Case::made) {
         case.facts().snapshot.learn_route(request);
     }
 }
@@ -74,7 +74,7 @@ fn learn_route(request: &request::Parts, scope: &mut Scope) {
 impl WatchedExchange {
     /// What failed, if something did: the nearest to the cause comes first.
     fn failure(&self, end: End<'_>) -> Option<Report> {
-        if let Some(panic) = Case::made(&self.scope).and_then(|case| case.end()) {
+        if let Some(panic) = Case::made(&self.known).and_then(|case| case.end()) {
             return Some(Report::of_panic(panic));
         }
         if let End::Panicked { message } = end {
@@ -112,7 +112,7 @@ impl WatchedExchange {
 
     /// A method of gRPC that went well exists.
     fn learn_call(&self, end: End<'_>) {
-        if let (Some(head), Some(status)) = (self.scope.known_head(), self.status)
+        if let (Some(head), Some(status)) = (self.known.head(), self.status)
             && self.grpc_code(status, end) == Some(Code::OK)
             && is_call(head.path())
         {
@@ -126,7 +126,7 @@ impl WatchedExchange {
         self.said = self.code.and_then(|_| Code::message(headers));
         self.may_be_grpc = self.code.is_some() || is_grpc(headers);
         let is_no_call = !self.may_be_grpc || self.code == Some(Code::UNIMPLEMENTED);
-        if is_no_call && let Some(case) = Case::of(&self.scope, &self.options) {
+        if is_no_call && let Some(case) = Case::of(&self.known, &self.options) {
             case.called_nothing();
         }
     }
@@ -144,7 +144,7 @@ impl WatchedExchange {
 impl Observation for WatchedExchange {
     fn on_response(&mut self, response: &mut response::Parts) {
         self.status = Some(response.status);
-        self.scope.answer(response.status);
+        self.known.answer(response.status);
         self.error = response.extensions.get().cloned();
         if self.may_be_grpc {
             self.called(&response.headers);
@@ -154,9 +154,9 @@ impl Observation for WatchedExchange {
     fn on_end(self, end: End<'_>, _tally: &Tally) {
         self.learn_call(end);
         // Before it is asked for a case: a panic that comes later finds that it is for itself to be told.
-        self.scope.settle();
+        self.known.settle();
         if let Some(report) = self.failure(end)
-            && let Some(case) = Case::of(&self.scope, &self.options)
+            && let Some(case) = Case::of(&self.known, &self.options)
             && let Some(uuid) = case.report()
         {
             report.send_in(&case, uuid);

@@ -45,6 +45,11 @@ mod hex;
 mod id;
 mod identity;
 mod in_scope;
+#[cfg_attr(
+    not(all(feature = "cloudwatch", feature = "otel", feature = "rollbar", feature = "xray")),
+    allow(dead_code, reason = "each backend asks for its own part")
+)]
+mod known;
 mod occurrence;
 #[cfg(feature = "xray")]
 mod place;
@@ -66,6 +71,7 @@ pub mod w3c;
 pub(crate) use self::in_scope::attach;
 #[cfg(feature = "rollbar")]
 pub(crate) use self::in_scope::is_ending;
+pub(crate) use self::known::Known;
 #[cfg(feature = "xray")]
 pub(crate) use self::place::Place;
 pub use self::{

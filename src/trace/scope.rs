@@ -1,13 +1,17 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
-use http::{Extensions, StatusCode, request};
-use opentelemetry::{Context, trace::TraceContextExt as _};
+use http::{Extensions, request};
+use opentelemetry::Context;
+#[cfg(feature = "cloudwatch")]
+use opentelemetry::trace::TraceContextExt as _;
 use tokio::time::Instant;
 
+#[cfg(feature = "rollbar")]
+use super::OccurrenceId;
 #[cfg(feature = "xray")]
 use super::Place;
 use super::{
-    Identity, OccurrenceId,
+    Identity, Known,
     shared::{Begun, Shared, Side},
 };
 #[cfg(feature = "cloudwatch")]
@@ -23,20 +27,12 @@ use crate::exchange::{Annotations, Head};
 #[derive(Clone)]
 pub struct Scope {
     context: Context,
-    pass: Pass,
+    /// What the context has of it, at hand; nothing while it has not begun.
+    known: Option<Known>,
+    /// Whether the latest part of it is this pass's, or one further out has begun it.
+    is_own: bool,
     /// Whether it is another one than the request has brought along.
     is_changed: bool,
-}
-
-/// What the observers of one pass have to do with a scope.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Pass {
-    /// Nobody has begun an exchange, and none was begun further out.
-    Idle,
-    /// The latest of its parts is their own.
-    Own,
-    /// It is that of a pass further out.
-    Joined,
 }
 
 /// The context of a finished scope, as it lies in the request's extensions.
@@ -50,7 +46,7 @@ impl Scope {
     pub(crate) fn enter(extensions: &Extensions) -> Self {
         Self::of(extensions).unwrap_or_else(|| {
             let context = Context::current();
-            Self { context, pass: Pass::Idle, is_changed: false }
+            Self { context, known: None, is_own: false, is_changed: false }
         })
     }
 
@@ -89,30 +85,28 @@ impl Scope {
     pub fn child(&self) -> Self {
         let current = Context::current();
         // Also where the request is all that has come along, as in a task of its own.
-        let inside = Shared::in_context(&current).is_some();
+        let inside = Known::in_context(&current).is_some();
         Self::begin(if inside { &current } else { &self.context })
     }
 
     /// The scope that a request carries in its extensions, if a layer has watched it.
     pub fn of(extensions: &Extensions) -> Option<Self> {
-        extensions.get::<Finished>().map(|finished| Self::joined(finished.0.clone()))
+        extensions.get::<Finished>().and_then(|finished| Self::joined(&finished.0))
     }
 
     /// The scope that this code runs in, if it runs inside of a watched exchange.
     pub fn current() -> Option<Self> {
-        let context = Context::current();
-        Shared::in_context(&context)?;
-        Some(Self::joined(context))
+        Context::map_current(Self::joined)
     }
 
     /// When the request arrived; now, if nobody has begun the exchange.
     pub fn started(&self) -> SystemTime {
-        self.begun().map_or_else(SystemTime::now, |begun| begun.started)
+        self.known.as_ref().map_or_else(SystemTime::now, Known::started)
     }
 
     /// The same moment by the clock that durations are measured with.
     pub(crate) fn began(&self) -> Instant {
-        self.begun().map_or_else(Instant::now, |begun| begun.began)
+        self.known.as_ref().map_or_else(Instant::now, Known::began)
     }
 
     /// Who this exchange is, once an observer has decided it.
@@ -150,20 +144,9 @@ impl Scope {
         self.own_or_joined().begun().annotations()
     }
 
-    /// The annotations, if anybody has asked for them.
-    pub(crate) fn known_annotations(&self) -> Option<&Annotations> {
-        self.begun()?.known_annotations()
-    }
-
-    /// The annotations, for who fills them later.
-    #[cfg(feature = "rollbar")]
-    pub(crate) fn shared_annotations(&self) -> Option<Annotations> {
-        Some(self.begun()?.annotations().clone())
-    }
-
     /// The annotations of the exchange that this code runs in.
     pub(crate) fn current_annotations() -> Option<Annotations> {
-        Context::map_current(|context| Some(Shared::in_context(context)?.begun().annotations().clone()))
+        Context::map_current(|context| Some(Known::in_context(context)?.shared_annotations().clone()))
     }
 
     /// The context that will be current inside of the exchange.
@@ -173,13 +156,12 @@ impl Scope {
 
     /// Makes another context the one of this exchange, for example one with a span.
     pub fn activate(&mut self, context: Context) {
-        let shared = self.shared().map(std::ptr::from_ref);
-        let is_kept = Shared::in_context(&context).map(std::ptr::from_ref) == shared;
-        let earlier = std::mem::replace(&mut self.context, context);
+        let its = Known::in_context(&context);
+        let is_kept = self.known.as_ref().is_none_or(|own| its.is_some_and(|its| own.is(its)));
+        self.context = context;
         self.is_changed = true;
-        if !is_kept && shared.is_some() {
-            self.context = self.context.with_value(Shared::join(earlier));
-            self.pass = Pass::Own;
+        if !is_kept {
+            self.join_anew();
         }
     }
 
@@ -201,76 +183,25 @@ impl Scope {
         self.shared()?.value()
     }
 
-    /// A value that was left in the scope of a context, without a copy of that scope.
+    /// A value that was left in the scope of a context.
     pub(crate) fn value<T: Send + Sync + 'static>(context: &Context) -> Option<&T> {
-        Shared::in_context(context)?.value()
+        Known::in_context(context)?.value()
     }
 
-    /// The innermost exchange around code in this context that such a value was left in.
-    pub(crate) fn with_value<T: Send + Sync + 'static>(context: &Context) -> Option<Self> {
-        let shared = Shared::in_context(context)?;
-        if shared.value::<T>().is_some() {
-            return Some(Self::joined(context.clone()));
-        }
-        Self::with_value::<T>(shared.begun().within.as_ref()?)
+    /// What is known of the exchange, for who tells of it later.
+    pub(crate) fn keep(&mut self) -> Known {
+        self.own_or_joined();
+        self.known.clone().expect(BEGUN)
     }
 
-    /// The value of this type that is made once in an exchange, by whoever needs it first.
-    pub(crate) fn make<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> Arc<T>) -> Option<Arc<T>> {
-        Some(self.begun()?.make(make))
-    }
-
-    /// The value of this type, if somebody has needed it.
-    pub(crate) fn made<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
-        self.begun()?.made()
+    /// What is known of the exchange, once it has begun.
+    pub(crate) fn known(&self) -> Option<&Known> {
+        self.known.as_ref()
     }
 
     /// What is known of the request, as the first observer of the exchange saw it.
     pub(crate) fn head(&mut self, request: &request::Parts) -> &Head {
         self.own_or_joined().begun().head(request)
-    }
-
-    /// The same, if any observer has asked for it.
-    pub(crate) fn known_head(&self) -> Option<&Head> {
-        self.begun()?.known_head()
-    }
-
-    /// Notes the status of the response.
-    pub(crate) fn answer(&self, status: StatusCode) {
-        if let Some(begun) = self.begun() {
-            begun.answer(status);
-        }
-    }
-
-    /// The status of the response, once its head is known.
-    pub(crate) fn status(&self) -> Option<StatusCode> {
-        self.begun()?.status()
-    }
-
-    /// Notes that what failed in the exchange is told, if anything did: a panic that comes later is told by itself.
-    #[cfg(feature = "rollbar")]
-    pub(crate) fn settle(&self) {
-        if let Some(begun) = self.begun() {
-            begun.settle();
-        }
-    }
-
-    #[cfg(feature = "rollbar")]
-    pub(crate) fn is_settled(&self) -> bool {
-        self.begun().is_some_and(Begun::is_settled)
-    }
-
-    /// Notes that the exchange is over, so that nothing is added to its span.
-    #[cfg(feature = "otel")]
-    pub(crate) fn end(&self) {
-        if let Some(begun) = self.begun() {
-            begun.end();
-        }
-    }
-
-    #[cfg(feature = "otel")]
-    pub(crate) fn is_over(&self) -> bool {
-        self.begun().is_some_and(Begun::is_over)
     }
 
     /// Says under which id the exchange is reported.
@@ -279,28 +210,17 @@ impl Scope {
         self.own_or_joined().begun().report_as(id);
     }
 
-    /// The id under which the exchange is reported, if it comes to that.
-    pub(crate) fn report(&self) -> Option<OccurrenceId> {
-        self.begun()?.report()
-    }
-
     /// Says which segment the exchange is. The first word counts.
     #[cfg(feature = "xray")]
     pub(crate) fn take_place(&mut self, place: Place) {
         self.own_or_joined().begun().take_place(place);
     }
 
-    /// Which segment the exchange is, if a layer of X-Ray serves it.
-    #[cfg(feature = "xray")]
-    pub(crate) fn place(&self) -> Option<&Place> {
-        self.begun()?.place()
-    }
-
     /// The trace and the span that code in a context runs in: those of the active span, where it was begun inside of the
     /// exchange or outside of any, else those of the exchange.
     #[cfg(feature = "cloudwatch")]
     pub(crate) fn ids(context: &Context) -> Option<(TraceId, SpanId)> {
-        let exchange = Shared::in_context(context).and_then(Shared::identity);
+        let exchange = Known::in_context(context).and_then(Known::identity);
         let span = context.span();
         let active = span.span_context();
         let active = TraceId::from_otel(active.trace_id()).zip(SpanId::from_otel(active.span_id()));
@@ -324,18 +244,28 @@ impl Scope {
     }
 
     fn begin(context: &Context) -> Self {
-        let within = Shared::in_context(context).map(|_| context.clone());
-        let shared = Shared::begin(within, surrounding(context));
-        Self { context: context.with_value(shared), pass: Pass::Own, is_changed: true }
+        let known = Known::begin(context);
+        let context = context.with_value(known.clone());
+        Self { context, known: Some(known), is_own: true, is_changed: true }
     }
 
-    fn joined(context: Context) -> Self {
-        Self { context, pass: Pass::Joined, is_changed: false }
+    fn joined(context: &Context) -> Option<Self> {
+        let known = Some(Known::in_context(context)?.clone());
+        Some(Self { context: context.clone(), known, is_own: false, is_changed: false })
     }
 
     /// What is added from now on is seen further in alone.
     fn join(&mut self) {
-        self.pass = Pass::Joined;
+        self.is_own = false;
+    }
+
+    /// Goes on as a pass of its own.
+    fn join_anew(&mut self) {
+        if let Some(known) = self.known.as_ref().map(Known::join) {
+            self.context = self.context.with_value(known.clone());
+            self.known = Some(known);
+            (self.is_own, self.is_changed) = (true, true);
+        }
     }
 
     fn side(&self) -> Option<Side> {
@@ -343,7 +273,7 @@ impl Scope {
     }
 
     fn shared(&self) -> Option<&Shared> {
-        if self.pass == Pass::Idle { None } else { Shared::in_context(&self.context) }
+        self.known.as_ref().map(Known::shared)
     }
 
     fn begun(&self) -> Option<&Begun> {
@@ -352,40 +282,24 @@ impl Scope {
 
     /// What this pass may add to.
     fn own(&mut self) -> &Shared {
-        if self.pass == Pass::Joined {
-            self.context = self.context.with_value(Shared::join(self.context.clone()));
-            (self.pass, self.is_changed) = (Pass::Own, true);
+        if !self.is_own {
+            self.join_anew();
         }
         self.own_or_joined()
     }
 
     fn own_or_joined(&mut self) -> &Shared {
-        if self.pass == Pass::Idle {
+        if self.known.is_none() {
             *self = Self::begin(&self.context);
         }
-        self.shared().expect("the exchange has begun")
+        self.shared().expect(BEGUN)
     }
 }
 
 impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scope")
-            .field("identity", &self.identity())
-            .field("annotations", &self.known_annotations())
-            .field("started", &self.started())
-            .field("context", &self.context)
-            .finish()
+        f.debug_struct("Scope").field("known", &self.known).field("context", &self.context).finish()
     }
 }
 
-/// The active span, with what only the exchange around it knows of the trace.
-fn surrounding(context: &Context) -> Option<Identity> {
-    let exchange = Shared::in_context(context).and_then(Shared::identity);
-    match (Identity::of_span(context.span().span_context()), exchange) {
-        (Some(active), Some(exchange)) if active.trace_id() == exchange.trace_id() => {
-            Some(exchange.at(&active))
-        }
-        (Some(active), _) => Some(active),
-        (None, exchange) => exchange.cloned(),
-    }
-}
+const BEGUN: &str = "the exchange has begun";

@@ -11,12 +11,11 @@ use std::{
 use std::sync::atomic::Ordering::SeqCst;
 
 use http::{StatusCode, request};
-use opentelemetry::Context;
 use tokio::time::Instant;
 
 #[cfg(feature = "xray")]
 use super::Place;
-use super::{Identity, OccurrenceId};
+use super::{Identity, Known, OccurrenceId};
 use crate::exchange::{Annotations, Head};
 
 /// What the observers of one pass have left in the scope of an exchange.
@@ -36,7 +35,7 @@ pub(super) struct Shared {
 #[expect(clippy::large_enum_variant, reason = "it is allocated with what is around it, and most are begun")]
 enum Origin {
     Begun(Begun),
-    Joined(Context),
+    Joined(Known),
 }
 
 /// What there is once in an exchange, for all passes alike.
@@ -44,8 +43,8 @@ pub(super) struct Begun {
     pub(super) started: SystemTime,
     pub(super) began: Instant,
     pub(super) surrounding: Option<Box<Identity>>,
-    /// The context of another exchange, where this one was begun inside of one.
-    pub(super) within: Option<Box<Context>>,
+    /// Another exchange, where this one was begun inside of one.
+    pub(super) within: Option<Known>,
     head: OnceLock<Head>,
     status: AtomicU16,
     #[cfg(feature = "rollbar")]
@@ -70,12 +69,12 @@ type Any_ = Arc<dyn Any + Send + Sync>;
 // ===== impl Shared =====
 
 impl Shared {
-    pub(super) fn begin(within: Option<Context>, surrounding: Option<Identity>) -> Self {
+    pub(super) fn begin(within: Option<Known>, surrounding: Option<Identity>) -> Self {
         Self::of(Origin::Begun(Begun::now(within, surrounding)))
     }
 
-    /// What a pass further in adds to the exchange of this context.
-    pub(super) fn join(outer: Context) -> Self {
+    /// What a pass further in adds.
+    pub(super) fn join(outer: Known) -> Self {
         Self::of(Origin::Joined(outer))
     }
 
@@ -84,13 +83,9 @@ impl Shared {
         Self { origin, side, identity, amended, values }
     }
 
-    pub(super) fn in_context(context: &Context) -> Option<&Self> {
-        context.get()
-    }
-
     fn outer(&self) -> Option<&Self> {
         match &self.origin {
-            Origin::Joined(outer) => Self::in_context(outer),
+            Origin::Joined(outer) => Some(outer.shared()),
             Origin::Begun(_) => None,
         }
     }
@@ -98,7 +93,7 @@ impl Shared {
     pub(super) fn begun(&self) -> &Begun {
         match &self.origin {
             Origin::Begun(begun) => begun,
-            Origin::Joined(outer) => Self::in_context(outer).expect("it was joined in this context").begun(),
+            Origin::Joined(outer) => outer.shared().begun(),
         }
     }
 
@@ -144,12 +139,12 @@ fn put<T>(places: &[OnceLock<T>], value: T) -> Result<(), T> {
 // ===== impl Begun =====
 
 impl Begun {
-    fn now(within: Option<Context>, surrounding: Option<Identity>) -> Self {
+    fn now(within: Option<Known>, surrounding: Option<Identity>) -> Self {
         Self {
             started: SystemTime::now(),
             began: Instant::now(),
             surrounding: surrounding.map(Box::new),
-            within: within.map(Box::new),
+            within,
             head: OnceLock::new(),
             status: AtomicU16::new(0),
             #[cfg(feature = "rollbar")]

@@ -7,14 +7,14 @@ use super::{
 use crate::{
     exchange::{Forwarded, Head, Value},
     outbox::Price,
-    trace::{Other, Scope, SpanId, TraceId},
+    trace::{Known, Other, SpanId, TraceId},
 };
 
 /// An exchange that is over, on its way to becoming a segment. What of that is costly is done on the outbox's thread.
 #[derive(Clone, Debug)]
 pub(super) struct Draft {
     pub(super) options: Arc<Options>,
-    pub(super) scope: Scope,
+    pub(super) known: Known,
     pub(super) trace_id: TraceId,
     pub(super) id: SpanId,
     pub(super) parent_id: Option<SpanId>,
@@ -39,14 +39,14 @@ impl Draft {
 
     /// About how many bytes it takes. What its exchange shares lives as long as it does.
     pub(super) fn size(&self) -> usize {
-        let Self { scope, name, annotations, .. } = self;
+        let Self { known, name, annotations, .. } = self;
         let texts = annotations.iter().map(|(key, value)| match value {
             Value::Text(text) => PAIR + key.len() + text.len(),
             _ => PAIR + key.len(),
         });
         size_of::<Self>()
             + SHARED
-            + scope.known_head().map_or(0, Head::size)
+            + known.head().map_or(0, Head::size)
             + name.as_ref().map_or(0, |name| name.len())
             + texts.sum::<usize>()
     }
@@ -67,7 +67,7 @@ impl Draft {
 
     /// The segment, not scrubbed.
     pub(super) fn segment(&self) -> Segment {
-        let started = self.scope.started();
+        let started = self.known.started();
         let mut segment = Segment::new(self.trace_id, self.id, self.name().clone(), started);
         segment.entity.status = self.status;
         segment.entity.end(self.duration);
@@ -81,7 +81,7 @@ impl Draft {
         if let Some(other) = self.other() {
             relate(segment, other);
         }
-        let request = self.scope.known_head().map(|head| self.asked(head));
+        let request = self.known.head().map(|head| self.asked(head));
         segment.entity.http = Some(Http { request, response: self.response.clone() });
         self.options.describe(segment, self.rule.as_deref());
         for (key, value) in &self.annotations {
@@ -95,7 +95,7 @@ impl Draft {
 
     /// The other trace that the request belongs to.
     pub(super) fn other(&self) -> Option<Other> {
-        self.scope.identity()?.other()
+        self.known.identity()?.other()
     }
 
     fn asked(&self, head: &Head) -> Request {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     exchange::{Blame, Value},
-    trace::{Scope, SpanId, TraceId},
+    trace::{Known, SpanId, TraceId},
 };
 
 /// The segment or subsegment that code runs in, or any other that is not over.
@@ -49,28 +49,28 @@ impl Live {
 
     /// What is current in a context; none if nothing of X-Ray is.
     pub(super) fn within(context: &Context) -> Option<Self> {
-        let scope = Scope::with_value::<Options>(context);
-        let exchange = scope.as_ref().and_then(Scope::place).map(|place| place.id);
+        let known = Known::with_value::<Options>(context);
+        let exchange = known.and_then(Known::place).map(|place| place.id);
         // What was entered in an exchange further out is not current in this one.
         match context.get::<Entered>().filter(|entered| entered.exchange == exchange) {
             Some(entered) => Some(entered.live.clone()),
-            None => Self::of_exchange(&scope?),
+            None => Self::of_exchange(known?),
         }
     }
 
     /// The segment of an exchange. It is made for whoever needs it first: most are over before anybody does.
-    pub(super) fn of_exchange(scope: &Scope) -> Option<Self> {
-        let (options, place) = (scope.get::<Options>()?, scope.place()?);
+    pub(super) fn of_exchange(known: &Known) -> Option<Self> {
+        let (options, place) = (known.value::<Options>()?, known.place()?);
         if !place.is_recorded {
             return Some(Self::default());
         }
-        scope.make(|| Stem::segment(options, place, scope)).map(Self::of)
+        Some(Self::of(known.make(|| Stem::segment(options, place, known))))
     }
 
     /// The same context with this one current in it.
     pub(super) fn context(&self, context: &Context) -> Context {
-        let scope = Scope::with_value::<Options>(context);
-        let exchange = scope.as_ref().and_then(Scope::place).map(|place| place.id);
+        let known = Known::with_value::<Options>(context);
+        let exchange = known.and_then(Known::place).map(|place| place.id);
         context.with_value(Entered { live: self.clone(), exchange })
     }
 

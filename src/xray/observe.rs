@@ -9,7 +9,7 @@ use super::{
 use crate::{
     exchange::{Code, End, Forwarded, HandlerError, Tally, is_grpc},
     observe::{Observation, Observer, quietly},
-    trace::{AmznAnswer, Place, Scope, SpanId},
+    trace::{AmznAnswer, Known, Place, Scope, SpanId},
 };
 
 /// An exchange on its way to becoming a segment.
@@ -46,7 +46,7 @@ impl Observer for XRayLayer {
         scope.serve();
         if is_served(scope) {
             // The outer layer may stand before the router; only here it is known what the route calls a secret.
-            scope.known_head().into_iter().for_each(|head| head.learn_route(request));
+            scope.known().and_then(Known::head).into_iter().for_each(|head| head.learn_route(request));
             return None;
         }
         let name = options.name(request);
@@ -105,10 +105,11 @@ impl Recorded {
         rule: Option<Arc<str>>,
     ) -> Option<Self> {
         let may_be_grpc = scope.head(request).may_be_grpc();
-        let &Place { trace_id, id, .. } = scope.place()?;
+        let known = scope.keep();
+        let &Place { trace_id, id, .. } = known.place()?;
         let draft = Draft {
             options: options.clone(),
-            scope: scope.clone(),
+            known,
             trace_id,
             id,
             parent_id,
@@ -161,12 +162,12 @@ impl Recorded {
         if let Some(response) = &mut draft.response {
             response.content_length.get_or_insert(tally.bytes);
         }
-        if let Some(annotations) = draft.scope.known_annotations() {
+        if let Some(annotations) = draft.known.annotations() {
             draft.annotations = annotations.pairs();
         }
         // First, so that nobody makes a segment that is not over from here on.
-        draft.scope.place().into_iter().for_each(Place::end);
-        let stem = draft.scope.made::<Stem>();
+        draft.known.place().into_iter().for_each(Place::end);
+        let stem = draft.known.made::<Stem>();
         let mut added = stem.and_then(|stem| stem.end_segment(tally.duration, status));
         if let Some(segment) = &mut added {
             segment.entity.name = draft.name().clone();
@@ -181,7 +182,7 @@ fn blame(draft: &Draft, error: Option<HandlerError>, end: End<'_>) {
     if error.is_none() && matches!(end, End::Complete { .. }) {
         return;
     }
-    let live = Live::of_exchange(&draft.scope);
+    let live = Live::of_exchange(&draft.known);
     let Some(stem) = live.as_ref().and_then(Live::stem) else { return };
     let said = Said::scrubbed(stem.scrubber());
     // What an error says is the user's code; should it panic, the segment is sent without it.

@@ -14,7 +14,7 @@ pub(super) fn write(draft: &Draft, into: &mut Vec<u8>) -> Option<()> {
     if !draft.annotations.is_empty() || draft.other().is_some() {
         return None;
     }
-    let (head, constant) = (draft.scope.known_head()?, draft.options.constant()?);
+    let (head, constant) = (draft.known.head()?, draft.options.constant()?);
     put_entity(draft, into);
     put_request(draft, head, into)?;
     put_response(draft, into);
@@ -36,7 +36,7 @@ fn put_entity(draft: &Draft, into: &mut Vec<u8>) {
     into.extend_from_slice(br#"","id":""#);
     into.extend_from_slice(&draft.id.digits());
     put_string(br#"","name":"#, draft.name(), into);
-    let start = Time::from(draft.scope.started());
+    let start = Time::from(draft.known.started());
     into.extend_from_slice(br#","start_time":"#);
     start.write(into);
     into.extend_from_slice(br#","end_time":"#);
@@ -228,7 +228,7 @@ mod tests {
         let annotation = ("cart".into(), Value::from(17));
         Some(Draft {
             options: layer.options().clone(),
-            scope,
+            known: scope.keep(),
             trace_id: TraceId::new(*trace_id)?,
             id: SpanId::new(*id)?,
             parent_id: parent_id.and_then(SpanId::new),

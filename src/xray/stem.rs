@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     scrub::Scrubber,
-    trace::{Identity, Place, Scope, SpanId, TraceId, amzn},
+    trace::{Identity, Known, Place, SpanId, TraceId, amzn},
 };
 
 /// A segment or a subsegment that is not over, and where it goes when it is.
@@ -74,10 +74,10 @@ struct Told {
 impl Stem {
     /// The segment of an exchange, for what is added to it by hand; the exchange itself is added when that is over. If it is
     /// over already, so is the segment. What the caller sent along in its header goes on to whomever is called.
-    pub(super) fn segment(options: &Options, place: &Place, scope: &Scope) -> Arc<Self> {
+    pub(super) fn segment(options: &Options, place: &Place, known: &Known) -> Arc<Self> {
         let &Place { trace_id, id, .. } = place;
-        let (started, began) = (scope.started(), scope.began());
-        let header = scope.identity().and_then(Identity::amzn).cloned().unwrap_or_default();
+        let (started, began) = (known.started(), known.began());
+        let header = known.identity().and_then(Identity::amzn).cloned().unwrap_or_default();
         let (lane, scrubber) = (options.lane.clone(), options.scrubber.clone());
         let (held, user) = (AtomicUsize::new(0), Mutex::new(None));
         let trunk = Arc::new(Trunk { trace_id, header, lane, scrubber, started, began, held, user });
