@@ -8,6 +8,7 @@ use aws_sigv4::{
     sign::v4::SigningParams,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use ring::digest::{SHA256, digest};
 
 use super::Region;
 
@@ -68,9 +69,15 @@ impl<'a> Unsigned<'a> {
         for (name, value) in headers {
             texts.push((name.as_str(), value.to_str()?));
         }
-        let body = SignableBody::Bytes(body);
+        let body = SignableBody::Precomputed(hash(body));
         Ok(SignableRequest::new(method.as_str(), uri.to_string(), texts.into_iter(), body)?)
     }
+}
+
+/// By what encrypts anyway. Where a processor has no instructions for it, that is faster than what `aws-sigv4` has.
+fn hash(body: &[u8]) -> String {
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+    digest(&SHA256, body).as_ref().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
 
 #[cfg(test)]
