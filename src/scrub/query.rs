@@ -18,6 +18,13 @@ impl Scrubber {
         pairs(self.rules(), query, Rules::hide_query, LAYERS)
     }
 
+    /// Whether a name in a query may be a secret itself, by its looks: most queries have not a byte of what it takes.
+    #[cfg(feature = "otel")]
+    pub(crate) fn may_leak(&self, query: &str) -> bool {
+        // A name may be JSON, in which names are secret.
+        may_leak(self.rules(), query) || query.bytes().any(|byte| matches!(byte, b'{' | b'['))
+    }
+
     /// A body of `application/x-www-form-urlencoded`, by the names of fields.
     pub fn form<'a>(&self, form: &'a str) -> Cow<'a, str> {
         pairs(self.rules(), form, |rules, name| rules.fields.have(name), LAYERS)
