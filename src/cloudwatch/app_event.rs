@@ -13,7 +13,7 @@ use super::{
     date::Date,
     draft::Draft,
     fields::{Fields, Value},
-    message::{Message, Part, key},
+    message::{Key, Message, Part, key},
     spans::{Span, Spans},
 };
 use crate::{
@@ -137,12 +137,8 @@ impl AppEvent {
             self.write_location(to);
         }
         if let Some((trace_id, span_id)) = self.ids {
-            to.syntax(key!(",", "trace_id"));
-            to.quoted(|to| trace_id.push_to(to));
-            to.syntax(key!(",", "span_id"));
-            to.quoted(|to| span_id.push_to(to));
-            to.syntax(key!(",", "xray_trace_id"));
-            to.quoted(|to| trace_id.amzn().push_to(to));
+            // Events of one exchange have the same ones, and often follow each other.
+            to.once(Key::Ids(trace_id, span_id), |to| write_ids(trace_id, span_id, to));
         }
         to.push_plain("}");
     }
@@ -174,7 +170,7 @@ impl AppEvent {
 
     fn write_span(&self, span: &Span, to: &mut Message<'_>) -> Part {
         let style = ptr::from_ref(&*self.style).addr();
-        to.once([style, ptr::from_ref(span.metadata).addr(), span.fields.address()], |to| {
+        to.once(Key::At([style, ptr::from_ref(span.metadata).addr(), span.fields.address()]), |to| {
             let members = self.span(span);
             to.syntax(key!("{", "name"));
             to.string(span.metadata.name());
@@ -202,6 +198,15 @@ impl AppEvent {
     fn span<'a>(&'a self, span: &'a Span) -> Members<'a> {
         Members::new(&self.style, span.metadata, &span.fields, Of::Span)
     }
+}
+
+fn write_ids(trace_id: TraceId, span_id: SpanId, to: &mut Message<'_>) {
+    to.syntax(key!(",", "trace_id"));
+    to.plain_bytes(&trace_id.digits());
+    to.syntax(key!(",", "span_id"));
+    to.plain_bytes(&span_id.digits());
+    to.syntax(key!(",", "xray_trace_id"));
+    to.plain_bytes(&trace_id.amzn().digits());
 }
 
 impl Draft for AppEvent {

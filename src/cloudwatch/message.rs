@@ -1,7 +1,10 @@
-use std::fmt::{self, Write as _};
+use std::{fmt, io::Write as _};
 
 use super::line::{breaks, line};
-use crate::scrub::bytes;
+use crate::{
+    scrub::bytes,
+    trace::{SpanId, TraceId},
+};
 
 /// The text of an event while it is written. What is put into it is escaped on its way for where it stands: once as a string
 /// within JSON, and once more where the event is itself a string of a request's body. So nothing is read twice.
@@ -12,7 +15,7 @@ use crate::scrub::bytes;
 ///  Message::nested   \"a \\\"b\\\"\"      {\"a\":                   a \"b\"
 /// ```
 pub(super) struct Message<'a> {
-    to: &'a mut String,
+    to: &'a mut Vec<u8>,
     is_nested: bool,
     start: usize,
     /// By how many bytes it is longer for being nested.
@@ -27,8 +30,13 @@ pub(super) struct Repeats {
     next: usize,
 }
 
-/// What a part is of, by where that lies.
-pub(super) type Key = [usize; 3];
+/// What a part is of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Key {
+    /// What lies there.
+    At([usize; 3]),
+    Ids(TraceId, SpanId),
+}
 
 /// JSON that is always the same: as it is, and as it stands in a string.
 #[derive(Clone, Copy)]
@@ -67,12 +75,12 @@ pub(super) use key;
 
 impl<'a> Message<'a> {
     /// Behind what is there, as it is read.
-    pub(super) fn plain(to: &'a mut String) -> Self {
+    pub(super) fn plain(to: &'a mut Vec<u8>) -> Self {
         Self { start: to.len(), to, is_nested: false, extra: 0, repeats: None }
     }
 
     /// Behind what is there, as it stands between the quotes of a JSON string.
-    pub(super) fn nested(to: &'a mut String) -> Self {
+    pub(super) fn nested(to: &'a mut Vec<u8>) -> Self {
         Self { start: to.len(), to, is_nested: true, extra: 0, repeats: None }
     }
 
@@ -90,10 +98,10 @@ impl<'a> Message<'a> {
     pub(super) fn push(&mut self, text: &str) {
         if self.is_nested {
             let start = self.to.len();
-            self.copy(text, &QUOTED, |message, escape| message.to.push_str(escape));
+            self.copy(text, &QUOTED, Self::push_plain);
             self.extra += self.to.len() - start - text.len();
         } else {
-            self.to.push_str(text);
+            self.push_plain(text);
         }
     }
 
@@ -105,14 +113,20 @@ impl<'a> Message<'a> {
     /// Adds a text that is nowhere escaped, such as digits.
     #[inline]
     pub(super) fn push_plain(&mut self, text: &str) {
-        self.to.push_str(text);
+        self.to.extend_from_slice(text.as_bytes());
+    }
+
+    /// Adds the bytes of such a text.
+    #[inline]
+    pub(super) fn push_bytes(&mut self, text: &[u8]) {
+        self.to.extend_from_slice(text);
     }
 
     /// Adds a part of JSON.
     pub(super) fn syntax(&mut self, syntax: Syntax) {
         let Syntax { plain, nested } = syntax;
         self.extra += if self.is_nested { nested.len() - plain.len() } else { 0 };
-        self.to.push_str(if self.is_nested { nested } else { plain });
+        self.push_plain(if self.is_nested { nested } else { plain });
     }
 
     /// Adds a string of JSON, in which nothing breaks a [line].
@@ -124,47 +138,45 @@ impl<'a> Message<'a> {
 
     /// Adds a string of JSON in which nothing is escaped.
     pub(super) fn plain_string(&mut self, text: &str) {
-        self.quoted(|to| to.push_str(text));
+        self.plain_bytes(text.as_bytes());
     }
 
     /// Adds a string of JSON that prints as ASCII in which nothing is escaped.
     pub(super) fn display(&mut self, text: impl fmt::Display) {
-        self.quoted(|to| _ = write!(to, "{text}"));
+        self.quote();
+        write!(self.to, "{text}").expect("a vector takes all bytes");
+        self.quote();
     }
 
-    /// Adds a string of JSON of which `write` adds what is in it, which is nowhere escaped.
-    pub(super) fn quoted(&mut self, write: impl FnOnce(&mut String)) {
+    /// Adds a string of JSON in which nothing is escaped, such as digits.
+    pub(super) fn plain_bytes(&mut self, text: &[u8]) {
         self.quote();
-        write(self.to);
+        self.to.extend_from_slice(text);
         self.quote();
     }
 
     /// Adds a whole number.
     pub(super) fn integer(&mut self, integer: i64) {
-        self.to.push_str(itoa::Buffer::new().format(integer));
+        self.push_plain(itoa::Buffer::new().format(integer));
     }
 
     /// Adds a whole number that is not below zero.
     pub(super) fn unsigned(&mut self, integer: u64) {
-        self.to.push_str(itoa::Buffer::new().format(integer));
+        self.push_plain(itoa::Buffer::new().format(integer));
     }
 
     /// Adds a number; one that is not finite is `null`.
     pub(super) fn float(&mut self, float: f64) {
-        let mut buffer = [0; LONGEST_FLOAT];
-        let mut rest = &mut buffer[..];
-        let written = serde_json::to_writer(&mut rest, &float).map(|()| LONGEST_FLOAT - rest.len());
-        let digits = str::from_utf8(&buffer[..written.unwrap_or_default()]);
-        self.to.push_str(digits.expect("numbers are written in ASCII"));
+        serde_json::to_writer(&mut *self.to, &float).expect("a vector takes all bytes");
     }
 
     pub(super) fn bool(&mut self, bool: bool) {
-        self.to.push_str(if bool { "true" } else { "false" });
+        self.push_plain(if bool { "true" } else { "false" });
     }
 
     fn quote(&mut self) {
         self.extra += usize::from(self.is_nested);
-        self.to.push_str(if self.is_nested { "\\\"" } else { "\"" });
+        self.push_plain(if self.is_nested { "\\\"" } else { "\"" });
     }
 
     /// Adds what `write` adds, unless that stands in the text already: then it is copied. The key must stand for the same as
@@ -194,7 +206,7 @@ impl<'a> Message<'a> {
     fn copy(&mut self, text: &str, special: &[bool; 256], escape: impl Fn(&mut Self, &str)) {
         let may_be_special = |byte: u8| (byte < b' ') | (byte == b'"') | (byte == b'\\') | (byte >= 0x7f);
         if !bytes::any(text, may_be_special) {
-            return self.to.push_str(text);
+            return self.push_plain(text);
         }
         let (mut copied, mut at) = (0, 0);
         while let Some(next) = text.as_bytes()[at..].iter().position(|byte| special[usize::from(*byte)]) {
@@ -202,13 +214,13 @@ impl<'a> Message<'a> {
             let letter = text[at..].chars().next().expect("a byte was found");
             let end = at + letter.len_utf8();
             if let Some(escaped) = Escape::of(letter) {
-                self.to.push_str(&text[copied..at]);
+                self.push_plain(&text[copied..at]);
                 escape(self, escaped.as_str());
                 copied = end;
             }
             at = end;
         }
-        self.to.push_str(&text[copied..]);
+        self.push_plain(&text[copied..]);
     }
 }
 
@@ -257,10 +269,10 @@ impl Escape {
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// How many parts are remembered.
-const KEPT: usize = 8;
+const KEPT: usize = 16;
 
-/// `-1.7976931348623157e308`, and some more.
-const LONGEST_FLOAT: usize = 32;
+/// What a message is: what is put into it is text, or digits.
+pub(super) const IS_TEXT: &str = "a message is text";
 
 /// What JSON escapes.
 static QUOTED: [bool; 256] = {
@@ -293,15 +305,16 @@ mod tests {
     use super::*;
 
     fn written(write: impl Fn(&mut Message<'_>)) -> (String, String) {
-        let (mut plain, mut nested) = ("before ".to_owned(), "\"".to_owned());
+        let (mut plain, mut nested) = (b"before ".to_vec(), b"\"".to_vec());
         let mut message = Message::plain(&mut plain);
         write(&mut message);
         assert_eq!(message.len(), plain.len() - "before ".len());
         let mut message = Message::nested(&mut nested);
         write(&mut message);
-        assert_eq!(message.len(), plain.len() - "before ".len(), "{nested}");
-        nested.push('"');
-        (plain.split_off("before ".len()), nested)
+        assert_eq!(message.len(), plain.len() - "before ".len(), "{nested:?}");
+        nested.push(b'"');
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (text(plain.split_off("before ".len())), text(nested))
     }
 
     proptest! {
@@ -310,7 +323,7 @@ mod tests {
             for text in [&text, &breaking] {
                 let (plain, nested) = written(|message| {
                     message.syntax(key!("{", "a"));
-                    let part = message.once([0; 3], |message| message.string(text));
+                    let part = message.once(Key::At([0; 3]), |message| message.string(text));
                     message.syntax(key!(",", "b"));
                     message.repeat(part);
                     message.syntax(key!(",", "c"));
@@ -345,11 +358,11 @@ mod tests {
 
     #[test]
     fn a_part_is_written_once_into_a_text_and_then_copied() {
-        let (mut text, mut repeats, mut times) = (String::new(), Repeats::default(), 0);
+        let (mut text, mut repeats, mut times) = (Vec::new(), Repeats::default(), 0);
         for event in 0..3 {
             let mut message = Message::nested(&mut text).repeating(&mut repeats);
             for key in [[event, 0, 0], [7, 7, 7]] {
-                message.once(key, |message| {
+                message.once(Key::At(key), |message| {
                     times += 1;
                     message.string(&format!("{key:?}"));
                 });
@@ -358,7 +371,7 @@ mod tests {
         }
         assert_eq!(times, 4);
         let part = |event| format!(r#"\"[{event}, 0, 0]\"\"[7, 7, 7]\""#);
-        assert_eq!(text, (0..3).map(part).collect::<String>());
+        assert_eq!(text, (0..3).map(part).collect::<String>().as_bytes());
     }
 
     /// What is escaped, what begins like it, and what is not.

@@ -227,9 +227,9 @@ mod tests {
 
         async fn send(&self, batch: Batch<Entry>) -> Result<(), SendError<Entry>> {
             for entry in &batch {
-                let mut line = String::new();
+                let mut line = Vec::new();
                 entry.write(&mut Message::plain(&mut line));
-                self.0.lock().unwrap().push(serde_json::from_str(&line).unwrap());
+                self.0.lock().unwrap().push(serde_json::from_slice(&line).unwrap());
             }
             Ok(())
         }

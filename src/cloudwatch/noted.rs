@@ -107,9 +107,9 @@ impl Noted {
         self.level > Level::WARN
     }
 
-    fn client(&self) -> Option<IpAddr> {
+    fn client(&self, head: &Head) -> Option<IpAddr> {
         let forwarded = self.forwarded.as_ref().and_then(|forwarded| forwarded.client);
-        let peer = || self.peer.as_deref().copied().or_else(|| self.head().peer().map(|peer| peer.ip()));
+        let peer = || self.peer.as_deref().copied().or_else(|| head.peer().map(|peer| peer.ip()));
         forwarded.or_else(peer).and_then(|client| self.options.addresses.apply(client))
     }
 
@@ -122,7 +122,7 @@ impl Noted {
             timestamp: self.at(),
             level: self.level,
             outcome: self.outcome,
-            client: self.client(),
+            client: self.client(head),
             method: Cow::Borrowed(cut(head.method().as_str(), LONGEST_METHOD)),
             scheme: head.scheme(forwarded),
             host: head.host(forwarded).map(|host| Cow::Owned(written(host))),

@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use super::{lane::Entry, line::line, message::Message};
+use super::{
+    lane::Entry,
+    line::line,
+    message::{IS_TEXT, Message},
+};
 use crate::outbox::{Batch, Destination, Limits, Press, Reason, SendError};
 
 /// Prints each event as a line, in one write, on a thread of its own. Whatever an event has in it, it is one line.
@@ -44,13 +48,13 @@ impl Destination for Stdout {
 }
 
 fn bytes(entry: &Entry) -> Result<Vec<u8>, Reason> {
-    let mut text = String::new();
+    let mut text = Vec::new();
     entry.write(&mut Message::plain(&mut text));
     if text.is_empty() {
         return Err(Reason::new("empty"));
     }
-    Ok(match line(&text) {
-        Cow::Borrowed(_) => text.into_bytes(),
+    Ok(match line(str::from_utf8(&text).expect(IS_TEXT)) {
+        Cow::Borrowed(_) => text,
         Cow::Owned(line) => line.into_bytes(),
     })
 }

@@ -279,19 +279,19 @@ mod tests {
         lines: Vec<String>,
         /// The same events, as a request has them.
         events: Vec<AppEvent>,
-        batch: String,
+        batch: Vec<u8>,
         repeats: Repeats,
     }
 
     impl Written {
         fn add(&mut self, event: AppEvent, message: String) {
             let start = self.batch.len();
-            self.batch.push('"');
+            self.batch.push(b'"');
             let mut nested = Message::nested(&mut self.batch).repeating(&mut self.repeats);
             event.write(&mut nested);
             assert_eq!(nested.len(), message.len());
-            self.batch.push('"');
-            assert_eq!(serde_json::from_str::<String>(&self.batch[start..]).unwrap(), message);
+            self.batch.push(b'"');
+            assert_eq!(serde_json::from_slice::<String>(&self.batch[start..]).unwrap(), message);
             self.lines.push(message);
             self.events.push(event);
         }
@@ -310,8 +310,9 @@ mod tests {
             let Some(mut pen) = Pen::take() else { return };
             let ids = TraceId::new(TRACE).zip(SpanId::new(0x00f0_67aa_0ba9_02b7));
             let event = self.subscriber.note(event, &context, ids, &mut pen);
-            let mut message = String::new();
+            let mut message = Vec::new();
             event.write(&mut Message::plain(&mut message));
+            let message = String::from_utf8(message).unwrap();
             assert!(event.size() >= message.len(), "{} < {}: {message}", event.size(), message.len());
             self.written.lock().unwrap_or_else(PoisonError::into_inner).add(event, message);
         }

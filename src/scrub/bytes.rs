@@ -3,16 +3,25 @@
 /// Whether a text has a byte of a kind. `is` should have no branch (`|`, not `||`), so that it is asked of sixteen at once.
 #[inline]
 pub(crate) fn any(text: &str, is: impl Fn(u8) -> bool) -> bool {
-    let has = |bytes: &[u8]| bytes.iter().fold(false, |any, byte| any | is(*byte));
-    let (blocks, rest) = text.as_bytes().as_chunks::<WIDTH>();
-    if blocks.iter().any(|block| has(block)) {
-        return true;
+    let bytes = text.as_bytes();
+    // The last block overlaps the one before it, rather than its bytes being asked one by one.
+    match bytes.last_chunk::<WIDTH>() {
+        Some(last) => bytes.as_chunks::<WIDTH>().0.iter().any(|block| has(block, &is)) || has(last, &is),
+        None => few::<8>(bytes, &is)
+            .or_else(|| few::<4>(bytes, &is))
+            .unwrap_or_else(|| bytes.iter().any(|byte| is(*byte))),
     }
-    // The last block once more in part, rather than its last bytes one by one.
-    match text.as_bytes().last_chunk::<WIDTH>() {
-        Some(last) => !rest.is_empty() && has(last),
-        None => has(rest),
-    }
+}
+
+/// The same for up to twice as many bytes as a block has, and no less than that.
+#[inline]
+fn few<const BLOCK: usize>(bytes: &[u8], is: &impl Fn(u8) -> bool) -> Option<bool> {
+    Some(has(bytes.first_chunk::<BLOCK>()?, is) | has(bytes.last_chunk::<BLOCK>()?, is))
+}
+
+#[inline(always)]
+fn has<const BLOCK: usize>(block: &[u8; BLOCK], is: &impl Fn(u8) -> bool) -> bool {
+    block.iter().fold(false, |any, byte| any | is(*byte))
 }
 
 /// Where the first byte of a kind is, as in [`any`]. A kind has ASCII alone.

@@ -86,11 +86,11 @@ impl TraceId {
 
 #[cfg(feature = "cloudwatch")]
 impl TraceId {
-    /// Adds what it prints as, without the detour of a formatter.
-    pub(crate) fn push_to(self, text: &mut String) {
+    /// The digits that it prints.
+    pub(crate) fn digits(self) -> [u8; 32] {
         let mut digits = [0; 32];
         hex::write(self.to_u128(), &mut digits);
-        text.push_str(hex::text(&digits));
+        digits
     }
 }
 
@@ -164,23 +164,13 @@ impl SpanId {
     }
 }
 
-#[cfg(feature = "xray")]
+#[cfg(any(feature = "cloudwatch", feature = "xray"))]
 impl SpanId {
     /// The digits that it prints.
     pub(crate) fn digits(self) -> [u8; 16] {
         let mut digits = [0; 16];
         hex::write(self.to_u64().into(), &mut digits);
         digits
-    }
-}
-
-#[cfg(feature = "cloudwatch")]
-impl SpanId {
-    /// Adds what it prints as, without the detour of a formatter.
-    pub(crate) fn push_to(self, text: &mut String) {
-        let mut digits = [0; 16];
-        hex::write(self.to_u64().into(), &mut digits);
-        text.push_str(hex::text(&digits));
     }
 }
 
@@ -233,7 +223,7 @@ impl Amzn {
     }
 
     /// The text that it prints.
-    #[cfg(feature = "xray")]
+    #[cfg(any(feature = "cloudwatch", feature = "xray"))]
     pub(crate) fn digits(self) -> [u8; Self::LEN] {
         let mut digits = [0; Self::LEN];
         self.write(&mut digits);
@@ -246,16 +236,6 @@ impl Amzn {
         hex::write(bits >> 96, &mut into[2..10]);
         into[10] = b'-';
         hex::write(bits, &mut into[11..]);
-    }
-}
-
-#[cfg(feature = "cloudwatch")]
-impl Amzn {
-    /// Adds what it prints as, without the detour of a formatter.
-    pub(crate) fn push_to(self, text: &mut String) {
-        let mut digits = [0; Self::LEN];
-        self.write(&mut digits);
-        text.push_str(hex::text(&digits));
     }
 }
 

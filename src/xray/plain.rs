@@ -109,8 +109,7 @@ fn put_string(name: &[u8], text: &str, into: &mut Vec<u8>) {
     into.push(b'"');
 }
 
-/// Writes a number in its decimal digits.
-pub(super) fn put_number(number: u64, into: &mut Vec<u8>) {
+fn put_number(number: u64, into: &mut Vec<u8>) {
     into.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 

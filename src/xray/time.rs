@@ -6,8 +6,6 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::plain::put_number;
-
 /// A point in time, written as seconds since 1970 with microseconds: `1795177910.324512`.
 ///
 /// The [guide] recommends microseconds, which is also about what a JSON number of today can hold. The rounding is exact:
@@ -40,13 +38,13 @@ impl Time {
         if !AS_DECIMALS.contains(&microseconds) {
             return serde_json::to_writer(into, &self).expect("a vector takes all bytes");
         }
-        put_number(microseconds / 1_000_000, into);
-        let part = into.len();
-        // The 1 before them keeps the zeros that they begin with, and gives its place to the point.
-        put_number(1_000_000 + microseconds % 1_000_000, into);
-        into[part] = b'.';
-        let zeros = into.iter().rev().take_while(|digit| **digit == b'0').count();
-        into.truncate(into.len() - zeros.min(5));
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(microseconds).as_bytes();
+        let (whole, part) = digits.split_at(digits.len() - 6);
+        let zeros = part[1..].iter().rev().take_while(|digit| **digit == b'0').count();
+        into.extend_from_slice(whole);
+        into.push(b'.');
+        into.extend_from_slice(&part[..6 - zeros]);
     }
 
     fn microseconds(self) -> u64 {

@@ -15,10 +15,10 @@ pub(in crate::cloudwatch) struct Body {
 
 impl Body {
     pub(super) fn json(document: &impl Serialize) -> Self {
-        Self::plain(serde_json::to_string(document).expect("strings and numbers can be written as JSON"))
+        Self::plain(serde_json::to_vec(document).expect("strings and numbers can be written as JSON"))
     }
 
-    pub(super) fn plain(json: String) -> Self {
+    pub(super) fn plain(json: Vec<u8>) -> Self {
         Self { bytes: json.into(), is_compressed: false }
     }
 

@@ -18,7 +18,13 @@ use tokio::runtime::Handle;
 
 use super::fit::fit;
 use crate::{
-    cloudwatch::{LogEvent, StreamName, event::milliseconds, lane::Entry, message::Message, place::Place},
+    cloudwatch::{
+        LogEvent, StreamName,
+        event::milliseconds,
+        lane::Entry,
+        message::{IS_TEXT, Message},
+        place::Place,
+    },
     outbox::Codec,
 };
 
@@ -42,8 +48,9 @@ impl Encoder {
         let _untraced = Context::enter_telemetry_suppressed_scope();
         self.learn(entry);
         let Entry { draft, stream, weight: _ } = entry;
-        let (at, mut message) = (draft.at(), String::new());
-        entry.write(&mut Message::plain(&mut message));
+        let (at, mut written) = (draft.at(), Vec::new());
+        entry.write(&mut Message::plain(&mut written));
+        let mut message = String::from_utf8(written).expect(IS_TEXT);
         fit(&mut message, self.most);
         let stream = stream.at(at, &self.place);
         let length = u16::try_from(stream.len()).expect("512 characters have at most 2048 bytes");
@@ -148,7 +155,7 @@ mod tests {
         let Sorted { pieces, fate, next } = write(entries, 0, place, most);
         assert_eq!(next, entries.len());
         let events = |Piece { stream, texts, events }| {
-            let text = move |text| serde_json::from_str(&texts[text]).unwrap();
+            let text = move |text| serde_json::from_slice(&texts[text]).unwrap();
             events.into_iter().map(move |event| (Arc::clone(&stream), event.clone(), text(event.text)))
         };
         let mut events: Vec<_> = pieces.into_iter().flat_map(events).collect();
@@ -196,9 +203,9 @@ mod tests {
         fn what_is_not_known_is_not_read(mut bytes in collection::vec(any::<u8>(), 0..60)) {
             let decoder = Decoder::default();
             if let Some(entry) = decoder.decode(&bytes) {
-                let mut message = String::new();
+                let mut message = Vec::new();
                 entry.draft.write(&mut Message::plain(&mut message));
-                prop_assert!(bytes[0] == VERSION && bytes.ends_with(message.as_bytes()));
+                prop_assert!(bytes[0] == VERSION && bytes.ends_with(&message));
             }
             bytes.insert(0, VERSION + 1);
             prop_assert!(decoder.decode(&bytes).is_none());

@@ -10,7 +10,7 @@ use crate::cloudwatch::message::Message;
 pub(super) struct Piece {
     pub(super) stream: Arc<str>,
     /// The texts of these and of other events, as strings of JSON.
-    pub(super) texts: Arc<String>,
+    pub(super) texts: Arc<Vec<u8>>,
     pub(super) events: Vec<Written>,
 }
 
@@ -87,7 +87,7 @@ impl Piece {
     pub(super) fn body(&self, group: &str) -> Body {
         let Self { stream, texts, events } = self;
         let bytes: usize = events.iter().map(|event| event.text.len() + MEMBERS).sum();
-        let mut json = String::with_capacity(bytes + 2 * (group.len() + stream.len()) + MEMBERS);
+        let mut json = Vec::with_capacity(bytes + 2 * (group.len() + stream.len()) + MEMBERS);
         let mut to = Message::plain(&mut json);
         to.push_plain("{\"logGroupName\":");
         to.string(group);
@@ -98,7 +98,7 @@ impl Piece {
             to.push_plain(before);
             to.integer(*timestamp);
             to.push_plain(",\"message\":");
-            to.push_plain(&texts[text.clone()]);
+            to.push_bytes(&texts[text.clone()]);
             before = "},{\"timestamp\":";
         }
         to.push_plain("}]}");

@@ -47,8 +47,7 @@ pub(super) struct Sorted {
 // ===== impl Streams =====
 
 impl<'a> Streams<'a> {
-    fn of(&mut self, entry: &'a Entry, place: &Place) -> &mut Vec<Written> {
-        let (at, stream) = (entry.draft.at(), &entry.stream);
+    fn of(&mut self, stream: &'a Arc<StreamName>, at: SystemTime, place: &Place) -> &mut Vec<Written> {
         let key = (stream, stream.has_date().then(|| day(at)));
         let is_same = |other: &Key<'_>| Arc::ptr_eq(other.0, stream) && other.1 == key.1;
         let index = match &self.last {
@@ -67,7 +66,7 @@ impl<'a> Streams<'a> {
 /// user's.
 pub(super) fn write(entries: &[Entry], from: usize, place: &Place, most: usize) -> Sorted {
     let expected = entries[from..].iter().map(|entry| entry.draft.size()).fold(0, usize::saturating_add);
-    let (mut texts, mut fate) = (String::with_capacity(expected.min(ENOUGH)), Fate::default());
+    let (mut texts, mut fate) = (Vec::with_capacity(expected.min(ENOUGH)), Fate::default());
     let (mut streams, mut repeats, mut next) = (Streams::default(), Repeats::default(), from);
     for entry in entries.iter().skip(from) {
         if texts.len() >= ENOUGH {
@@ -77,10 +76,11 @@ pub(super) fn write(entries: &[Entry], from: usize, place: &Place, most: usize) 
         next += 1;
         match text(entry, most, &mut texts, &mut repeats) {
             Ok(size) => {
-                let timestamp = milliseconds(entry.draft.at());
+                let at = entry.draft.at();
+                let timestamp = milliseconds(at);
                 let text = start..texts.len();
                 let written = Written { record, stamped: timestamp, timestamp, text, size };
-                streams.of(entry, place).push(written);
+                streams.of(&entry.stream, at, place).push(written);
             }
             Err(reason) => {
                 texts.truncate(start);
@@ -95,9 +95,9 @@ pub(super) fn write(entries: &[Entry], from: usize, place: &Place, most: usize) 
 }
 
 /// Adds a text as it stands in JSON, with its quotes, and gives the bytes that it has.
-fn text(entry: &Entry, most: usize, texts: &mut String, repeats: &mut Repeats) -> Result<usize, Reason> {
+fn text(entry: &Entry, most: usize, texts: &mut Vec<u8>, repeats: &mut Repeats) -> Result<usize, Reason> {
     let start = texts.len();
-    texts.push('"');
+    texts.push(b'"');
     let write = || {
         let mut message = Message::nested(texts).repeating(repeats);
         entry.write(&mut message);
@@ -108,7 +108,7 @@ fn text(entry: &Entry, most: usize, texts: &mut String, repeats: &mut Repeats) -
     if size == 0 {
         return Err(Reason::new("empty"));
     }
-    texts.push('"');
+    texts.push(b'"');
     if size <= most {
         return Ok(size);
     }
@@ -117,13 +117,13 @@ fn text(entry: &Entry, most: usize, texts: &mut String, repeats: &mut Repeats) -
 }
 
 /// Cuts the last text, and gives the bytes that it has then.
-fn shorten(texts: &mut String, start: usize, most: usize) -> usize {
-    let mut text: String = serde_json::from_str(&texts[start..]).expect("it was written as JSON");
+fn shorten(texts: &mut Vec<u8>, start: usize, most: usize) -> usize {
+    let mut text: String = serde_json::from_slice(&texts[start..]).expect("it was written as JSON");
     fit(&mut text, most);
     texts.truncate(start);
-    texts.push('"');
+    texts.push(b'"');
     Message::nested(texts).push(&text);
-    texts.push('"');
+    texts.push(b'"');
     text.len()
 }
 
@@ -137,7 +137,7 @@ const ENOUGH: usize = 4 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloudwatch::draft::Draft;
+    use crate::cloudwatch::{draft::Draft, message::Key};
 
     /// Is in a span that all others are in, and says something of its own.
     struct Within(&'static str);
@@ -153,7 +153,7 @@ mod tests {
 
         fn write(&self, message: &mut Message<'_>) {
             message.push(self.0);
-            message.once([1; 3], |message| message.string("the \"span\""));
+            message.once(Key::At([1; 3]), |message| message.string("the \"span\""));
             assert_ne!(self.0, "panics");
         }
     }
@@ -169,13 +169,14 @@ mod tests {
         let sorted = write(&entries, 0, &Place::new(None), 1_024);
         let Piece { texts, events, .. } = &sorted.pieces[0];
         let shown = events.iter().map(|event| {
-            let text: String = serde_json::from_str(&texts[event.text.clone()]).unwrap();
+            let text: String = serde_json::from_slice(&texts[event.text.clone()]).unwrap();
             assert_eq!(text.len(), event.size);
             (event.record, text)
         });
         for (record, text) in shown {
-            let mut expected = String::new();
+            let mut expected = Vec::new();
             entries[record].write(&mut Message::plain(&mut expected));
+            let mut expected = String::from_utf8(expected).unwrap();
             fit(&mut expected, 1_024);
             assert_eq!(text, expected);
         }
