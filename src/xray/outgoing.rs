@@ -104,7 +104,12 @@ impl Parts for Outgoing {
     #[cfg(feature = "spool")]
     fn codec(most: usize) -> Option<Codec<Self>> {
         let read = move |bytes: &[u8]| stored::read(bytes, most).map(Self::Written);
-        Some(Codec::new(move |outgoing: Self, to| stored::write(&outgoing.parts(most), to), read))
+        let write = move |outgoing: Self, to: &mut Vec<u8>| {
+            if !stored::write_one(|to| outgoing.write(most, to), to) {
+                stored::write(&outgoing.parts(most), to);
+            }
+        };
+        Some(Codec::new(write, read))
     }
 }
 

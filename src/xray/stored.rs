@@ -12,6 +12,20 @@ pub(super) fn write(parts: &[Vec<u8>], to: &mut Vec<u8>) {
     }
 }
 
+/// Adds the bytes of a document of one part, if `write` adds that.
+pub(super) fn write_one(write: impl FnOnce(&mut Vec<u8>) -> bool, to: &mut Vec<u8>) -> bool {
+    let start = to.len();
+    to.extend_from_slice(&[JSON, 0, 0, 0, 0]);
+    let part = to.len();
+    if !write(to) {
+        to.truncate(start);
+        return false;
+    }
+    let length = u32::try_from(to.len() - part).expect("a part is not longer than a request");
+    to[start + 1..part].copy_from_slice(&length.to_le_bytes());
+    true
+}
+
 /// The parts, none of them longer than `most` bytes; nothing of what was written in another way.
 pub(super) fn read(bytes: &[u8], most: usize) -> Option<Vec<Vec<u8>>> {
     let (&JSON, mut rest) = bytes.split_first()? else { return None };
@@ -51,6 +65,21 @@ mod tests {
         let mut bytes = b"before".to_vec();
         write(parts, &mut bytes);
         bytes.split_off(6)
+    }
+
+    #[test]
+    fn one_part_is_written_as_others_are_or_not_at_all() {
+        let mut bytes = b"before".to_vec();
+        assert!(!write_one(|_| false, &mut bytes));
+        assert_eq!(bytes, b"before");
+        assert!(write_one(
+            |to| {
+                to.extend_from_slice(b"{}");
+                true
+            },
+            &mut bytes
+        ));
+        assert_eq!(bytes[6..], written(&[b"{}".to_vec()]));
     }
 
     fn document() -> Document {
