@@ -32,6 +32,12 @@ impl Message {
         self.0.len()
     }
 
+    /// One at the end of what is there.
+    #[cfg(feature = "spool")]
+    pub(super) fn after(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.0
     }

@@ -358,6 +358,44 @@ impl Noted {
     }
 }
 
+/// An exchange as most are.
+#[cfg(test)]
+pub(super) fn example(status: StatusCode) -> Recorded {
+    let request = http::Request::get("/carts/17?page=2").header("host", "shop.example:8443");
+    let mut scope = Scope::enter(&http::Extensions::new());
+    scope.head(&request.body(()).unwrap().into_parts().0);
+    let ids = (1_u128.into(), 2_u64.into());
+    let span = SpanContext::new(ids.0, ids.1, TraceFlags::SAMPLED, false, TraceState::default());
+    let options = Arc::<Options>::default();
+    let end = exchange::End::Complete { trailers: None };
+    Recorded {
+        outcome: Outcome::http(Side::Server, Some(status), end, &options.scrubber),
+        arrived: Arrived {
+            options,
+            scope,
+            limits: SpanLimits::default(),
+            span,
+            parent_id: SpanId::INVALID,
+            parent_is_remote: false,
+            weight: None,
+            other: None,
+            is_matched: false,
+            forwarded: None,
+            given: None,
+        },
+        kind: Kind::Http,
+        stage: Stage::All,
+        status: Some(status),
+        duration: Duration::from_millis(12),
+        error: None,
+        report: None,
+        response: None,
+        noted: None,
+        written: None,
+        value_length: None,
+    }
+}
+
 /// Those of HTTP, with what options add, in the order in which they are told.
 pub(super) fn http(facts: Facts<'_>, headers: &[KeyValue], attributes: &mut Attributes) {
     facts.http(attributes);

@@ -111,7 +111,7 @@ pub(super) fn instrumentation() -> InstrumentationScope {
     static SCOPE: LazyLock<InstrumentationScope> = LazyLock::new(|| {
         InstrumentationScope::builder("belvedere")
             .with_version(env!("CARGO_PKG_VERSION"))
-            .with_schema_url("https://opentelemetry.io/schemas/1.44.0")
+            .with_schema_url(SCHEMA)
             .build()
     });
     SCOPE.clone()
@@ -137,3 +137,6 @@ pub(super) fn builder(
 ) -> SpanBuilder {
     SpanBuilder::from_name(name).with_kind(kind).with_start_time(scope.started())
 }
+
+/// Which conventions the names of attributes are of.
+pub(super) const SCHEMA: &str = "https://opentelemetry.io/schemas/1.44.0";

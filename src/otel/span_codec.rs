@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::{
 };
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
-use super::{pairs::attributes, stored};
+use super::{pairs::attributes, span_record::SpanRecord, span_writer, stored};
 use crate::outbox::Codec;
 
 /// What a span and a link say of a context.
@@ -37,13 +37,31 @@ impl Context<'_> {
     }
 }
 
-/// How spans are written to the disk. Of each that is read is told first.
-pub(super) fn codec(tell: impl Fn() + Send + Sync + 'static) -> Codec<SpanData> {
+/// How spans are written to the disk.
+pub(super) fn codec() -> Codec<SpanData> {
+    Codec::new(|span, to| stored::write(&scope_spans(span), to), |bytes| span_data(stored::read(bytes)?))
+}
+
+/// How what waits in a lane is written to the disk, most of it without a span of the SDK's in between. Of each that is read
+/// is told first.
+pub(super) fn of_records(tell: impl Fn() + Send + Sync + 'static) -> Codec<SpanRecord> {
     let read = move |bytes: &[u8]| {
         tell();
-        span_data(stored::read(bytes)?)
+        span_data(stored::read(bytes)?).map(SpanRecord::from)
     };
-    Codec::new(|span, to| stored::write(&scope_spans(span), to), read)
+    Codec::new(write, read)
+}
+
+fn write(record: SpanRecord, to: &mut Vec<u8>) {
+    let is_written = match &record {
+        SpanRecord::Exchange(recorded) => {
+            stored::write_straight(|to| span_writer::scope_spans(recorded, to), to)
+        }
+        SpanRecord::Data(_) => false,
+    };
+    if !is_written {
+        stored::write(&scope_spans(record.into_data()), to);
+    }
 }
 
 fn scope_spans(span: SpanData) -> ScopeSpans {

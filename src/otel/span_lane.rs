@@ -134,7 +134,7 @@ impl SpanLane {
     /// OTLP does not tell: an array without values is one of texts, an empty version or schema URL is none, a time before 1970
     /// is 1970, and a span's own context is not remote.
     pub fn codec() -> Codec<SpanData> {
-        span_codec::codec(|| {})
+        span_codec::codec()
     }
 }
 
@@ -176,7 +176,7 @@ impl Signal for Spans {
     }
 
     fn tariff() -> Option<Tariff<SpanRecord>> {
-        Some(worth::spans().of(SpanRecord::to_data, SpanRecord::data_mut))
+        Some(worth::spans())
     }
 
     fn encode(&self, batch: &Batch<SpanRecord>) -> Bytes {
@@ -199,7 +199,7 @@ impl Signal for Spans {
     #[cfg(feature = "spool")]
     fn codec(&self) -> Option<Codec<SpanRecord>> {
         let resource = self.resource.clone();
-        Some(span_codec::codec(move || resource.miss()).of(SpanRecord::into_data, SpanRecord::from))
+        Some(span_codec::of_records(move || resource.miss()))
     }
 
     #[cfg(feature = "spool")]

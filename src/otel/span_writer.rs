@@ -1,4 +1,9 @@
-use std::time::{SystemTime, UNIX_EPOCH};
+#[cfg(feature = "spool")]
+use std::mem;
+use std::{
+    sync::LazyLock,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use bytes::Bytes;
 use opentelemetry::trace::{SpanId, Status};
@@ -13,7 +18,7 @@ use super::{
     protobuf::{Message, Pairs},
     recorded::{Kind, OCCURRENCE, Recorded},
     sampler::SAMPLE_RATE,
-    span::instrumentation,
+    span::{SCHEMA, instrumentation},
     told::Told as _,
 };
 
@@ -30,8 +35,6 @@ pub(super) struct SpanWriter {
     resource: Message,
     /// The last one of that.
     schema_url: String,
-    /// The field `scope` of a `ScopeSpans`.
-    scope: Message,
 }
 
 // ===== impl SpanWriter =====
@@ -41,17 +44,15 @@ impl SpanWriter {
     pub(super) fn new(resource: &ResourceAttributesWithSchema, bytes: usize) -> Self {
         let ResourceAttributesWithSchema { attributes, schema_url } = resource;
         let own = Resource { attributes: attributes.0.clone(), ..Resource::default() };
-        let (mut resource, mut scope) = (Message::default(), Message::default());
+        let mut resource = Message::default();
         resource.message(RESOURCE, &own.encode_to_vec());
-        scope.message(SCOPE, &InstrumentationScope::from((&instrumentation(), None)).encode_to_vec());
-        let room = resource.len() + scope.len() + LENGTHS;
+        let room = resource.len() + SCOPE_FIELD.len() + LENGTHS;
         Self {
             request: Message::behind(room, bytes),
             room,
             span: Message::default(),
             resource,
             schema_url: schema_url.clone().unwrap_or_default(),
-            scope,
         }
     }
 
@@ -68,21 +69,38 @@ impl SpanWriter {
 
     /// The request with all that was written, and with the fields of another one.
     pub(super) fn finish(self, others: Vec<u8>) -> Bytes {
-        let Self { mut request, room, resource, schema_url, scope, .. } = self;
+        let Self { mut request, room, resource, schema_url, .. } = self;
+        let scope = &*SCOPE_FIELD;
         if request.len() == room {
             return others.into();
         }
-        request.bytes(SCHEMA_URL, instrumentation().schema_url().unwrap_or_default().as_bytes());
+        request.bytes(SCHEMA_URL, SCHEMA.as_bytes());
         let mut of_scope = Message::default();
         of_scope.length(SCOPE_SPANS, scope.len() + request.len() - room);
         request.bytes(SCHEMA_URL, schema_url.as_bytes());
         let mut before = Message::default();
         before.length(RESOURCE_SPANS, resource.len() + of_scope.len() + scope.len() + request.len() - room);
-        let before = before.followed_by(&resource).followed_by(&of_scope).followed_by(&scope);
+        let before = before.followed_by(&resource).followed_by(&of_scope).followed_by(scope);
         request.fill_room(room, &before);
         request.append(&others);
         Bytes::from(request.into_bytes()).slice(room - before.len()..)
     }
+}
+
+/// Writes the span of an exchange as a `ScopeSpans` of its own at the end of `to`, unless it is left to the types.
+#[cfg(feature = "spool")]
+pub(super) fn scope_spans(recorded: &Recorded, to: &mut Vec<u8>) -> bool {
+    if !recorded.is_usual() {
+        return false;
+    }
+    let mut written = Message::default();
+    span(recorded, &mut written);
+    let mut message = Message::after(mem::take(to));
+    message.append(SCOPE_FIELD.as_bytes());
+    message.message(SPANS, written.as_bytes());
+    message.bytes(SCHEMA_URL, SCHEMA.as_bytes());
+    *to = message.into_bytes();
+    true
 }
 
 /// In the order of the fields, as prost has them.
@@ -165,3 +183,41 @@ const SERVER: u64 = 2;
 const ERROR: u64 = 2;
 const HAS_IS_REMOTE: u32 = 0x100;
 const IS_REMOTE: u32 = 0x200;
+
+/// The field `scope` of a `ScopeSpans`.
+static SCOPE_FIELD: LazyLock<Message> = LazyLock::new(|| {
+    let mut field = Message::default();
+    field.message(SCOPE, &InstrumentationScope::from((&instrumentation(), None)).encode_to_vec());
+    field
+});
+
+#[cfg(all(test, feature = "spool"))]
+mod tests {
+    use http::StatusCode;
+    use opentelemetry_proto::tonic::trace::v1::ScopeSpans;
+
+    use super::*;
+    use crate::otel::recorded::example;
+
+    #[test]
+    fn one_span_is_written_as_the_types_are() {
+        for status in [StatusCode::OK, StatusCode::BAD_GATEWAY] {
+            let (recorded, mut written) = (example(status), b"before".to_vec());
+            assert!(scope_spans(&recorded, &mut written));
+            let typed = ScopeSpans {
+                scope: Some((&instrumentation(), None).into()),
+                spans: vec![recorded.span_data().into()],
+                schema_url: SCHEMA.to_owned(),
+            };
+            assert_eq!(written[6..], typed.encode_to_vec());
+        }
+    }
+
+    #[test]
+    fn what_is_unusual_is_left_to_the_types() {
+        let (mut recorded, mut written) = (example(StatusCode::OK), b"before".to_vec());
+        recorded.value_length = Some(9);
+        assert!(!scope_spans(&recorded, &mut written));
+        assert_eq!(written, b"before");
+    }
+}

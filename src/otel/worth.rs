@@ -9,12 +9,32 @@ use opentelemetry::{
 };
 use opentelemetry_sdk::{logs::SdkLogRecord, trace::SpanData};
 
-use super::attributes::{ERROR_TYPE, HTTP_STATUS};
+use super::{
+    attributes::{ERROR_TYPE, HTTP_STATUS},
+    recorded::Recorded,
+    span_record::SpanRecord,
+};
 use crate::outbox::{Price, Tariff, Unit};
 
 /// Honeycomb counts span events and links like spans.
-pub(super) fn spans() -> Tariff<SpanData> {
-    Tariff::new(Unit::SPANS, span).weigh(weigh)
+pub(super) fn spans() -> Tariff<SpanRecord> {
+    Tariff::new(Unit::SPANS, record).weigh(|record, weight| weigh(record.data_mut(), weight))
+}
+
+fn record(record: &SpanRecord) -> Price {
+    match record {
+        SpanRecord::Exchange(recorded) => good(recorded).unwrap_or_else(|| span(&recorded.span_data())),
+        SpanRecord::Data(data) => span(data),
+    }
+}
+
+/// The price of an exchange that went well and to which nobody has added something, of which no span is made for that.
+fn good(recorded: &Recorded) -> Option<Price> {
+    let has_failed = recorded.status.is_some_and(|status| status.as_u16() >= 500)
+        || matches!(recorded.outcome.to_status(), Status::Error { .. });
+    let took = recorded.ended().duration_since(recorded.started()).unwrap_or(Duration::ZERO);
+    let price = || Price::units(1).trace(lower_half(recorded.arrived.span.trace_id())).took(took);
+    (recorded.is_usual() && !has_failed).then(price)
 }
 
 fn span(span: &SpanData) -> Price {
@@ -77,6 +97,7 @@ const SAMPLE_RATE: &str = "SampleRate";
 mod tests {
     use std::{borrow::Cow, time::UNIX_EPOCH};
 
+    use http::StatusCode;
     use opentelemetry::{
         InstrumentationScope,
         trace::{Event, SpanContext, SpanId, SpanKind, TraceFlags, TraceState},
@@ -84,6 +105,7 @@ mod tests {
     use opentelemetry_sdk::trace::{SpanEvents, SpanLinks};
 
     use super::*;
+    use crate::otel::recorded::example;
 
     const TRACE: u128 = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736;
 
@@ -108,6 +130,16 @@ mod tests {
 
     fn with(status: i64) -> SpanData {
         SpanData { attributes: vec![KeyValue::new(HTTP_STATUS, status)], ..took(12) }
+    }
+
+    #[test]
+    fn an_exchange_costs_what_its_span_does_and_none_is_made_of_most() {
+        for status in [StatusCode::OK, StatusCode::NOT_FOUND, StatusCode::BAD_GATEWAY] {
+            let recorded = example(status);
+            assert_eq!(good(&recorded).is_some(), status != StatusCode::BAD_GATEWAY);
+            let expected = span(&recorded.span_data());
+            assert_eq!(record(&SpanRecord::Exchange(recorded)), expected, "{status}");
+        }
     }
 
     #[test]
