@@ -183,8 +183,7 @@ impl Header {
 }
 
 fn read_parent(value: &[u8]) -> Option<SpanId> {
-    let digits: &[u8; 16] = value.try_into().ok()?;
-    SpanId::new(hex::read(digits)?)
+    SpanId::new(hex::read::<16>(value.try_into().ok()?)?)
 }
 
 /// Adds a field to the `others`, if it is text and there is room.

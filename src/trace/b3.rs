@@ -211,7 +211,7 @@ impl Ids {
 
 fn trace_id(digits: &[u8]) -> Option<TraceId> {
     match digits.len() {
-        16 => TraceId::new(hex::read(digits)?.into()),
+        16 => TraceId::new(hex::read::<16>(digits.first_chunk()?)?.into()),
         32 => TraceId::new(hex::wide(digits.first_chunk()?, hex::read)?),
         _ => None,
     }

@@ -217,9 +217,11 @@ impl Amzn {
 
     pub(super) fn read(text: &[u8; Self::LEN]) -> Option<TraceId> {
         let is_spelt_so = text[..2] == *b"1-" && text[10] == b'-';
-        let [time, high, low] = [&text[2..10], &text[11..19], &text[19..]].map(hex::read);
-        TraceId::new(u128::from(time?) << 96 | u128::from(high?) << 64 | u128::from(low?))
-            .filter(|_| is_spelt_so)
+        let time = hex::read::<8>(text[2..].first_chunk()?)?;
+        let high = hex::read::<8>(text[11..].first_chunk()?)?;
+        let low = hex::read::<16>(text[19..].first_chunk()?)?;
+        let id = TraceId::new(u128::from(time) << 96 | u128::from(high) << 64 | u128::from(low));
+        id.filter(|_| is_spelt_so)
     }
 
     /// The text that it prints.
@@ -306,7 +308,7 @@ fn read_trace_id(text: &[u8]) -> Option<TraceId> {
 }
 
 fn read_span_id(text: &[u8]) -> Option<SpanId> {
-    SpanId::new(hex::read(whole_word(text, 16)?)?)
+    SpanId::new(hex::read::<16>(whole_word(text, 16)?.first_chunk()?)?)
 }
 
 fn read_amzn(text: &[u8]) -> Option<TraceId> {

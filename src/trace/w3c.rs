@@ -115,13 +115,13 @@ impl Traceparent {
     fn parse(value: &[u8]) -> Option<Self> {
         let (fields, rest) = value.split_first_chunk::<LEN>()?;
         let has_dashes = [fields[2], fields[35], fields[52]] == [b'-'; 3];
-        if !has_dashes || !may_follow(hex::read_lower(&fields[..2])?, rest) {
+        if !has_dashes || !may_follow(hex::read_lower::<2>(fields.first_chunk()?)?, rest) {
             return None;
         }
         Some(Self {
             trace_id: TraceId::new(hex::wide(fields[TRACE_ID].first_chunk()?, hex::read_lower)?)?,
-            parent_id: SpanId::new(hex::read_lower(&fields[PARENT_ID])?)?,
-            flags: Flags::new(hex::read_lower(&fields[FLAGS])? as u8),
+            parent_id: SpanId::new(hex::read_lower::<16>(fields[PARENT_ID].first_chunk()?)?)?,
+            flags: Flags::new(hex::read_lower::<2>(fields[FLAGS].first_chunk()?)? as u8),
         })
     }
 }
