@@ -11,7 +11,7 @@ use tracing::Level;
 
 use super::{AccessRecord, Outcome, draft::Draft, message::Message, options::Options, table::Operation};
 use crate::{
-    exchange::{self, Code, Forwarded, HandlerError, Head, Host, Methods, Route, Value},
+    exchange::{self, Code, Forwarded, HandlerError, Head, Host, Methods, Route, SharedPairs, Value},
     outbox::Price,
     scrub::{Scrubber, beginning},
     trace::{Known, SpanId, TraceId},
@@ -34,7 +34,7 @@ pub(super) struct Noted {
     pub(super) code: Option<Code>,
     pub(super) error: Option<Box<Said>>,
     pub(super) has_failed: bool,
-    pub(super) annotations: Vec<(Cow<'static, str>, Value)>,
+    pub(super) annotations: SharedPairs,
 }
 
 /// What went wrong.

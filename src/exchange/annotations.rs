@@ -4,6 +4,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use super::SharedPairs;
 use crate::trace::{OccurrenceId, Scope};
 
 /// Facts that a handler adds to its exchange: added once, seen by every backend in its own form.
@@ -30,7 +31,7 @@ pub struct Annotations {
 
 #[derive(Default)]
 struct List {
-    pairs: Vec<(Cow<'static, str>, Value)>,
+    pairs: SharedPairs,
     dropped: u64,
     report: Option<OccurrenceId>,
 }
@@ -61,30 +62,28 @@ impl Annotations {
     pub fn insert(&self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
         let (key, value) = (key.into(), value.into());
         let mut list = self.lock();
-        if let Some(entry) = list.pairs.iter_mut().find(|entry| entry.0 == key) {
-            entry.1 = value;
-        } else if list.pairs.len() < LIMIT && key.len() <= LONGEST_KEY {
-            list.pairs.push((key, value));
-        } else {
+        let pairs = list.pairs.to_mut();
+        let has_room = pairs.len() < LIMIT && key.len() <= LONGEST_KEY;
+        if !pairs.put(key, value, has_room) {
             list.dropped += 1;
         }
     }
 
     /// What was added under `key`.
     pub fn get(&self, key: &str) -> Option<Value> {
-        self.lock().pairs.iter().find(|entry| entry.0 == key).map(|entry| entry.1.clone())
+        self.lock().pairs.get(key).cloned()
     }
 
     /// Calls `visit` with each fact, in the order in which they were added.
     pub fn visit(&self, mut visit: impl FnMut(&Cow<'static, str>, &Value)) {
-        // A copy, so that `visit` may add annotations.
+        // As they are now, so that `visit` may add annotations.
         for (key, value) in &self.pairs() {
             visit(key, value);
         }
     }
 
     /// All that was added until now, in that order.
-    pub(crate) fn pairs(&self) -> Vec<(Cow<'static, str>, Value)> {
+    pub(crate) fn pairs(&self) -> SharedPairs {
         self.lock().pairs.clone()
     }
 
@@ -232,6 +231,26 @@ mod tests {
             annotations.insert(n.to_string(), n);
         }
         assert_eq!(annotations.lock().pairs.len(), LIMIT);
+    }
+
+    #[test]
+    fn what_was_seen_stays_as_it_was() {
+        let annotations = Annotations::default();
+        annotations.insert("a", 1);
+        let seen = annotations.pairs();
+        annotations.insert("a", 2);
+        annotations.insert("b", 3);
+        assert_eq!(*seen, [("a".into(), Value::Int(1))]);
+        assert_eq!(annotations.get("a"), Some(Value::Int(2)));
+        assert_eq!(annotations.pairs().len(), 2);
+    }
+
+    #[test]
+    fn to_see_them_allocates_nothing() {
+        let annotations = Annotations::default();
+        (0..10).for_each(|number| annotations.insert(number.to_string(), number));
+        let info = allocation_counter::measure(|| drop(annotations.pairs()));
+        assert_eq!(info.count_total, 0);
     }
 
     #[test]

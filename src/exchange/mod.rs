@@ -30,9 +30,11 @@ mod head;
 mod headers;
 #[cfg(any(feature = "otel", feature = "xray"))]
 mod hosts;
+mod index;
 mod methods;
 mod names;
 mod network;
+mod pairs;
 mod query;
 mod request;
 mod resends;
@@ -62,9 +64,11 @@ pub(crate) use head::Head;
 pub use headers::HeaderNames;
 #[cfg(any(feature = "otel", feature = "xray"))]
 pub(crate) use hosts::Hosts;
+pub(crate) use index::Index;
 pub use methods::Methods;
 pub use names::Names;
 pub use network::Fault;
+pub(crate) use pairs::{Pair, Pairs, SharedPairs};
 pub use query::Query;
 #[cfg(feature = "otel")]
 pub(crate) use request::default_port;

@@ -28,7 +28,7 @@ use super::{
     written::{self, Written},
 };
 use crate::{
-    exchange::{self, Code, Forwarded, HandlerError, Head},
+    exchange::{self, Code, Forwarded, HandlerError, Head, SharedPairs},
     observe::quietly,
     trace::{Known, OccurrenceId, Other},
 };
@@ -91,7 +91,7 @@ pub(super) enum Stage {
 /// What handlers have told of their exchange.
 #[derive(Debug)]
 pub(super) struct Noted {
-    pub(super) pairs: Vec<(Cow<'static, str>, exchange::Value)>,
+    pub(super) pairs: SharedPairs,
     pub(super) dropped: u64,
 }
 

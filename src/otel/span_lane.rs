@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use opentelemetry::Context;
+use opentelemetry::{Context, KeyValue};
 use opentelemetry_proto::{
     tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse},
     transform::{
@@ -38,6 +38,7 @@ use super::{
 use crate::outbox::Codec;
 use crate::{
     Error,
+    exchange::Index,
     outbox::{Batch, Destination, Lane, Outbox, Tariff, WeakOutbox},
 };
 
@@ -215,14 +216,64 @@ impl Signal for Spans {
 
 /// OTLP wants each key once; the SDK keeps all. The last value counts.
 fn unique(mut span: SpanData) -> SpanData {
-    let mut index = 0;
-    while index < span.attributes.len() {
-        let (pair, later) = span.attributes[index..].split_first().expect("the index is within");
-        if later.iter().any(|other| other.key == pair.key) {
-            span.attributes.remove(index);
-        } else {
-            index += 1;
-        }
+    let last = last(&span.attributes);
+    if last.len() < span.attributes.len() {
+        let (mut last, mut at) = (last.into_iter().rev().peekable(), 0..);
+        span.attributes.retain(|_| at.next().is_some_and(|at| last.next_if_eq(&at).is_some()));
     }
     span
+}
+
+/// Where each key comes last, the last of all first.
+fn last(attributes: &[KeyValue]) -> Vec<usize> {
+    let count = attributes.len();
+    let (mut index, mut last) = (Index::with_capacity(count), Vec::<usize>::with_capacity(count));
+    for (at, pair) in attributes.iter().enumerate().rev() {
+        let found = index.find(pair.key.as_str(), |nth| attributes[last[nth]].key.as_str());
+        if let Err(vacancy) = found {
+            last.push(at);
+            index.push(vacancy, |nth| attributes[last[nth]].key.as_str());
+        }
+    }
+    last
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn span(keys: &[String]) -> SpanData {
+        let pair = |(at, key): (i64, &String)| KeyValue::new(key.clone(), at);
+        let now = std::time::SystemTime::UNIX_EPOCH;
+        SpanData {
+            span_context: SpanContext::NONE,
+            parent_span_id: SpanId::INVALID,
+            parent_span_is_remote: false,
+            span_kind: SpanKind::Internal,
+            name: "span".into(),
+            start_time: now,
+            end_time: now,
+            attributes: (0..).zip(keys).map(pair).collect(),
+            dropped_attributes_count: 0,
+            events: Default::default(),
+            links: Default::default(),
+            status: Status::Unset,
+            instrumentation_scope: Default::default(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn of_each_key_the_last_value_stays_where_it_was(keys in prop::collection::vec("[a-c]{0,2}", 0..40)) {
+            let span = span(&keys);
+            let mut left = span.attributes.clone();
+            let later = |at: usize| keys[at + 1..].contains(&keys[at]);
+            let mut at = 0..;
+            left.retain(|_| !later(at.next().unwrap()));
+            prop_assert_eq!(unique(span).attributes, left);
+        }
+    }
 }

@@ -8,7 +8,10 @@ use super::{
     outgoing::shown,
     text::{json_len, shorten},
 };
-use crate::{exchange::Value, scrub::Scrubber};
+use crate::{
+    exchange::{Pair, Pairs, Value},
+    scrub::Scrubber,
+};
 
 /// Facts that X-Ray indexes, so that traces are found by them: texts, numbers and flags by key.
 ///
@@ -30,7 +33,7 @@ use crate::{exchange::Value, scrub::Scrubber};
 /// [indexes 50]: https://docs.aws.amazon.com/general/latest/gr/xray.html
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Annotations {
-    pairs: Vec<(Cow<'static, str>, Value)>,
+    pairs: Pairs,
     losses: Losses,
 }
 
@@ -54,18 +57,15 @@ impl Annotations {
         let (key, key_cut) = good_key(key.into());
         let (value, value_cut) = good_value(value.into());
         self.losses.shortened += u64::from(key_cut) + u64::from(value_cut);
-        if let Some(pair) = self.pairs.iter_mut().find(|pair| pair.0 == key) {
-            pair.1 = value;
-        } else if key.is_empty() || self.pairs.len() == Self::MOST {
+        let has_room = !key.is_empty() && self.pairs.len() < Self::MOST;
+        if !self.pairs.put(key, value, has_room) {
             self.losses.dropped += 1;
-        } else {
-            self.pairs.push((key, value));
         }
     }
 
     /// What was added under a key, as it is written.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.pairs.iter().find(|pair| pair.0 == key).map(|pair| &pair.1)
+        self.pairs.get(key)
     }
 
     /// All facts, in the order in which they were added.
@@ -97,26 +97,26 @@ impl Annotations {
     /// scrubbed before that.
     pub(super) fn insert_whole(&mut self, key: Cow<'static, str>, value: Value, scrubber: &Scrubber) {
         let is_long = matches!(&value, Value::Text(text) if text.len() > Self::LONGEST);
-        let value = if is_long || !key.chars().all(is_good) { shown(&key, value, scrubber) } else { value };
+        let value = if is_long || !is_good_key(&key) { shown(&key, value, scrubber) } else { value };
         self.insert(key, value);
     }
 
     /// Changes the values, each by its key.
     pub(super) fn edit(&mut self, edit: impl Fn(&str, Value) -> Value) {
-        for (key, value) in &mut self.pairs {
+        for (key, value) in self.pairs.values_mut() {
             let old = std::mem::replace(value, Value::Bool(false));
             *value = good_value(edit(key, old)).0;
         }
     }
 
     /// Takes what there is from the `index`-th on.
-    pub(super) fn split_off(&mut self, index: usize) -> Vec<(Cow<'static, str>, Value)> {
-        self.pairs.split_off(index.min(self.pairs.len()))
+    pub(super) fn split_off(&mut self, index: usize) -> Vec<Pair> {
+        self.pairs.split_off(index)
     }
 
     /// Cuts the texts to so many characters.
     pub(super) fn shorten(&mut self, characters: usize) -> u64 {
-        let texts = self.pairs.iter_mut().filter_map(|(_, value)| match value {
+        let texts = self.pairs.values_mut().filter_map(|(_, value)| match value {
             Value::Text(text) => Some(text),
             _ => None,
         });
@@ -182,11 +182,15 @@ fn read(any: Any) -> Option<Value> {
 }
 
 fn good_key(mut key: Cow<'static, str>) -> (Cow<'static, str>, bool) {
-    if !key.chars().all(is_good) {
+    if !is_good_key(&key) {
         key = Cow::Owned(key.chars().map(|char| if is_good(char) { char } else { '_' }).collect());
     }
     let cut = shorten(&mut key, LONGEST_KEY);
     (key, cut)
+}
+
+fn is_good_key(key: &str) -> bool {
+    key.bytes().all(|byte| is_good(char::from(byte)))
 }
 
 fn is_good(char: char) -> bool {

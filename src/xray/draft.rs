@@ -1,11 +1,11 @@
-use std::{borrow::Cow, net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::{
     Http, Link, Losses, Name, Request, Response, Segment, Status, Text, Url, document, options::Options,
     plain,
 };
 use crate::{
-    exchange::{Forwarded, Head, Value},
+    exchange::{Forwarded, Head, SharedPairs, Value},
     outbox::Price,
     trace::{Known, Other, SpanId, TraceId},
 };
@@ -27,7 +27,7 @@ pub(super) struct Draft {
     pub(super) response: Option<Response>,
     pub(super) status: Status,
     pub(super) duration: Duration,
-    pub(super) annotations: Vec<(Cow<'static, str>, Value)>,
+    pub(super) annotations: SharedPairs,
 }
 
 // ===== impl Draft =====

@@ -7,7 +7,7 @@ use super::{
     sampler::Sampling, stem::Stem,
 };
 use crate::{
-    exchange::{Code, End, Forwarded, HandlerError, Tally, is_grpc},
+    exchange::{Code, End, Forwarded, HandlerError, SharedPairs, Tally, is_grpc},
     observe::{Observation, Observer, quietly},
     trace::{AmznAnswer, Known, Place, Scope, SpanId},
 };
@@ -123,7 +123,7 @@ impl Recorded {
             response: None,
             status: Status::OK,
             duration: Duration::ZERO,
-            annotations: Vec::new(),
+            annotations: SharedPairs::default(),
         };
         Some(Self { draft, may_be_grpc, code: None, error: None })
     }
