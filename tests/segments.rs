@@ -20,7 +20,7 @@ use http_body_util::BodyExt as _;
 use opentelemetry::trace::TraceId;
 use support::{Script, Spans};
 use tokio::time::timeout;
-use tower::{Layer, Service, ServiceExt as _, layer::util::Stack, service_fn};
+use tower::{Layer, Service, ServiceExt as _, layer::util::Stack, service_fn, util::MapResponseLayer};
 
 /// A daemon, and a layer whose segments it gets.
 struct Shop {
@@ -411,6 +411,30 @@ async fn the_answer_to_a_caller_that_asks_is_that_of_the_segments_in_any_order_o
         };
         assert!(headers["x-amzn-trace-id"].to_str().unwrap().ends_with("Sampled=0"), "{order}: {headers:?}");
     }
+}
+
+#[tokio::test]
+async fn who_makes_another_response_of_ours_gets_the_answer_into_that_one() {
+    let (shop, spans) = (Shop::open().await, Spans::new());
+    let otel = spans.layer().propagation(Propagation::new([Propagator::XRay]));
+    let again = MapResponseLayer::new(|response: Response<_>| Response::new(response.into_body()));
+    let request = with("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=?");
+    let headers = serve(&Stack::new(Stack::new(shop.layer.clone(), again), otel), request, answer(200)).await;
+    assert_eq!(headers["x-amzn-trace-id"], "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1");
+}
+
+#[tokio::test]
+async fn what_another_service_has_answered_is_not_passed_on_as_ours() {
+    let (shop, spans) = (Shop::open().await, Spans::new());
+    let otel = spans.layer().propagation(Propagation::new([Propagator::XRay]));
+    let other = MapResponseLayer::new(|mut response: Response<_>| {
+        let theirs = "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Sampled=1".parse().unwrap();
+        response.headers_mut().insert("x-amzn-trace-id", theirs);
+        response
+    });
+    let layers = Stack::new(other, Stack::new(shop.layer.clone(), otel));
+    let headers = serve(&layers, with(HEADER), answer(200)).await;
+    assert_eq!(headers["x-amzn-trace-id"], "Root=1-5759e988-bd862e3fe1be46a994272793");
 }
 
 #[tokio::test]

@@ -14,8 +14,8 @@ use tracing_subscriber::{layer::SubscriberExt as _, registry::Registry};
 use super::{
     case::{Case, bare},
     service::{
-        Serve, annotate, burn, capture, fail, handle, log, refuse, report, routed, router, sampled, serve,
-        undecided, unsampled,
+        Serve, annotate, burn, capture, fail, handle, log, not_recorded, refuse, report, routed, router,
+        sampled, serve, undecided, unsampled,
     },
     ways::Ways,
 };
@@ -53,6 +53,10 @@ fn main() -> Vec<Case> {
         Case::new("records", 1, |ways| serve(ways.records().layer(service_fn(handle)))),
         Case::new("all four, unsampled", 1, |ways| serve(ways.all().layer(service_fn(handle))))
             .asked(|_| unsampled()),
+        Case::new("all four, unsampled by traceparent", 1, |ways| {
+            serve(ways.all().layer(service_fn(handle)))
+        })
+        .asked(|_| not_recorded()),
         Case::new("all four, skipped", 0, skipped),
         Case::bare("bare, failing", |_| serve(service_fn(fail))),
         Case::new("all four, failing", 4, |ways| serve(ways.all().layer(service_fn(fail))))

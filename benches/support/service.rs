@@ -140,8 +140,12 @@ fn sampled_at(uri: &str) -> Request<Body> {
 /// One that its caller wants neither spans nor segments of.
 pub fn unsampled() -> Request<Body> {
     let header = "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Parent=00f067aa0ba902b7;Sampled=0";
-    let request = with(request(CART), "x-amzn-trace-id", header);
-    with(request, "traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00")
+    with(not_recorded(), "x-amzn-trace-id", header)
+}
+
+/// The same where the caller knows nothing of X-Ray.
+pub fn not_recorded() -> Request<Body> {
+    with(request(CART), "traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00")
 }
 
 /// One that leaves it to the service, as a load balancer does.

@@ -164,11 +164,7 @@ impl ServerSpan {
     /// Tells the caller about its trace, as far as this layer and those further in are to.
     fn answer(&self, response: &mut response::Parts) {
         let Some(identity) = self.known.identity() else { return };
-        if identity.amzn().is_some()
-            && let Some(answer) = identity.amzn_answer()
-        {
-            answer.write(response);
-        }
+        self.known.answer_amzn(response);
         let inner = self.known.made::<Inner>();
         if self.options.answer.is_asked() || inner.is_some() {
             let answer = self.options.answer.clone();

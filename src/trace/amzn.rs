@@ -119,10 +119,7 @@ impl Header {
     /// `own` is the root if the caller gave none.
     pub fn answer(&self, own: TraceId, is_sampled: bool) -> HeaderValue {
         let is_asked = self.sampled == Some(Decision::Ask);
-        let mut line = Line::with_capacity(KNOWN);
-        line.root(self.root.or(Some(own)));
-        line.sampled(is_asked.then_some(Decision::from(is_sampled)));
-        line.into_value()
+        answer(self.root.unwrap_or(own), is_asked.then_some(is_sampled.into()))
     }
 
     /// Reads a header that is the only one of its name.
@@ -180,6 +177,14 @@ impl Header {
     fn says_anything(&self) -> bool {
         *self != Self::default()
     }
+}
+
+/// The header of a response: the caller's root, or ours, and the decision if the caller asked for it.
+pub(super) fn answer(root: TraceId, sampled: Option<Decision>) -> HeaderValue {
+    let mut line = Line::with_capacity(KNOWN);
+    line.root(Some(root));
+    line.sampled(sampled);
+    line.into_value()
 }
 
 fn read_parent(value: &[u8]) -> Option<SpanId> {

@@ -1,4 +1,4 @@
-use http::response;
+use http::HeaderValue;
 use opentelemetry::trace::SpanContext;
 
 use super::{
@@ -33,19 +33,6 @@ pub struct Other {
     /// The span in it, if one was named.
     pub span_id: Option<SpanId>,
 }
-
-/// What the header `X-Amzn-Trace-Id` of a response says.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct AmznAnswer {
-    span_id: SpanId,
-    trace_id: TraceId,
-    is_sampled: bool,
-    header: amzn::Header,
-}
-
-/// Tells a layer further out that the response to this exchange has its header.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Answered(SpanId);
 
 // ===== impl Identity =====
 
@@ -183,15 +170,14 @@ impl Identity {
         Traceparent { trace_id: self.trace_id, parent_id: self.span_id, flags: self.flags() }
     }
 
-    /// What a caller that sent `X-Amzn-Trace-Id` is told: the trace, and what was decided if it asked.
-    pub fn amzn_answer(&self) -> Option<AmznAnswer> {
-        let mut header = self.amzn.clone()?;
+    /// What a caller that sent `X-Amzn-Trace-Id` is told in the response's: the trace, and what was decided if it asked.
+    pub fn amzn_answer(&self) -> Option<HeaderValue> {
+        let header = self.amzn.as_ref()?;
+        let root = header.root.unwrap_or(self.trace_id);
         // What was decided here was decided for our trace, which may be another one.
-        if header.root.is_some_and(|root| root != self.trace_id) {
-            header.sampled = None;
-        }
+        let is_asked = header.sampled == Some(amzn::Decision::Ask) && root == self.trace_id;
         let is_sampled = self.segment.or(self.sampled) == Some(true);
-        Some(AmznAnswer { span_id: self.span_id, trace_id: self.trace_id, is_sampled, header })
+        Some(amzn::answer(root, is_asked.then_some(is_sampled.into())))
     }
 
     /// Sets the decision about spans. The wish to debug goes with any other than yes.
@@ -291,19 +277,5 @@ impl Identity {
 
     fn random(self, random: bool) -> Self {
         Self { random, ..self }
-    }
-}
-
-// ===== impl AmznAnswer =====
-
-impl AmznAnswer {
-    /// Writes the header, in place of what was there, unless a layer further in has done so: it knew more.
-    pub fn write(self, response: &mut response::Parts) {
-        let Self { span_id, trace_id, is_sampled, header } = self;
-        if response.extensions.get() != Some(&Answered(span_id)) {
-            response.extensions.insert(Answered(span_id));
-            // A map that is full refuses; telemetry does without, rather than panic.
-            let _ = response.headers.try_insert(amzn::NAME.clone(), header.answer(trace_id, is_sampled));
-        }
     }
 }

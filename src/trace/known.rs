@@ -1,12 +1,12 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
-use http::StatusCode;
+use http::{StatusCode, response};
 use opentelemetry::{Context, trace::TraceContextExt as _};
 use tokio::time::Instant;
 
 #[cfg(feature = "xray")]
 use super::Place;
-use super::{Identity, OccurrenceId, shared::Shared};
+use super::{Identity, OccurrenceId, amzn, shared::Shared};
 use crate::exchange::{Annotations, Head};
 
 /// What is known of an exchange, for who tells of it later: its [`Scope`](super::Scope) without the context, so that what
@@ -93,6 +93,17 @@ impl Known {
     /// The annotations, for who fills them later.
     pub(crate) fn shared_annotations(&self) -> &Annotations {
         self.0.begun().annotations()
+    }
+
+    /// Tells a caller that sent `X-Amzn-Trace-Id` about its trace, in place of what the response says of it, unless a layer
+    /// further in has done so: it knew more.
+    pub(crate) fn answer_amzn(&self, response: &mut response::Parts) {
+        let Some(answer) = self.identity().and_then(Identity::amzn_answer) else { return };
+        // Whoever made another response of that layer's has left its header behind.
+        if self.0.begun().answers_amzn() || !response.headers.contains_key(&amzn::NAME) {
+            // A map that is full refuses; telemetry does without, rather than panic.
+            let _ = response.headers.try_insert(amzn::NAME.clone(), answer);
+        }
     }
 
     /// Notes the status of the response.

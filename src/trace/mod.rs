@@ -76,7 +76,7 @@ pub(crate) use self::known::Known;
 pub(crate) use self::place::Place;
 pub use self::{
     id::{Amzn, SpanId, TraceId},
-    identity::{AmznAnswer, Identity, Other},
+    identity::{Identity, Other},
     in_scope::{InScope, OfCall, OfFuture, OfStream, Scoped},
     occurrence::OccurrenceId,
     propagation::{Propagation, Propagator, TrustIncoming},

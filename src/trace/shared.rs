@@ -47,6 +47,7 @@ pub(super) struct Begun {
     pub(super) within: Option<Known>,
     head: OnceLock<Head>,
     status: AtomicU16,
+    has_answered_amzn: AtomicBool,
     #[cfg(feature = "rollbar")]
     is_settled: AtomicBool,
     is_over: AtomicBool,
@@ -147,6 +148,7 @@ impl Begun {
             within,
             head: OnceLock::new(),
             status: AtomicU16::new(0),
+            has_answered_amzn: AtomicBool::new(false),
             #[cfg(feature = "rollbar")]
             is_settled: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
@@ -172,6 +174,11 @@ impl Begun {
 
     pub(super) fn status(&self) -> Option<StatusCode> {
         StatusCode::from_u16(self.status.load(Relaxed)).ok()
+    }
+
+    /// Whether nobody has answered as X-Ray does; whoever asks does so.
+    pub(super) fn answers_amzn(&self) -> bool {
+        !self.has_answered_amzn.swap(true, Relaxed)
     }
 
     pub(super) fn end(&self) {

@@ -9,15 +9,18 @@ use super::{
 use crate::{
     exchange::{Code, End, Forwarded, HandlerError, SharedPairs, Tally, is_grpc},
     observe::{Observation, Observer, quietly},
-    trace::{AmznAnswer, Known, Place, Scope, SpanId},
+    trace::{Known, Place, Scope, SpanId},
 };
 
 /// An exchange on its way to becoming a segment.
 #[derive(Debug)]
-pub struct ServedSegment {
-    /// None if it is not recorded: the decision is passed on, and the caller answered.
-    recorded: Option<Recorded>,
-    answer: Option<AmznAnswer>,
+pub struct ServedSegment(Served);
+
+#[derive(Debug)]
+enum Served {
+    Recorded(Recorded),
+    /// The decision is passed on, and the caller answered.
+    Unrecorded(Known),
 }
 
 #[derive(Debug)]
@@ -53,12 +56,14 @@ impl Observer for XRayLayer {
         let sampling = decide(options, request, &name, scope);
         let parent_id = parent_id(scope);
         let identity = scope.identity()?;
-        let answer = identity.amzn_answer();
         let place = Place::new(identity.trace_id(), identity.span_id(), sampling.sampled);
         scope.take_place(place);
         scope.share(options.clone());
-        let begin = || Recorded::begin(options, request, scope, (name, parent_id), sampling.rule);
-        Some(ServedSegment { recorded: sampling.sampled.then(begin).flatten(), answer })
+        if !sampling.sampled {
+            return Some(ServedSegment(Served::Unrecorded(scope.keep())));
+        }
+        let recorded = Recorded::begin(options, request, scope, (name, parent_id), sampling.rule)?;
+        Some(ServedSegment(Served::Recorded(recorded)))
     }
 }
 
@@ -128,7 +133,7 @@ impl Recorded {
         Some(Self { draft, may_be_grpc, code: None, error: None })
     }
 
-    fn answered(&mut self, response: &response::Parts) {
+    fn answered(&mut self, response: &mut response::Parts) {
         if self.may_be_grpc {
             self.code = Code::read(&response.headers);
             self.may_be_grpc = self.code.is_some() || is_grpc(&response.headers);
@@ -138,6 +143,7 @@ impl Recorded {
         answered.content_length = length.and_then(|value| value.to_str().ok()?.parse().ok());
         self.draft.response = Some(answered);
         self.error = response.extensions.get().cloned();
+        self.draft.known.answer_amzn(response);
     }
 
     fn status(&self, end: End<'_>) -> Status {
@@ -201,16 +207,14 @@ fn blame(draft: &Draft, error: Option<HandlerError>, end: End<'_>) {
 
 impl Observation for ServedSegment {
     fn on_response(&mut self, response: &mut response::Parts) {
-        if let Some(recorded) = &mut self.recorded {
-            recorded.answered(response);
-        }
-        if let Some(answer) = self.answer.take() {
-            answer.write(response);
+        match &mut self.0 {
+            Served::Recorded(recorded) => recorded.answered(response),
+            Served::Unrecorded(known) => known.answer_amzn(response),
         }
     }
 
     fn on_end(self, end: End<'_>, tally: &Tally) {
-        if let Some(recorded) = self.recorded {
+        if let Served::Recorded(recorded) = self.0 {
             recorded.end(end, tally);
         }
     }
