@@ -362,7 +362,7 @@ impl Noted {
 #[cfg(test)]
 pub(super) fn example(status: StatusCode) -> Recorded {
     let request = http::Request::get("/carts/17?page=2").header("host", "shop.example:8443");
-    let mut scope = Scope::enter(&http::Extensions::new());
+    let mut scope = crate::trace::Scope::enter(&http::Extensions::new());
     scope.head(&request.body(()).unwrap().into_parts().0);
     let ids = (1_u128.into(), 2_u64.into());
     let span = SpanContext::new(ids.0, ids.1, TraceFlags::SAMPLED, false, TraceState::default());
@@ -372,7 +372,7 @@ pub(super) fn example(status: StatusCode) -> Recorded {
         outcome: Outcome::http(Side::Server, Some(status), end, &options.scrubber),
         arrived: Arrived {
             options,
-            scope,
+            known: scope.keep(),
             limits: SpanLimits::default(),
             span,
             parent_id: SpanId::INVALID,

@@ -1,7 +1,7 @@
 use std::{
     fmt, mem,
     panic::catch_unwind,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError},
     thread,
 };
 
@@ -12,7 +12,7 @@ use super::{
     Panic, Reporter, breadcrumbs::Trail, occurrence::Exchange, options::Options, snapshot::Snapshot,
 };
 use crate::{
-    exchange::Annotations,
+    exchange::{AddressPolicy, Annotations, Route},
     trace::{Identity, Known, OccurrenceId, is_ending},
 };
 
@@ -27,7 +27,10 @@ pub(super) struct Case {
 pub(super) struct Facts {
     pub(super) reporter: Reporter,
     pub(super) identity: Identity,
-    pub(super) snapshot: Snapshot,
+    addresses: AddressPolicy,
+    /// Made when it is shown, of the head of the request; at once, where more has to be noted than that.
+    snapshot: OnceLock<Snapshot>,
+    is_of_head: bool,
     pub(super) annotations: Annotations,
     pub(super) trail: Trail,
     state: Mutex<State>,
@@ -57,27 +60,31 @@ impl Case {
     /// The case of a served exchange, which is made when it is first asked for: by a breadcrumb, a panic, a report. Good
     /// exchanges have none.
     pub(super) fn of(known: &Known, options: &Options) -> Option<Self> {
-        let snapshot = |known: &Known| Some(Snapshot::of_head(known.head()?, options));
-        Self::with(known, options, snapshot)
+        known.head()?;
+        Self::with(known, options, OnceLock::new)
     }
 
     /// The same, where more has to be noted of the request than all backends share.
     pub(super) fn noted(known: &Known, options: &Options, request: &request::Parts) -> Option<Self> {
-        Self::with(known, options, |_| Some(Snapshot::take(request, options)))
+        Self::with(known, options, || Snapshot::take(request, options).into())
     }
 
-    fn with(
-        known: &Known,
-        options: &Options,
-        snapshot: impl FnOnce(&Known) -> Option<Snapshot>,
-    ) -> Option<Self> {
+    fn with(known: &Known, options: &Options, snapshot: impl FnOnce() -> OnceLock<Snapshot>) -> Option<Self> {
         if let Some(case) = Self::made(known) {
             return Some(case);
         }
-        let (identity, snapshot) = (known.identity()?.clone(), snapshot(known)?);
-        let (reporter, annotations) = (options.reporter.clone(), known.shared_annotations().clone());
-        let (trail, state, outcome) = (Trail::default(), Mutex::default(), Mutex::default());
-        let facts = Facts { reporter, identity, snapshot, annotations, trail, state, outcome };
+        let snapshot = snapshot();
+        let facts = Facts {
+            reporter: options.reporter.clone(),
+            identity: known.identity()?.clone(),
+            addresses: options.addresses,
+            is_of_head: snapshot.get().is_none(),
+            snapshot,
+            annotations: known.shared_annotations().clone(),
+            trail: Trail::default(),
+            state: Mutex::default(),
+            outcome: Mutex::default(),
+        };
         Some(Self { facts: known.make(|| Arc::new(facts)), known: known.clone() })
     }
 
@@ -113,6 +120,37 @@ impl Case {
 
     pub(super) fn facts(&self) -> &Arc<Facts> {
         &self.facts
+    }
+
+    /// What is noted of the request.
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        let Facts { snapshot, addresses, .. } = &*self.facts;
+        snapshot.get_or_init(|| {
+            let head = self.known.head().expect("there is one, or it was noted");
+            Snapshot::of_head(head, *addresses)
+        })
+    }
+
+    /// What the request is matched by, such as `/carts/{id}`.
+    pub(super) fn route(&self) -> Option<&str> {
+        match self.facts.snapshot.get() {
+            Some(snapshot) => snapshot.route(),
+            None => self.known.head()?.route().map(Route::pattern),
+        }
+    }
+
+    /// About how many bytes it takes: as many before the snapshot is made as when it is.
+    pub(super) fn size(&self) -> usize {
+        let Facts { snapshot, is_of_head, annotations, trail, .. } = &*self.facts;
+        let head = self.known.head().filter(|_| *is_of_head);
+        let request = match (head, snapshot.get()) {
+            (Some(head), snapshot) => {
+                Snapshot::size_of_head(head) + snapshot.map_or(0, Snapshot::size_of_body)
+            }
+            (None, Some(snapshot)) => snapshot.size(),
+            (None, None) => 0,
+        };
+        request + trail.size() + annotations.size()
     }
 
     /// The id of the report, if there will be one.

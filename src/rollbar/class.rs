@@ -13,10 +13,11 @@ pub(super) fn typed(error: &(dyn Error + 'static), type_name: &str) -> String {
     if is_stand_in(type_name) {
         return of(error);
     }
-    let name = short(type_name);
-    known(error).unwrap_or_else(|| match shown(error) {
-        Some(variant) if name.rsplit("::").next() != Some(&variant) => cut(format!("{name}::{variant}")),
-        _ => cut(name),
+    known(error).unwrap_or_else(|| match (short(type_name), shown(error)) {
+        (name, Some(variant)) if name.rsplit("::").next() != Some(&variant) => {
+            cut(format!("{name}::{variant}"))
+        }
+        (name, _) => cut(name),
     })
 }
 

@@ -5,6 +5,10 @@
 /// What remains can be read, `<X as Y>::z` too. It is cut after 255 bytes.
 pub(super) fn plain(name: &str) -> String {
     let name = without_suffixes(name);
+    let is_path = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':');
+    if name.len() <= LONGEST && name.bytes().all(is_path) {
+        return name.to_owned();
+    }
     let mut plain = String::with_capacity(name.len().min(LONGEST + CHAR));
     let mut rest = name;
     while let Some(char) = rest.chars().next() {
@@ -65,11 +69,9 @@ fn keep<'a>(plain: &mut String, char: char, after: &'a str) -> &'a str {
 }
 
 fn without_suffixes(name: &str) -> &str {
-    let name = name.split_once(".llvm.").map_or(name, |(name, _)| name);
-    match name.rsplit_once("::h") {
-        Some((name, hash)) if hash.len() == 16 && is_hash(hash) => name,
-        _ => name,
-    }
+    let name = name.find('.').and_then(|_| name.split_once(".llvm.")).map_or(name, |(name, _)| name);
+    let hash = name.len().checked_sub(HASH).and_then(|at| name.get(at..)?.strip_prefix("::h"));
+    if hash.is_some_and(is_hash) { &name[..name.len() - HASH] } else { name }
 }
 
 /// Whether a `<` that comes next opens arguments, and not `<X as Y>`.
@@ -116,6 +118,8 @@ const WORDS: [&str; 4] = ["mut ", "const ", "dyn ", "impl "];
 const LONGEST: usize = 255;
 
 const CHAR: usize = 4;
+
+const HASH: usize = "::h".len() + 16;
 
 #[cfg(test)]
 mod tests {

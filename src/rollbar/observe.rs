@@ -65,7 +65,7 @@ impl Observer for RollbarLayer {
 fn learn_route(request: &request::Parts, scope: &mut Scope) {
     scope.head(request).learn_route(request);
     if let Some(case) = scope.known().and_then(Case::made) {
-        case.facts().snapshot.learn_route(request);
+        case.snapshot().learn_route(request);
     }
 }
 

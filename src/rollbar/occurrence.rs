@@ -177,7 +177,7 @@ impl Exchange {
     /// `GET /carts/{id}`, `POST /shop.Greeter/SayHello` of gRPC, or `GET` where the route is not known. It has few values:
     /// items are told apart by it.
     fn route(&self) -> String {
-        let snapshot = &self.case.facts().snapshot;
+        let snapshot = self.case.snapshot();
         let method = Methods::default().name(snapshot.method()).unwrap_or(Cow::Borrowed(OTHER));
         match (snapshot.route(), self.call()) {
             (Some(route), _) => format!("{method} {route}"),
@@ -188,14 +188,12 @@ impl Exchange {
 
     /// The method of gRPC, if it may be believed to exist.
     fn call(&self) -> Option<Arc<str>> {
-        let facts = self.case.facts();
-        let call = facts.snapshot.call().filter(|_| !self.is_no_call)?;
-        facts.reporter.settings().calls.failed(call)
+        let call = self.case.snapshot().call().filter(|_| !self.is_no_call)?;
+        self.case.facts().reporter.settings().calls.failed(call)
     }
 
     fn size(&self) -> usize {
-        let facts = self.case.facts();
-        facts.snapshot.size() + facts.trail.size() + facts.annotations.size()
+        self.case.size()
     }
 
     fn custom(&self) -> Map<String, Value> {
@@ -221,7 +219,7 @@ impl Exchange {
     fn describe(&self, data: &mut Data, at: SystemTime, settings: &Settings) {
         let facts = self.case.facts();
         data.context = Some(self.route().into());
-        data.request = Some(Box::new(facts.snapshot.request(&settings.scrubber)));
+        data.request = Some(Box::new(self.case.snapshot().request(&settings.scrubber)));
         data.person = self.person(&settings.scrubber);
         data.body.telemetry = facts.trail.telemetry(at, &settings.scrubber);
         let dropped = facts.trail.dropped();

@@ -198,7 +198,7 @@ impl Report {
     /// have written, who could make as many kinds as there are items in a minute.
     fn kind(&self, case: Option<&Case>) -> u64 {
         let place = self.place.as_ref().map(|place| (place.file(), place.line()));
-        let route = case.and_then(|case| case.facts().snapshot.route());
+        let route = case.and_then(Case::route);
         HASHER.hash_one((self.what.class(), self.level, place, route, &self.fingerprint))
     }
 

@@ -108,7 +108,7 @@ fn keep(mut request: Request<Body>, limit: usize) -> Request<Body> {
 /// Leaves it where the layer that reports finds it: further out by the scope, further in by the request itself.
 fn leave(extensions: &mut Extensions, kept: KeptBody) {
     if let Some(case) = Scope::of(extensions).and_then(|scope| Case::within(scope.context())) {
-        case.facts().snapshot.keep(kept.clone());
+        case.snapshot().keep(kept.clone());
     }
     extensions.insert(kept);
 }

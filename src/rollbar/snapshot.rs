@@ -40,7 +40,7 @@ impl Snapshot {
     }
 
     /// Of what all backends share, where that is all there is to know.
-    pub(super) fn of_head(head: &Head, options: &Options) -> Self {
+    pub(super) fn of_head(head: &Head, addresses: AddressPolicy) -> Self {
         let (route, body) = (OnceLock::new(), OnceLock::new());
         if let Some(matched) = head.route() {
             _ = route.set(matched.clone());
@@ -56,7 +56,7 @@ impl Snapshot {
             host: host.map(|(_, host)| host.clone()),
             forwarded_host: None,
             client: head.peer().map(|peer| peer.ip()),
-            addresses: options.addresses,
+            addresses,
             may_be_call: head.may_be_grpc(),
             headers,
             route,
@@ -128,7 +128,17 @@ impl Snapshot {
         let url = self.path.len() + self.query.as_deref().map_or(0, str::len);
         let headers: usize = self.headers.iter().map(|(_, value)| value.len()).sum();
         // The query is told three times.
-        3 * url + headers + self.body.get().map_or(0, KeptBody::size)
+        3 * url + headers + self.size_of_body()
+    }
+
+    pub(super) fn size_of_body(&self) -> usize {
+        self.body.get().map_or(0, KeptBody::size)
+    }
+
+    /// The same of what is made of a head, without its body.
+    pub(super) fn size_of_head(head: &Head) -> usize {
+        let url = head.path().len() + head.query().map_or(0, str::len);
+        2 * url + head.size()
     }
 
     /// The request as it is reported, without secrets.
