@@ -1,6 +1,5 @@
 use std::{
     borrow::Cow,
-    io::Write as _,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
@@ -66,6 +65,8 @@ impl AddressPolicy {
 #[cfg(any(feature = "cloudwatch", feature = "otel", feature = "xray"))]
 impl AddressText {
     pub(crate) fn of(address: IpAddr) -> Self {
+        use std::io::Write as _;
+
         let mut text = Self { text: [0; LONGEST], length: 0 };
         match address {
             IpAddr::V4(address) => text.push_octets(address.octets()),
@@ -99,7 +100,7 @@ impl AddressText {
         &self.text[..self.length]
     }
 
-    #[cfg(any(feature = "cloudwatch", feature = "otel"))]
+    #[cfg(feature = "otel")]
     pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(self.as_bytes()).expect("addresses are written in ASCII")
     }

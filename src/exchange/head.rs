@@ -82,7 +82,7 @@ impl Head {
 
     /// A header that has visible ASCII alone.
     fn visible(&self, part: Part) -> Option<&str> {
-        let is_visible = |byte: u8| (byte >= b' ') & (byte <= b'~') | (byte == b'\t');
+        let is_visible = |byte: u8| (b' '..=b'~').contains(&byte) | (byte == b'\t');
         // All bytes are looked at, which is faster than to stop at the first: so the compiler takes many at once.
         let is_text = self.bytes(part)?.iter().fold(true, |all, byte| all & is_visible(*byte));
         if is_text { self.text(part) } else { None }
