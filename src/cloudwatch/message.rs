@@ -54,9 +54,14 @@ pub(super) struct Part {
 }
 
 /// How JSON has a letter that it has not as it is.
-struct Escape {
-    bytes: [u8; 6],
-    length: usize,
+enum Escape {
+    /// The two that JSON itself is full of.
+    Quote,
+    Backslash,
+    Other {
+        bytes: [u8; 6],
+        length: usize,
+    },
 }
 
 /// The name of a member, and what stands before it: `,"name":`.
@@ -211,9 +216,8 @@ impl<'a> Message<'a> {
         let (mut copied, mut at) = (0, 0);
         while let Some(next) = text.as_bytes()[at..].iter().position(|byte| special[usize::from(*byte)]) {
             at += next;
-            let letter = text[at..].chars().next().expect("a byte was found");
-            let end = at + letter.len_utf8();
-            if let Some(escaped) = Escape::of(letter) {
+            let (end, escaped) = Escape::at(text, at);
+            if let Some(escaped) = escaped {
                 self.push_plain(&text[copied..at]);
                 escape(self, escaped.as_str());
                 copied = end;
@@ -240,10 +244,22 @@ impl Repeats {
 // ===== impl Escape =====
 
 impl Escape {
+    /// Where the letter ends that begins there, and how it is escaped.
+    #[inline]
+    fn at(text: &str, at: usize) -> (usize, Option<Self>) {
+        match text.as_bytes()[at] {
+            b'"' => (at + 1, Some(Self::Quote)),
+            b'\\' => (at + 1, Some(Self::Backslash)),
+            _ => {
+                let letter = text[at..].chars().next().expect("a byte is there");
+                (at + letter.len_utf8(), Self::of(letter))
+            }
+        }
+    }
+
     /// None: the letter stands for itself, in JSON and in a line.
     fn of(letter: char) -> Option<Self> {
         let short = match letter {
-            '"' | '\\' => letter,
             '\u{8}' => 'b',
             '\t' => 't',
             '\n' => 'n',
@@ -252,17 +268,21 @@ impl Escape {
             _ if breaks(letter) => return Some(Self::long(letter)),
             _ => return None,
         };
-        Some(Self { bytes: [b'\\', short as u8, 0, 0, 0, 0], length: 2 })
+        Some(Self::Other { bytes: [b'\\', short as u8, 0, 0, 0, 0], length: 2 })
     }
 
     /// All that breaks a line has four digits.
     fn long(letter: char) -> Self {
         let digit = |place: u32| HEX[(letter as usize >> (4 * place)) & 0xf];
-        Self { bytes: [b'\\', b'u', digit(3), digit(2), digit(1), digit(0)], length: 6 }
+        Self::Other { bytes: [b'\\', b'u', digit(3), digit(2), digit(1), digit(0)], length: 6 }
     }
 
     fn as_str(&self) -> &str {
-        str::from_utf8(&self.bytes[..self.length]).expect("escapes are ASCII")
+        match self {
+            Self::Quote => "\\\"",
+            Self::Backslash => "\\\\",
+            Self::Other { bytes, length } => str::from_utf8(&bytes[..*length]).expect("escapes are ASCII"),
+        }
     }
 }
 
