@@ -117,6 +117,7 @@ impl Annotations {
         Self { list: Arc::new(Mutex::new(list)) }
     }
 
+    #[inline]
     fn lock(&self) -> MutexGuard<'_, List> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }

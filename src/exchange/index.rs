@@ -25,6 +25,7 @@ impl Index {
     }
 
     /// Where the item with this key is, if one was added.
+    #[inline]
     pub(crate) fn find<'a>(&self, key: &str, key_of: impl Fn(usize) -> &'a str) -> Result<usize, Vacancy> {
         if self.slots.is_empty() {
             return (0..self.len).find(|at| key_of(*at) == key).ok_or(Vacancy(0));
@@ -40,6 +41,7 @@ impl Index {
     }
 
     /// Adds the next item of the list, whose key was not found.
+    #[inline]
     pub(crate) fn push<'a>(&mut self, vacancy: Vacancy, key_of: impl Fn(usize) -> &'a str) {
         self.len += 1;
         if 2 * self.len <= self.slots.len() {
@@ -50,6 +52,7 @@ impl Index {
     }
 
     /// Makes room for as many items again.
+    #[cold]
     fn rebuild<'a>(&mut self, key_of: impl Fn(usize) -> &'a str) {
         self.slots = vec![0; (4 * self.len).next_power_of_two()];
         for at in 0..self.len {
@@ -73,15 +76,15 @@ impl Index {
 
 /// A multiplicative hash. Who chooses keys that collide finds them as slowly as in a list.
 fn hash(key: &str) -> u64 {
-    let (words, rest) = key.as_bytes().as_chunks();
     let mut hash = key.len() as u64;
-    for word in words {
+    for word in key.as_bytes().as_chunks().0 {
         hash = (hash ^ u64::from_le_bytes(*word)).wrapping_mul(GOLDEN).rotate_left(5);
     }
-    let mut last = 0;
-    for byte in rest {
-        last = last << 8 | u64::from(*byte);
-    }
+    // Of a longer key some bytes are in its last eight and in the word before.
+    let last = match key.as_bytes().last_chunk() {
+        Some(last) => u64::from_le_bytes(*last),
+        None => key.bytes().fold(0, |last, byte| last << 8 | u64::from(byte)),
+    };
     (hash ^ last).wrapping_mul(GOLDEN)
 }
 

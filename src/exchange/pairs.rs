@@ -58,6 +58,7 @@ impl Pairs {
         rest
     }
 
+    #[inline]
     fn find(&self, key: &str) -> Result<usize, Vacancy> {
         self.index.find(key, |at| &self.list[at].0)
     }
@@ -93,6 +94,7 @@ impl SharedPairs {
         self.0.as_ref()?.get(key)
     }
 
+    #[inline]
     pub(crate) fn to_mut(&mut self) -> &mut Pairs {
         Arc::make_mut(self.0.get_or_insert_default())
     }

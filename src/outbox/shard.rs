@@ -44,6 +44,10 @@ impl<R> Shard<R> {
     /// It must be open.
     #[inline]
     pub(super) fn push(&mut self, record: R, size: usize) -> Left {
+        if self.records.capacity() == 0 {
+            // All that it will need: growing would copy what is there, for one pusher or another.
+            self.records.reserve_exact(self.share.records);
+        }
         self.records.push((record, size));
         self.bytes = self.bytes.saturating_add(size);
         match self.records.len() {

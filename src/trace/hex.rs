@@ -56,7 +56,7 @@ fn fold<const N: usize>(digits: &[u8; N], read: impl Fn(u64) -> Option<u64>) -> 
 /// The number that eight digits in lower case are: one that is spelt like them.
 #[inline]
 const fn number(word: u64) -> Option<u64> {
-    let nibbles = (word & LOW) + 9 * ((word & IS_LETTER) >> 6) & LOW;
+    let nibbles = ((word & LOW) + 9 * ((word & IS_LETTER) >> 6)) & LOW;
     if spell(nibbles) != word {
         return None;
     }

@@ -98,9 +98,11 @@ impl Known {
     /// Tells a caller that sent `X-Amzn-Trace-Id` about its trace, in place of what the response says of it, unless a layer
     /// further in has done so: it knew more.
     pub(crate) fn answer_amzn(&self, response: &mut response::Parts) {
-        let Some(answer) = self.identity().and_then(Identity::amzn_answer) else { return };
+        let Some(identity) = self.identity().filter(|identity| identity.amzn().is_some()) else { return };
         // Whoever made another response of that layer's has left its header behind.
-        if self.0.begun().answers_amzn() || !response.headers.contains_key(&amzn::NAME) {
+        if (self.0.begun().answers_amzn() || !response.headers.contains_key(&amzn::NAME))
+            && let Some(answer) = identity.amzn_answer()
+        {
             // A map that is full refuses; telemetry does without, rather than panic.
             let _ = response.headers.try_insert(amzn::NAME.clone(), answer);
         }
