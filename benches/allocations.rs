@@ -34,10 +34,9 @@ fn allocations(case: Case, sink: &Sink) -> i64 {
     running.serve(&runtime, case.requests(WARM));
     let mut counts: Vec<_> = case
         .requests(EXCHANGES)
-        .into_iter()
         .map(|request| {
-            let mut request = Some(vec![request]);
-            let counted = allocation_counter::measure(|| running.serve(&runtime, request.take().unwrap()));
+            let mut request = Some(request);
+            let counted = allocation_counter::measure(|| running.serve(&runtime, request.take()));
             counted.count_total
         })
         .collect();

@@ -39,7 +39,7 @@ fn encode(criterion: &mut Criterion) {
 
 #[expect(clippy::disallowed_types, reason = "here the real clock is the point")]
 fn sent(encoded: Encoded, exchanges: u64, running: &mut Running, runtime: &Runtime) -> Duration {
-    let requests = encoded.case.requests(exchanges);
+    let requests: Vec<_> = encoded.case.requests(exchanges).collect();
     let began = std::time::Instant::now();
     running.serve(runtime, requests);
     let kept = if encoded.is_kept { std::time::Instant::now() } else { began };

@@ -44,7 +44,7 @@ impl Case {
     }
 
     fn log(&self, runtime: &Runtime, exchange: &mut Serve) {
-        dispatcher::with_default(&self.dispatch, || exchange(runtime, vec![traced()]));
+        dispatcher::with_default(&self.dispatch, || exchange(runtime, &mut Some(traced()).into_iter()));
     }
 
     /// How much one more event allocates.

@@ -27,7 +27,7 @@ fn stack(criterion: &mut Criterion) {
             bencher.iter_batched(
                 || {
                     number += 1;
-                    vec![case.request(number)]
+                    Some(case.request(number))
                 },
                 |requests| running.serve(&runtime, requests),
                 BatchSize::SmallInput,
@@ -54,7 +54,7 @@ fn summary(runtime: &Runtime) {
 
 #[expect(clippy::disallowed_types, reason = "here the real clock is the point")]
 fn time(case: Case, running: &mut Running, runtime: &Runtime) -> Duration {
-    let requests = case.requests(EXCHANGES);
+    let requests: Vec<_> = case.requests(EXCHANGES).collect();
     let started = std::time::Instant::now();
     running.serve(runtime, requests);
     started.elapsed()

@@ -84,8 +84,10 @@ impl Case {
         (self.request)(number)
     }
 
-    pub fn requests(&self, count: u64) -> Vec<Request<Body>> {
-        (0..count).map(self.request).collect()
+    /// They are made as they are asked for, as a server's are: a thousand that are made before would have the allocator tidy
+    /// up after them.
+    pub fn requests(&self, count: u64) -> impl Iterator<Item = Request<Body>> {
+        (0..count).map(self.request)
     }
 
     /// With its records going where the case says.
@@ -107,8 +109,8 @@ impl Case {
 // ===== impl Running =====
 
 impl Running {
-    pub fn serve(&mut self, runtime: &Runtime, requests: Vec<Request<Body>>) {
-        (self.serve)(runtime, requests);
+    pub fn serve(&mut self, runtime: &Runtime, requests: impl IntoIterator<Item = Request<Body>>) {
+        (self.serve)(runtime, &mut requests.into_iter());
     }
 
     /// Sends what waits for company.

@@ -17,7 +17,7 @@ pub type Body = Full<Bytes>;
 pub type Answer = Result<Response<Body>, Infallible>;
 
 /// Has a service answer requests, one after the other.
-pub type Serve = Box<dyn FnMut(&Runtime, Vec<Request<Body>>)>;
+pub type Serve = Box<dyn FnMut(&Runtime, &mut dyn Iterator<Item = Request<Body>>)>;
 
 pub fn serve<S, B>(mut service: S) -> Serve
 where

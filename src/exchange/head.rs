@@ -18,12 +18,10 @@ pub(crate) struct Head {
     is_partial: bool,
     peer: Option<SocketAddr>,
     route: OnceLock<Route>,
-    text: Text,
+    text: SmallVec<[u8; INLINE]>,
     /// Where each part ends; `None` if it is not there.
     ends: [Option<End>; PARTS],
 }
-
-type Text = SmallVec<[u8; INLINE]>;
 
 /// One more than the end, so that none needs no room.
 type End = std::num::NonZeroU32;
@@ -52,8 +50,8 @@ impl Head {
         parts[Part::Path as usize] = Some(uri.path().as_bytes());
         parts[Part::Query as usize] = uri.query().map(str::as_bytes);
         parts[Part::Authority as usize] = uri.authority().map(|authority| authority.as_str().as_bytes());
-        let (text, ends) = join(parts);
-        let head = Self {
+        let len = parts.iter().flatten().map(|part| part.len()).sum();
+        let mut head = Self {
             method: request.method.clone(),
             version: request.version,
             is_https: uri.scheme() == Some(&http::uri::Scheme::HTTPS),
@@ -61,11 +59,24 @@ impl Head {
             is_partial: is_sensitive || headers.len() != headers.keys_len(),
             peer: peer(&request.extensions),
             route: OnceLock::new(),
-            text,
-            ends,
+            text: SmallVec::from_elem(0, len),
+            ends: [None; PARTS],
         };
+        head.join(parts);
         head.learn_route(request);
         head
+    }
+
+    /// Fills the text, which is as long as all parts.
+    fn join(&mut self, parts: [Option<&[u8]>; PARTS]) {
+        let (mut room, mut len) = (&mut self.text[..], 0);
+        for (end, part) in self.ends.iter_mut().zip(parts) {
+            let Some(part) = part else { continue };
+            let (own, rest) = room.split_at_mut(part.len());
+            own.copy_from_slice(part);
+            (room, len) = (rest, len + part.len());
+            *end = u32::try_from(len + 1).ok().and_then(End::new);
+        }
     }
 
     fn bytes(&self, part: Part) -> Option<&[u8]> {
@@ -206,27 +217,6 @@ fn first(headers: &HeaderMap) -> [Option<&HeaderValue>; PARTS] {
 fn shown(value: Option<&HeaderValue>) -> Option<&[u8]> {
     let value = value.filter(|value| !value.is_sensitive())?;
     Some(&value.as_bytes()[..value.len().min(LONGEST)])
-}
-
-/// The parts as one text, and where each ends in it.
-fn join(parts: [Option<&[u8]>; PARTS]) -> (Text, [Option<End>; PARTS]) {
-    let (mut inline, mut len) = ([0; INLINE], 0);
-    let ends = parts.map(|part| {
-        let part = part?;
-        let end = len + part.len();
-        if let Some(room) = inline.get_mut(len..end) {
-            room.copy_from_slice(part);
-        }
-        len = end;
-        u32::try_from(end + 1).ok().and_then(End::new)
-    });
-    let is_inline = len <= INLINE;
-    let text = if is_inline {
-        Text::from_buf_and_len(inline, len)
-    } else {
-        parts.map(Option::unwrap_or_default).concat().into()
-    };
-    (text, ends)
 }
 
 /// In the order of [`Part`].

@@ -57,7 +57,7 @@ impl Scope {
     pub fn serve(&mut self) {
         match self.side() {
             Some(Side::Server) => return,
-            Some(Side::Client { .. }) => *self = self.child(),
+            Some(Side::Client | Side::Proxy) => *self = self.child(),
             None => {}
         }
         self.own().take_side(Side::Server);
@@ -68,16 +68,17 @@ impl Scope {
     /// A proxy passes requests on with all that is in their extensions, the scope of the exchange that it serves among it:
     /// the call goes on in a [child](Self::child) of that. `true` says so; headers of a trace are then the caller's own.
     pub fn call(&mut self) -> bool {
-        let passes_on = match self.side() {
-            Some(Side::Client { passes_on }) => return passes_on,
+        let side = match self.side() {
+            Some(Side::Client) => return false,
+            Some(Side::Proxy) => return true,
             Some(Side::Server) => {
                 *self = self.child();
-                true
+                Side::Proxy
             }
-            None => false,
+            None => Side::Client,
         };
-        self.own().take_side(Side::Client { passes_on });
-        passes_on
+        self.own().take_side(side);
+        side == Side::Proxy
     }
 
     /// The scope of another exchange, begun inside of this one, such as each attempt of a retry.

@@ -2,7 +2,7 @@ use std::{
     any::Any,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU16, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering::Relaxed},
     },
     time::SystemTime,
 };
@@ -24,7 +24,8 @@ use crate::exchange::{Annotations, Head};
 /// in adds one of its own, which those further out do not see.
 pub(super) struct Shared {
     origin: Origin,
-    side: OnceLock<Side>,
+    /// A [`Side`], or 0 for none.
+    side: AtomicU8,
     identity: OnceLock<Identity>,
     /// As few amend it.
     amended: OnceLock<Box<Identity>>,
@@ -61,8 +62,10 @@ pub(super) struct Begun {
 /// Which side of an exchange this process is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Side {
-    Server,
-    Client { passes_on: bool },
+    Server = 1,
+    Client,
+    /// A client that passes on what it serves.
+    Proxy,
 }
 
 type Any_ = Arc<dyn Any + Send + Sync>;
@@ -99,11 +102,13 @@ impl Shared {
     }
 
     pub(super) fn side(&self) -> Option<Side> {
-        self.side.get().copied().or_else(|| self.outer()?.side())
+        let sides = [Side::Server, Side::Client, Side::Proxy];
+        let side = self.side.load(Relaxed);
+        sides.into_iter().find(|one| *one as u8 == side).or_else(|| self.outer()?.side())
     }
 
     pub(super) fn take_side(&self, side: Side) {
-        _ = self.side.set(side);
+        _ = self.side.compare_exchange(0, side as u8, Relaxed, Relaxed);
     }
 
     pub(super) fn identity(&self) -> Option<&Identity> {
