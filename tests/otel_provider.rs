@@ -509,7 +509,9 @@ fn a_span_costs_the_request_few_allocations() {
     let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let cost = |layer: &OtelLayer| {
         let one = || runtime.block_on(serve(layer, || ()));
-        (0..8).map(|_| allocation_counter::measure(one).count_total).min().unwrap()
+        let mut counts: Vec<_> = (0..9).map(|_| allocation_counter::measure(one).count_total).collect();
+        counts.sort_unstable();
+        counts[counts.len() / 2]
     };
     let (watched, skipped) = (cost(&provided.layer()), cost(&provided.layer().skip(|_| true)));
     assert!(watched - skipped <= 10, "{watched} {skipped}");

@@ -56,6 +56,21 @@ async fn a_record_that_comes_when_all_others_have_left_waits_no_longer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_record_that_a_quiet_thread_left_while_others_filled_a_batch_waits_no_longer() {
+    let (outbox, lane, log) = open(Scripted::new([]).limits(Limits::default().records(64).age(seconds(10))));
+    push(&lane, 0..1);
+    sleep(seconds(1)).await;
+    thread::scope(|scope| _ = scope.spawn(|| push(&lane, 100..101)));
+    sleep(seconds(8)).await;
+    push(&lane, 1..64);
+    sleep(TICK).await;
+    assert_eq!(log.batches().len(), 1);
+    sleep(seconds(2)).await;
+    assert_eq!(log.taken().len(), 65);
+    assert_end(&outbox, 65, &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_batch_does_not_wait() {
     let (outbox, lane, log) = open(Scripted::new([]).limits(Limits::default().records(3).age(seconds(5))));
     push(&lane, 0..7);

@@ -427,14 +427,19 @@ async fn who_makes_another_response_of_ours_gets_the_answer_into_that_one() {
 async fn what_another_service_has_answered_is_not_passed_on_as_ours() {
     let (shop, spans) = (Shop::open().await, Spans::new());
     let otel = spans.layer().propagation(Propagation::new([Propagator::XRay]));
-    let other = MapResponseLayer::new(|mut response: Response<_>| {
+    fn theirs<B>(mut response: Response<B>) -> Response<B> {
         let theirs = "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Sampled=1".parse().unwrap();
         response.headers_mut().insert("x-amzn-trace-id", theirs);
         response
-    });
-    let layers = Stack::new(other, Stack::new(shop.layer.clone(), otel));
-    let headers = serve(&layers, with(HEADER), answer(200)).await;
-    assert_eq!(headers["x-amzn-trace-id"], "Root=1-5759e988-bd862e3fe1be46a994272793");
+    }
+    let inside = MapResponseLayer::new(theirs::<Script>);
+    let inside = Stack::new(inside, Stack::new(shop.layer.clone(), otel.clone()));
+    let between = Stack::new(Stack::new(shop.layer.clone(), MapResponseLayer::new(theirs)), otel);
+    for headers in
+        [serve(&inside, with(HEADER), answer(200)).await, serve(&between, with(HEADER), answer(200)).await]
+    {
+        assert_eq!(headers["x-amzn-trace-id"], "Root=1-5759e988-bd862e3fe1be46a994272793");
+    }
 }
 
 #[tokio::test]

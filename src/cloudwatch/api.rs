@@ -292,7 +292,7 @@ impl<P: Post> Destination for ApiDestination<P> {
     }
 
     async fn send(&self, batch: Batch<Entry>) -> Result<(), SendError<Entry>> {
-        let entries: Arc<[Entry]> = batch.into_iter().collect();
+        let entries: Arc<[Entry]> = Entry::in_order(batch).into();
         self.place.learn(&entries).await;
         let shutdown = || Err(SendError::Reject { lost: entries.len(), reason: "shutdown".into() });
         let Some((fate, bytes)) = self.deliver(&entries).await else { return shutdown() };

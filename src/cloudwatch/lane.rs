@@ -1,7 +1,7 @@
 use std::{fmt, ops::Deref, sync::Arc};
 
 use super::{Api, LogEvent, Stdout, StreamName, draft::Draft, message::Message, noted::Noted};
-use crate::outbox::{Lane, Outbox, Sideline, Unit};
+use crate::outbox::{Batch, Lane, Outbox, Sideline, Unit};
 
 /// A lane of log events: their way to CloudWatch Logs, to the standard output, or to both. Clones share it.
 ///
@@ -136,6 +136,13 @@ impl<D: Draft> From<Arc<D>> for Source {
 // ===== impl Entry =====
 
 impl Entry {
+    /// Those of one batch by when they happened: threads leave theirs one after the other.
+    pub(super) fn in_order(batch: Batch<Self>) -> Vec<Self> {
+        let mut entries: Vec<_> = batch.into_iter().collect();
+        entries.sort_by_key(|entry| entry.draft.at());
+        entries
+    }
+
     /// What it counts for in the books: the event, and what carries it.
     pub(super) fn size(&self) -> usize {
         size_of::<Self>() + self.draft.size()

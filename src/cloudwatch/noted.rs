@@ -213,6 +213,7 @@ fn shortened(text: Cow<'_, str>) -> Cow<'_, str> {
 
 /// A host, as long as one may be.
 fn written(host: Host<'_>) -> String {
+    let host = Host { name: cut(host.name, LONGEST_HOST), ..host };
     let mut written = String::with_capacity(host.name.len() + PORT);
     host.push_to(&mut written);
     written.truncate(written.floor_char_boundary(LONGEST_HOST));

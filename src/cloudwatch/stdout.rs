@@ -43,7 +43,7 @@ impl Destination for Stdout {
     }
 
     async fn send(&self, batch: Batch<Entry>) -> Result<(), SendError<Entry>> {
-        self.press.print(batch).await
+        self.press.print(Entry::in_order(batch).into()).await
     }
 }
 
@@ -136,6 +136,21 @@ mod tests {
             print(out.clone(), vec![event(r#"{"a":"b"}"#), event("a\r\n2026 forged \u{1b}[31m\u{2028}")]);
         assert_eq!(*out.0.lock().unwrap(), ["{\"a\":\"b\"}\n", "a\\r\\n2026 forged \\u001b[31m\\u2028\n"]);
         assert_eq!(report.lanes[0].delivered, 2);
+    }
+
+    #[test]
+    fn lines_of_one_batch_are_in_the_order_of_time() {
+        let out = Kept::default();
+        let at = |timestamp, message: &str| -> Arc<dyn Draft> {
+            Arc::new(LogEvent { timestamp, message: message.to_owned() })
+        };
+        let stdout = Stdout::on(out.clone());
+        let entry = |draft| Entry { draft: Source::Shared(draft), stream: Arc::default(), weight: 1 };
+        let drafts = [at(2, "refused"), at(1, "charging"), at(2, "told")];
+        let batch = drafts.into_iter().map(entry).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(stdout.send(batch)).unwrap();
+        assert_eq!(*out.0.lock().unwrap(), ["charging\n", "refused\n", "told\n"]);
     }
 
     #[test]

@@ -62,9 +62,11 @@ impl Annotations {
     pub fn insert(&self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
         let (key, value) = (key.into(), value.into());
         let mut list = self.lock();
-        let pairs = list.pairs.to_mut();
-        let has_room = pairs.len() < LIMIT && key.len() <= LONGEST_KEY;
-        if !pairs.put(key, value, has_room) {
+        let has_room = list.pairs.len() < LIMIT && key.len() <= LONGEST_KEY;
+        // Looked for first where it may be refused: what others hold is copied to be changed.
+        let is_taken =
+            (has_room || list.pairs.get(&key).is_some()) && list.pairs.to_mut().put(key, value, has_room);
+        if !is_taken {
             list.dropped += 1;
         }
     }

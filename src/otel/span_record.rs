@@ -27,8 +27,8 @@ impl SpanRecord {
     /// About how many bytes it has as it is sent, where it is written straight to the wire.
     pub(super) fn encoded_size(&self) -> usize {
         match self {
-            Self::Data(_) => 0,
-            Self::Exchange(recorded) => recorded.encoded_size(),
+            Self::Exchange(recorded) if recorded.is_usual() => recorded.encoded_size(),
+            _ => 0,
         }
     }
 

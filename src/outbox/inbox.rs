@@ -27,7 +27,7 @@ use super::{
 ///
 /// **I3, all is noticed in time.** What the shards may hold together never fills a batch nor, unless the worker knows
 /// that it overflows, the lane: their [shares](super::shard::Share) are parts of what is missing. So it is noticed by
-/// the very push that does it.
+/// the very push that does it. What the worker changes counts from its next look on.
 ///
 /// **I4, who sleeps is woken.** `is_idle` is true before the shards of an empty queue are looked at. So the first record
 /// in a shard is either seen by who looks, or sees that nobody will.
@@ -110,7 +110,8 @@ impl<T> Deref for Padded<T> {
 /// How many shards a lane has: as many as threads can push at once, unless a batch is too small to be shared by so many.
 pub(super) fn shards(limits: &Limits) -> usize {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    threads.min(limits.records / SMALLEST_SHARE).clamp(1, MOST_SHARDS).next_power_of_two()
+    let most = (limits.records / SMALLEST_SHARE).clamp(1, MOST_SHARDS);
+    threads.next_power_of_two().min(1 << most.ilog2())
 }
 
 /// More of them would only take longer to gather.

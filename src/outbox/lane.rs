@@ -65,9 +65,9 @@ impl<R> Lane<R> {
 
     /// Leaves a record to the outbox.
     ///
-    /// It returns at once: it takes a short lock that few threads share, and never waits, awaits or panics. It may be
-    /// called from any thread, in a `Drop`, and while unwinding. When the lane is full the oldest queued records make
-    /// room.
+    /// It returns at once: it takes a short lock that few threads share, now and then also the queue's, and never awaits
+    /// or panics. It may be called from any thread, in a `Drop`, and while unwinding. When the lane is full the oldest
+    /// queued records make room. Records of one thread keep their order.
     #[inline]
     pub fn push(&self, record: R) {
         let shared = &*self.shared;

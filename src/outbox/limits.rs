@@ -60,7 +60,8 @@ impl Limits {
     /// How many requests may be under way at once, those that wait for a retry included. Default 4, at least 1.
     ///
     /// More of it helps when the backend is far away, and costs it that many connections. With 1, batches arrive in
-    /// the order of their records; with more, they may overtake each other.
+    /// the order of their records, which is that of pushes where one thread makes them; with more, they may overtake each
+    /// other.
     #[must_use]
     pub fn in_flight(mut self, requests: usize) -> Self {
         self.in_flight = requests.max(1);

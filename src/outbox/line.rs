@@ -69,7 +69,7 @@ impl<T> Line<T> {
     /// Goes on with another front.
     fn spare(&mut self, next: VecDeque<T>) {
         let spent = Vec::from(mem::replace(&mut self.front, next));
-        if spent.capacity() > PIECE && self.spare.len() < SPARES {
+        if (PIECE..=SPARE).contains(&spent.capacity()) && self.spare.len() < SPARES {
             self.spare.push(spent);
         }
     }
@@ -99,6 +99,9 @@ impl<T> Iterator for Line<T> {
 
 /// How many of those that come one by one lie together.
 const PIECE: usize = 16;
+
+/// The most that is used again has room for, which is as much as those that come together take.
+const SPARE: usize = 64;
 
 /// As many as a batch is made of, mostly.
 const SPARES: usize = 8;
@@ -138,7 +141,7 @@ mod tests {
                         let room = coming.capacity();
                         line.append(&mut coming);
                         prop_assert_eq!(coming.len(), 0);
-                        prop_assert!(coming.capacity() >= room);
+                        prop_assert!((room..=room.max(SPARE)).contains(&coming.capacity()));
                     }
                     Act::PopFront { items } => {
                         for _ in 0..items {
@@ -148,6 +151,7 @@ mod tests {
                 }
                 prop_assert_eq!((line.len(), line.is_empty()), (deque.len(), deque.is_empty()));
                 prop_assert!(line.iter().eq(&deque));
+                prop_assert!(line.spare.iter().all(|spare| spare.capacity() <= SPARE));
                 let room: usize = line.pieces.iter().map(Vec::capacity).sum();
                 let held: usize = line.pieces.iter().map(Vec::len).sum();
                 prop_assert!(room <= 3 * held + PIECE + line.pieces.len(), "{room} for {held}");
@@ -166,6 +170,15 @@ mod tests {
         coming.resize(2 * PIECE, 0);
         line.append(&mut coming);
         assert_eq!(coming.as_ptr(), place);
+    }
+
+    #[test]
+    fn room_for_more_than_comes_together_is_given_back() {
+        let mut line = Line::new();
+        (0..1_000).for_each(|item| line.push_front(item));
+        line.push_back(0);
+        assert_eq!(line.by_ref().count(), 1_001);
+        assert!(line.spare.is_empty(), "{:?}", line.spare);
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub(super) struct Worker<D: Destination> {
     flights: JoinSet<()>,
     /// When the oldest queued record has waited for company long enough.
     due: Option<Instant>,
+    /// When it last looked: all that came before was in the queue then.
+    looked: Option<Instant>,
     /// When to look for overflow again (invariant W3).
     overflow_due: Option<Instant>,
 }
@@ -66,7 +68,7 @@ impl<D: Destination> Worker<D> {
         let (meter, clock) =
             meter.map_or_else(|| (None, Clock::new()), |(meter, clock)| (Some(meter), clock));
         let flights = JoinSet::new();
-        Self { lane, destination, limits, meter, clock, flights, due: None, overflow_due: None }
+        Self { lane, destination, limits, meter, clock, flights, due: None, looked: None, overflow_due: None }
     }
 
     pub(super) async fn run(mut self) {
@@ -97,10 +99,11 @@ impl<D: Destination> Worker<D> {
             return Step::End;
         }
         if !queue.has_queued() {
-            self.due = None;
+            (self.due, self.looked) = (None, None);
             return Step::Wait(None);
         }
         let now = Instant::now();
+        let looked = self.looked.replace(now).unwrap_or(now);
         let due = *self.due.get_or_insert(now + self.limits.age);
         if !queue.can_fly() {
             return Step::Wait(None);
@@ -113,8 +116,9 @@ impl<D: Destination> Worker<D> {
             return Step::Wait(Some(now + wait));
         }
         let Some(taken) = queue.take() else { return Step::Wait(None) };
-        // What a full batch leaves behind has just come. What is overdue stays so, until the queue was empty once.
-        self.due = self.due.filter(|due| *due <= now);
+        // What a full batch leaves behind has come since the last look. What is overdue stays so, until the queue was empty
+        // once.
+        self.due = self.due.filter(|due| *due <= now).or(Some(looked + self.limits.age));
         Step::Send(taken)
     }
 

@@ -1,4 +1,4 @@
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use opentelemetry::trace::SpanContext;
 
 use super::{
@@ -178,6 +178,12 @@ impl Identity {
         let is_asked = header.sampled == Some(amzn::Decision::Ask) && root == self.trace_id;
         let is_sampled = self.segment.or(self.sampled) == Some(true);
         Some(amzn::answer(root, is_asked.then_some(is_sampled.into())))
+    }
+
+    /// Whether a response says so of the same trace.
+    pub(super) fn is_amzn_answer(&self, headers: &HeaderMap) -> bool {
+        let own = self.amzn.as_ref().and_then(|header| header.root).unwrap_or(self.trace_id);
+        amzn::Header::read(headers).is_some_and(|answer| answer.root == Some(own))
     }
 
     /// Sets the decision about spans. The wish to debug goes with any other than yes.

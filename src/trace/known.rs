@@ -100,9 +100,8 @@ impl Known {
     pub(crate) fn answer_amzn(&self, response: &mut response::Parts) {
         let Some(identity) = self.identity().filter(|identity| identity.amzn().is_some()) else { return };
         // Whoever made another response of that layer's has left its header behind.
-        if (self.0.begun().answers_amzn() || !response.headers.contains_key(&amzn::NAME))
-            && let Some(answer) = identity.amzn_answer()
-        {
+        let is_answered = !self.0.begun().answers_amzn() && identity.is_amzn_answer(&response.headers);
+        if !is_answered && let Some(answer) = identity.amzn_answer() {
             // A map that is full refuses; telemetry does without, rather than panic.
             let _ = response.headers.try_insert(amzn::NAME.clone(), answer);
         }
