@@ -64,6 +64,11 @@ impl Ways {
         Self { outbox, http: format!("http://{http}/"), udp: udp.to_string(), limits, folder: None }
     }
 
+    /// The same with other bounds.
+    pub fn bounded(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
     /// To nowhere: nothing is sent, the lanes are full, and each record makes room for the next. What is measured is the
     /// request's own part, and the end of an earlier record.
     pub fn full() -> Self {
