@@ -68,7 +68,9 @@ pub(crate) use index::Index;
 pub use methods::Methods;
 pub use names::Names;
 pub use network::Fault;
-pub(crate) use pairs::{Pair, Pairs, SharedPairs};
+pub(crate) use pairs::SharedPairs;
+#[cfg(feature = "xray")]
+pub(crate) use pairs::{Pair, Pairs};
 pub use query::Query;
 #[cfg(feature = "otel")]
 pub(crate) use request::default_port;

@@ -41,6 +41,7 @@ impl<T> Line<T> {
         }
     }
 
+    #[cfg_attr(not(feature = "spool"), allow(dead_code, reason = "only a spool puts back what it was given"))]
     pub(super) fn push_front(&mut self, item: T) {
         self.len += 1;
         self.front.push_front(item);
