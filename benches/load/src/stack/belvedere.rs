@@ -7,12 +7,12 @@ use belvedere::{
     aws::{Client, Service},
     cloudwatch::{self, CloudWatchLayer, LogLane},
     observe::ObserveLayer,
-    otel::{Ids, OtelLayer, Otlp, SpanLane, Undecided},
+    otel::{OtelLayer, Otlp, SpanLane, TracerProvider},
     outbox::{Limits, Outbox},
     rollbar::{self, ItemLane, RollbarLayer},
-    xray::{Daemon, DaemonAddress, Sampler, SegmentLane, XRayLayer, sampler::SpanSampler},
+    xray::{Daemon, DaemonAddress, Sampler, SegmentLane, XRayLayer},
 };
-use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
+use opentelemetry_sdk::Resource;
 
 use super::{AGE, BATCH, DRAIN, QUEUE, Stack};
 use crate::{
@@ -33,8 +33,8 @@ pub(crate) fn everything(ports: &Each<u16>) -> Result<Stack> {
 fn stack(ports: &Each<u16>, sampler: Sampler) -> Result<Stack> {
     let outbox = Outbox::builder().start()?;
     let layers = ObserveLayer::new((
-        segments(&outbox, ports.xray, sampler.clone())?,
-        spans(&outbox, ports.otlp, sampler)?,
+        segments(&outbox, ports.xray, sampler)?,
+        spans(&outbox, ports.otlp)?,
         items(&outbox, ports.rollbar)?,
         lines(&outbox, ports.cloudwatch)?,
     ));
@@ -61,15 +61,11 @@ fn segments(outbox: &Outbox, port: u16, sampler: Sampler) -> Result<XRayLayer> {
     Ok(layer.sample(sampler).one_decision(true))
 }
 
-fn spans(outbox: &Outbox, port: u16, sampler: Sampler) -> Result<OtelLayer> {
+/// The segment has decided.
+fn spans(outbox: &Outbox, port: u16) -> Result<OtelLayer> {
     let otlp = Otlp::new(format!("http://127.0.0.1:{port}/v1/traces").parse()?).gzip(false);
     let lane = SpanLane::otlp(outbox, otlp.limits(limits().records(BATCH).bytes(4 << 20)))?;
-    let provider = SdkTracerProvider::builder()
-        .with_id_generator(Ids)
-        .with_sampler(Undecided(SpanSampler::new(sampler, SERVICE)))
-        .with_resource(resource())
-        .with_span_processor(lane)
-        .build();
+    let provider = TracerProvider::builder().resource(resource()).processor(lane).build();
     Ok(OtelLayer::new().tracer_provider(&provider))
 }
 

@@ -5,12 +5,11 @@ use belvedere::{
     aws::{Client, Service},
     cloudwatch::{self, CloudWatchLayer, LogLane},
     observe::ObserveLayer,
-    otel::{Ids, OtelLayer, Otlp, SpanLane},
+    otel::{OtelLayer, Otlp, SpanLane, TracerProvider},
     outbox::Outbox,
     rollbar::{self, ItemLane, RollbarLayer},
     xray::{Daemon, Sampler, SegmentLane, XRayLayer},
 };
-use opentelemetry_sdk::trace::SdkTracerProvider;
 use tower::{Layer as _, ServiceBuilder, service_fn};
 
 use super::Variant;
@@ -66,8 +65,7 @@ fn outbox() -> Outbox {
 fn otel(outbox: &Outbox, sinks: &Sinks) -> OtelLayer {
     let otlp = Otlp::new(sinks.uri("/v1/traces")).gzip(false);
     let lane = SpanLane::otlp(outbox, otlp).expect("a lane");
-    let provider = SdkTracerProvider::builder().with_id_generator(Ids).with_span_processor(lane).build();
-    OtelLayer::new().tracer_provider(&provider)
+    OtelLayer::new().tracer_provider(&TracerProvider::builder().processor(lane).build())
 }
 
 /// Not paced, as nobody else is.
