@@ -139,7 +139,7 @@ async fn what_a_shutdown_left_is_taken_over_while_a_layer_of_the_first_outbox_is
     };
     let (outbox, layer) = open();
     exchange(layer.clone()).await;
-    let left = outbox.shutdown(Duration::from_millis(300)).await.lanes.remove(0);
+    let left = outbox.shutdown(Duration::from_secs(2)).await.lanes.remove(0);
     assert_eq!((left.spooled, left.lost()), (1, 0), "{left}");
     drop(outbox);
 
@@ -211,7 +211,7 @@ async fn lives_while_cloudwatch_is_away() {
     daily.push(LogEvent { timestamp: now - 24 * 60 * 60 * 1_000, message: "yesterday".to_owned() });
     exchange(CloudWatchLayer::on(lane)).await;
     until(&outbox, |lane| lane.accepted == EVENTS && lane.spooled + 4 * 10 >= EVENTS).await;
-    let report = outbox.shutdown(Duration::from_millis(300)).await.lanes.remove(0);
+    let report = outbox.shutdown(Duration::from_secs(2)).await.lanes.remove(0);
     assert_eq!((report.spooled, report.lost()), (EVENTS, 0), "{report}");
 }
 

@@ -182,7 +182,7 @@ async fn lives_while_rollbar_is_away() {
     }
     Report::message(Level::Info, "large").custom("blob", vec!["x".repeat(99); LARGE / 99]).send();
     until(&outbox, |lane| lane.accepted == ITEMS && lane.spooled == ITEMS - IN_FLIGHT).await;
-    let report = outbox.shutdown(Duration::from_millis(300)).await.lanes.remove(0);
+    let report = outbox.shutdown(Duration::from_secs(2)).await.lanes.remove(0);
     assert_eq!((report.spooled, report.lost()), (ITEMS, 0), "{report}");
 }
 

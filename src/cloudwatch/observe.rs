@@ -46,8 +46,7 @@ impl Observer for CloudWatchLayer {
             return None;
         }
         if scope.identity().is_none() {
-            let surrounding = scope.surrounding().cloned();
-            scope.identify(|| options.propagation.identify(&request.headers, surrounding.as_ref()));
+            scope.arrive(options.propagation.identify(&request.headers, scope.surrounding()), request);
         }
         scope.share(options.clone());
         let may_be_grpc = scope.head(request).may_be_grpc();

@@ -1,7 +1,6 @@
-use std::{borrow::Cow, net::SocketAddr, sync::OnceLock};
+use std::{borrow::Cow, fmt, net::SocketAddr, sync::OnceLock};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header, request};
-use smallvec::SmallVec;
 
 use super::{Forwarded, Host, Route, may_be_grpc, peer};
 
@@ -16,15 +15,34 @@ pub(crate) struct Head {
     is_https: bool,
     may_be_grpc: bool,
     is_partial: bool,
+    asks_for_upgrade: bool,
+    has_baggage: bool,
     peer: Option<SocketAddr>,
     route: OnceLock<Route>,
-    text: SmallVec<[u8; INLINE]>,
+    text: Text,
     /// Where each part ends; `None` if it is not there.
     ends: [Option<End>; PARTS],
 }
 
 /// One more than the end, so that none needs no room.
 type End = std::num::NonZeroU32;
+
+/// As many bytes as there are to be.
+struct Text {
+    len: usize,
+    inline: [u8; INLINE],
+    /// Where they do not fit in there.
+    boxed: Option<Box<[u8]>>,
+}
+
+/// What is looked for among the headers, in one pass, which costs less than to look each of them up.
+#[derive(Default)]
+struct Found<'a> {
+    /// The first of each name that is kept.
+    values: [Option<&'a HeaderValue>; PARTS],
+    upgrade: bool,
+    baggage: bool,
+}
 
 /// A part of the text, in their order.
 #[derive(Clone, Copy, Debug)]
@@ -43,33 +61,36 @@ enum Part {
 
 impl Head {
     pub(crate) fn of(request: &request::Parts) -> Self {
+        let mut head = Self::default();
+        head.fill(request);
+        head
+    }
+
+    /// Makes this what is known of the request, where it is: it is too large to be moved much.
+    pub(crate) fn fill(&mut self, request: &request::Parts) {
         let request::Parts { uri, headers, .. } = request;
-        let values = first(headers);
+        let Found { values, upgrade, baggage } = Found::among(headers);
         let is_sensitive = values.iter().flatten().any(|value| value.is_sensitive());
         let mut parts = values.map(shown);
         parts[Part::Path as usize] = Some(uri.path().as_bytes());
         parts[Part::Query as usize] = uri.query().map(str::as_bytes);
         parts[Part::Authority as usize] = uri.authority().map(|authority| authority.as_str().as_bytes());
         let len = parts.iter().flatten().map(|part| part.len()).sum();
-        let mut head = Self {
-            method: request.method.clone(),
-            version: request.version,
-            is_https: uri.scheme() == Some(&http::uri::Scheme::HTTPS),
-            may_be_grpc: may_be_grpc(request),
-            is_partial: is_sensitive || headers.len() != headers.keys_len(),
-            peer: peer(&request.extensions),
-            route: OnceLock::new(),
-            text: SmallVec::from_elem(0, len),
-            ends: [None; PARTS],
-        };
-        head.join(parts);
-        head.learn_route(request);
-        head
+        self.method = request.method.clone();
+        self.version = request.version;
+        self.is_https = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
+        self.may_be_grpc = may_be_grpc(request);
+        self.is_partial = is_sensitive || headers.len() != headers.keys_len();
+        (self.asks_for_upgrade, self.has_baggage) = (upgrade, baggage);
+        self.peer = peer(&request.extensions);
+        self.text.resize(len);
+        self.join(parts);
+        self.learn_route(request);
     }
 
     /// Fills the text, which is as long as all parts.
     fn join(&mut self, parts: [Option<&[u8]>; PARTS]) {
-        let (mut room, mut len) = (&mut self.text[..], 0);
+        let (mut room, mut len) = (self.text.bytes_mut(), 0);
         for (end, part) in self.ends.iter_mut().zip(parts) {
             let Some(part) = part else { continue };
             let (own, rest) = room.split_at_mut(part.len());
@@ -83,7 +104,7 @@ impl Head {
         let at = |end: End| end.get() as usize - 1;
         let end = self.ends[part as usize].map(at)?;
         let start = self.ends[..part as usize].iter().rev().find_map(|end| end.map(at)).unwrap_or(0);
-        Some(&self.text[start..end])
+        self.text.bytes().get(start..end)
     }
 
     /// A part that is text where it is there at all.
@@ -181,37 +202,91 @@ impl Head {
         self.is_partial
     }
 
+    /// Whether it has a header `Upgrade`.
+    pub(crate) fn asks_for_upgrade(&self) -> bool {
+        self.asks_for_upgrade
+    }
+
+    /// Whether it has a header `baggage`.
+    #[cfg(feature = "otel")]
+    pub(crate) fn has_baggage(&self) -> bool {
+        self.has_baggage
+    }
+
     /// Roughly how many bytes it holds.
     pub(crate) fn size(&self) -> usize {
-        self.text.len() + self.route().map_or(0, |route| route.pattern().len())
+        self.text.len + self.route().map_or(0, |route| route.pattern().len())
     }
 }
 
-// ===== impl Part =====
-
-impl Part {
-    fn of(name: &HeaderName) -> Option<Self> {
-        let part = match name.as_str() {
-            "host" => Self::Host,
-            "user-agent" => Self::UserAgent,
-            "content-type" => Self::ContentType,
-            "content-length" => Self::ContentLength,
-            "accept" => Self::Accept,
-            _ => return None,
-        };
-        Some(part)
-    }
-}
-
-/// The first header of each name that is kept, found in one pass, which costs less than to look each of them up.
-fn first(headers: &HeaderMap) -> [Option<&HeaderValue>; PARTS] {
-    let mut values = [None; PARTS];
-    for (name, value) in headers {
-        if let Some(part) = Part::of(name) {
-            values[part as usize].get_or_insert(value);
+impl Default for Head {
+    /// What is known of no request.
+    #[inline]
+    fn default() -> Self {
+        Self {
+            method: Method::GET,
+            version: Version::HTTP_11,
+            is_https: false,
+            may_be_grpc: false,
+            is_partial: false,
+            asks_for_upgrade: false,
+            has_baggage: false,
+            peer: None,
+            route: OnceLock::new(),
+            text: Text { len: 0, inline: [0; INLINE], boxed: None },
+            ends: [None; PARTS],
         }
     }
-    values
+}
+
+// ===== impl Text =====
+
+impl Text {
+    fn resize(&mut self, len: usize) {
+        self.len = len;
+        self.boxed = (len > INLINE).then(|| vec![0; len].into());
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.boxed.as_deref().unwrap_or(&self.inline)
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        self.boxed.as_deref_mut().unwrap_or(&mut self.inline)
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&String::from_utf8_lossy(&self.bytes()[..self.len]), f)
+    }
+}
+
+// ===== impl Found =====
+
+impl<'a> Found<'a> {
+    fn among(headers: &'a HeaderMap) -> Self {
+        let mut found = Self::default();
+        for (name, value) in headers {
+            found.take(name.as_str(), value);
+        }
+        found
+    }
+
+    #[inline]
+    fn take(&mut self, name: &str, value: &'a HeaderValue) {
+        let part = match name {
+            "host" => Part::Host,
+            "user-agent" => Part::UserAgent,
+            "content-type" => Part::ContentType,
+            "content-length" => Part::ContentLength,
+            "accept" => Part::Accept,
+            "upgrade" => return self.upgrade = true,
+            "baggage" => return self.baggage = true,
+            _ => return,
+        };
+        self.values[part as usize].get_or_insert(value);
+    }
 }
 
 fn shown(value: Option<&HeaderValue>) -> Option<&[u8]> {

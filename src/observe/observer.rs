@@ -98,7 +98,13 @@ macro_rules! tuples {
                 place: &mut Option<Self::Observation>,
             ) {
                 let each = place.insert(($(Each::<$observer::Observation>(None),)+));
-                $(each.$index.begin(&self.$index, request, scope);)+
+                let mut begun = 0;
+                in_turn(|| {
+                    $(if begun <= $index {
+                        begun = $index + 1;
+                        self.$index.observe_into(request, scope, &mut each.$index.0);
+                    })+
+                });
                 if !(false $(|| each.$index.0.is_some())+) {
                     *place = None;
                 }
@@ -108,7 +114,8 @@ macro_rules! tuples {
         impl<$($observer: Observation),+> Observation for ($(Each<$observer>,)+) {
             /// Innermost first, as nested layers see it.
             fn on_response(&mut self, response: &mut response::Parts) {
-                tuples!(@reverse self, on_response(response), [$($index)+]);
+                let mut left = usize::MAX;
+                in_turn(|| tuples!(@reverse left, self, on_response(response), [$($index)+]));
             }
 
             fn on_end(self, end: End<'_>, tally: &Tally) {
@@ -117,17 +124,25 @@ macro_rules! tuples {
 
             /// Innermost first, as nested layers end.
             fn end_at(place: &mut Option<Self>, end: End<'_>, tally: &Tally) {
-                if let Some(each) = place {
-                    tuples!(@reverse each, end(end, tally), [$($index)+]);
-                }
+                let Some(each) = place else { return };
+                let mut left = usize::MAX;
+                in_turn(|| tuples!(@reverse left, each, end(end, tally), [$($index)+]));
             }
         }
     )+};
-    (@reverse $self:ident, $method:ident $arguments:tt, [$first:tt $($rest:tt)*]) => {
-        tuples!(@reverse $self, $method $arguments, [$($rest)*]);
-        $self.$first.$method $arguments;
-    };
-    (@reverse $self:ident, $method:ident $arguments:tt, []) => {};
+    (@reverse $left:ident, $self:ident, $method:ident $arguments:tt, [$first:tt $($rest:tt)*]) => {{
+        tuples!(@reverse $left, $self, $method $arguments, [$($rest)*]);
+        if $left > $first {
+            $left = $first;
+            $self.$first.$method $arguments;
+        }
+    }};
+    (@reverse $left:ident, $self:ident, $method:ident $arguments:tt, []) => {};
+}
+
+/// Asks several observers, each of which notes that it is its turn: after a panic it goes on with the next.
+fn in_turn(mut all: impl FnMut()) {
+    while quietly(&mut all).is_none() {}
 }
 
 tuples! {
@@ -146,22 +161,13 @@ pub struct Each<O>(Option<O>);
 // ===== impl Each =====
 
 impl<O: Observation> Each<O> {
-    fn begin<P: Observer<Observation = O>>(
-        &mut self,
-        observer: &P,
-        request: &mut request::Parts,
-        scope: &mut Scope,
-    ) {
-        quietly(|| observer.observe_into(request, scope, &mut self.0));
-    }
-
     fn on_response(&mut self, response: &mut response::Parts) {
         if let Some(observation) = &mut self.0 {
-            quietly(|| observation.on_response(response));
+            observation.on_response(response);
         }
     }
 
     fn end(&mut self, end: End<'_>, tally: &Tally) {
-        quietly(|| O::end_at(&mut self.0, end, tally));
+        O::end_at(&mut self.0, end, tally);
     }
 }

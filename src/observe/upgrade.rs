@@ -7,7 +7,10 @@ use http::{Method, Version, header, request};
 use opentelemetry::Context;
 
 use super::{Observation, watch::Watch};
-use crate::{exchange::End, trace::Scope};
+use crate::{
+    exchange::{End, Head},
+    trace::Scope,
+};
 
 /// A change of protocols that a request asks for: where the layers of its exchange and the handler's
 /// [`Connection`](super::Connection) meet.
@@ -34,7 +37,7 @@ type Held = Box<dyn FnOnce(End<'_>) + Send>;
 impl Upgrade {
     /// Offers a connection to handlers, if the request asks for one and no layer further out has offered it.
     pub(super) fn offer(request: &request::Parts, scope: &mut Scope) {
-        if asked(request) && scope.get::<Self>().is_none() {
+        if asked(request, scope) && scope.get::<Self>().is_none() {
             scope.insert(Self::default());
         }
     }
@@ -73,7 +76,9 @@ impl Upgrade {
 }
 
 /// HTTP/2 has no `Upgrade`: its extended `CONNECT` takes its place, <https://www.rfc-editor.org/rfc/rfc8441>.
-fn asked(request: &request::Parts) -> bool {
-    request.method == Method::CONNECT
-        || request.version < Version::HTTP_2 && request.headers.contains_key(header::UPGRADE)
+fn asked(request: &request::Parts, scope: &Scope) -> bool {
+    let headers = &request.headers;
+    let has_header =
+        || scope.fresh_head().map_or_else(|| headers.contains_key(header::UPGRADE), Head::asks_for_upgrade);
+    request.method == Method::CONNECT || request.version < Version::HTTP_2 && has_header()
 }

@@ -1,10 +1,7 @@
 use std::sync::Arc;
 
 use http::request;
-use opentelemetry::{
-    Context,
-    trace::{SpanContext, SpanId, TraceContextExt as _, TraceState},
-};
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceState};
 
 use super::{
     baggage,
@@ -41,11 +38,10 @@ impl Arrival<'_> {
         let propagation = &self.options.propagation;
         let is_new = scope.identity().is_none();
         let new = is_new.then(|| propagation.identify(&request.headers, scope.surrounding()));
-        let base = baggage::extract(propagation, &request.headers, scope.context());
         let options = self.options;
-        match options.spans.quick(&base) {
-            Some(quick) => self.quick(quick, new, &base, request, scope),
-            None => self.sdk(new, &base, request, scope),
+        match options.spans.quick(scope.context()) {
+            Some(quick) => self.quick(quick, new, request, scope),
+            None => self.sdk(new, request, scope),
         }
     }
 
@@ -53,19 +49,19 @@ impl Arrival<'_> {
         self,
         quick: &Arc<Quick>,
         new: Option<Identity>,
-        base: &Context,
         request: &request::Parts,
         scope: &mut Scope,
     ) -> Way {
         let identity =
             new.as_ref().or_else(|| scope.identity()).expect("it is new, or was decided further out");
-        let Start { span, parent, weight } = quick.start(identity, base);
+        let Start { span, parent, weight } = quick.start(identity, scope.context());
         let (other, is_sampled) = (identity.other(), span.is_sampled());
         let is_changed = identity.sampled() != Some(is_sampled) || *span.trace_state() != TraceState::NONE;
         let made = if is_changed { Some(identity.as_span(&span)) } else { None };
         if let Some(identity) = made.or(new) {
-            scope.amend(identity);
+            scope.arrive(identity, request);
         }
+        let base = baggage::extract(&self.options.propagation, &request.headers, scope);
         if !is_sampled {
             scope.activate(base.with_remote_span_context(span.clone()));
             return Way::Unsampled(span);
@@ -92,13 +88,12 @@ impl Arrival<'_> {
         Way::Quick(Quickly::new(quick.clone(), arrived))
     }
 
-    fn sdk(self, new: Option<Identity>, base: &Context, request: &request::Parts, scope: &mut Scope) -> Way {
+    fn sdk(self, new: Option<Identity>, request: &request::Parts, scope: &mut Scope) -> Way {
         let Self { options, given, is_matched } = self;
         let is_decided = new.is_none();
-        let identity = match new {
-            Some(new) => scope.identify(|| new).clone(),
-            None => scope.identity().cloned().unwrap_or_else(Identity::root),
-        };
+        new.into_iter().for_each(|new| scope.arrive(new, request));
+        let identity = scope.identity().cloned().unwrap_or_else(Identity::root);
+        let base = baggage::extract(&options.propagation, &request.headers, scope);
         let forwarded = Forwarded::read(options.hops, &request.headers);
         let (given, forwarded) = (given.as_deref(), forwarded.as_deref());
         scope.head(request).learn_route(request);
@@ -106,7 +101,7 @@ impl Arrival<'_> {
         let drafted = Facts::of(options, &known, given, forwarded, is_matched)
             .map(|facts| SdkSpan::start(facts, given, &identity, scope));
         let Some((builder, span)) = drafted else { return Way::Unsampled(SpanContext::NONE) };
-        options.spans.start(builder, scope, base, &identity, is_decided);
+        options.spans.start(builder, scope, &base, &identity, is_decided);
         Way::Sdk(Box::new(span.begun(scope.context())))
     }
 }

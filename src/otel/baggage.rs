@@ -15,8 +15,9 @@ use opentelemetry_sdk::{
 use percent_encoding::percent_decode_str;
 
 use crate::{
+    exchange::Head,
     scrub::Scrubber,
-    trace::{Propagation, Propagator},
+    trace::{Propagation, Propagator, Scope},
 };
 
 /// The SDK's span processor that puts entries of the baggage onto every span that is started: a layer's and those made by
@@ -41,9 +42,11 @@ pub struct BaggageAttributes {
     scrubber: Scrubber,
 }
 
-/// The baggage that a request brings, in `context`, if it is to be read and may be passed on.
-pub(super) fn extract(propagation: &Propagation, headers: &HeaderMap, context: &Context) -> Context {
-    if !propagation.has(Propagator::Baggage) || !propagation.passes_on() || !headers.contains_key(NAME) {
+/// The baggage that a request brings, in the context of its scope, if it is to be read and may be passed on.
+pub(super) fn extract(propagation: &Propagation, headers: &HeaderMap, scope: &Scope) -> Context {
+    let is_there = || scope.fresh_head().map_or_else(|| headers.contains_key(NAME), Head::has_baggage);
+    let context = scope.context();
+    if !propagation.has(Propagator::Baggage) || !propagation.passes_on() || !is_there() {
         return context.clone();
     }
     match Joined::of(headers) {

@@ -95,9 +95,11 @@ impl ServerSpan {
         let (may_be_grpc, is_matched) = (may_be_grpc(request), options.is_matched(request));
         let routed = is_matched || given.as_ref().is_some_and(|given| given.route.is_some());
         let named = given.as_ref().is_some_and(|given| given.name.is_some());
-        scope.share(Served { named, routed, measured: options.instruments.is_some() }.shared());
-        let (known, route) = (scope.keep(), given.as_ref().and_then(|given| given.route.clone()));
+        let route = given.as_ref().and_then(|given| given.route.clone());
+        // First, so that the exchange begins with all that is known of it.
         let way = Arrival { options, given, is_matched }.start(request, scope);
+        scope.share(Served { named, routed, measured: options.instruments.is_some() }.shared());
+        let known = scope.keep();
         let call = if may_be_grpc { Call::Grpc(grpc_timeout(&request.headers)) } else { Call::Http };
         let measure = measure(options, request, scope, (routed, route));
         let (options, status, code, error) = (options.clone(), None, None, None);

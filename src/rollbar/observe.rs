@@ -38,8 +38,7 @@ impl Observer for RollbarLayer {
             return None;
         }
         if scope.identity().is_none() {
-            let surrounding = scope.surrounding().cloned();
-            scope.identify(|| options.propagation.identify(&request.headers, surrounding.as_ref()));
+            scope.arrive(options.propagation.identify(&request.headers, scope.surrounding()), request);
         }
         let identity = scope.identity()?;
         scope.report_as(OccurrenceId::of(identity.trace_id(), identity.span_id(), 0));

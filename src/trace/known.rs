@@ -6,7 +6,10 @@ use tokio::time::Instant;
 
 #[cfg(feature = "xray")]
 use super::Place;
-use super::{Identity, OccurrenceId, amzn, shared::Shared};
+use super::{
+    Identity, OccurrenceId, amzn,
+    shared::{Beginning, Shared},
+};
 use crate::exchange::{Annotations, Head};
 
 /// What is known of an exchange, for who tells of it later: its [`Scope`](super::Scope) without the context, so that what
@@ -19,15 +22,17 @@ pub(crate) struct Known(Arc<Shared>);
 // ===== impl Known =====
 
 impl Known {
-    /// That of an exchange that begins in this context.
-    pub(super) fn begin(context: &Context) -> Self {
-        let within = Self::in_context(context).cloned();
-        Self(Arc::new(Shared::begin(within, surrounding(context))))
+    /// That of an exchange that begins now.
+    pub(super) fn begin(fill: impl FnOnce(Beginning<'_>)) -> Self {
+        // Made where it is to stay, which `Arc::new` does not.
+        let mut shared = Arc::<Shared>::default();
+        Arc::get_mut(&mut shared).and_then(Shared::beginning).map(fill);
+        Self(shared)
     }
 
     /// That of a pass further in, which adds to what the others know.
-    pub(super) fn join(&self) -> Self {
-        Self(Arc::new(Shared::join(self.clone())))
+    pub(super) fn join(&self, identity: Option<Identity>) -> Self {
+        Self(Arc::new(Shared::join(self.clone(), identity)))
     }
 
     pub(super) fn in_context(context: &Context) -> Option<&Self> {
@@ -162,7 +167,7 @@ impl fmt::Debug for Known {
 }
 
 /// The active span, with what only the exchange around it knows of the trace.
-fn surrounding(context: &Context) -> Option<Identity> {
+pub(super) fn surrounding(context: &Context) -> Option<Identity> {
     let exchange = Known::in_context(context).and_then(Known::identity);
     match (Identity::of_span(context.span().span_context()), exchange) {
         (Some(active), Some(exchange)) if active.trace_id() == exchange.trace_id() => {

@@ -12,6 +12,7 @@ use super::OccurrenceId;
 use super::Place;
 use super::{
     Identity, Known,
+    known::surrounding,
     shared::{Begun, Shared, Side},
 };
 #[cfg(feature = "cloudwatch")]
@@ -29,6 +30,10 @@ pub struct Scope {
     context: Context,
     /// What the context has of it, at hand; nothing while it has not begun.
     known: Option<Known>,
+    /// Which side of the exchange this will be when it begins.
+    side: Option<Side>,
+    /// Where it will begin.
+    surrounding: Option<Box<Identity>>,
     /// Whether the latest part of it is this pass's, or one further out has begun it.
     is_own: bool,
     /// Whether it is another one than the request has brought along.
@@ -44,10 +49,11 @@ struct Finished(Context);
 impl Scope {
     /// The scope of a request that arrives: a layer further out has begun it, or it will be new.
     pub(crate) fn enter(extensions: &Extensions) -> Self {
-        Self::of(extensions).unwrap_or_else(|| {
-            let context = Context::current();
-            Self { context, known: None, is_own: false, is_changed: false }
-        })
+        Self::of(extensions).unwrap_or_else(|| Self::unbegun(Context::current()))
+    }
+
+    fn unbegun(context: Context) -> Self {
+        Self { context, known: None, side: None, surrounding: None, is_own: false, is_changed: false }
     }
 
     /// Makes this the scope of an exchange that is served here. An observer of a server must call it first.
@@ -60,7 +66,7 @@ impl Scope {
             Some(Side::Client | Side::Proxy) => *self = self.child(),
             None => {}
         }
-        self.own().take_side(Side::Server);
+        self.take_side(Side::Server);
     }
 
     /// Makes this the scope of an exchange that is asked of another service. An observer of a client must call it first.
@@ -77,7 +83,7 @@ impl Scope {
             }
             None => Side::Client,
         };
-        self.own().take_side(side);
+        self.take_side(side);
         side == Side::Proxy
     }
 
@@ -87,7 +93,9 @@ impl Scope {
         let current = Context::current();
         // Also where the request is all that has come along, as in a task of its own.
         let inside = Known::in_context(&current).is_some();
-        Self::begin(if inside { &current } else { &self.context })
+        let mut child = Self::unbegun(if inside { current } else { self.context.clone() });
+        child.look_around();
+        child
     }
 
     /// The scope that a request carries in its extensions, if a layer has watched it.
@@ -118,7 +126,7 @@ impl Scope {
     /// Where this exchange was begun: the active span, or the exchange that was being served there. Its parent, unless
     /// headers name another one.
     pub fn surrounding(&self) -> Option<&Identity> {
-        self.begun()?.surrounding.as_deref()
+        self.begun().map_or(&self.surrounding, |begun| &begun.surrounding).as_deref()
     }
 
     /// Decides who this exchange is, unless a layer further out already did.
@@ -134,9 +142,25 @@ impl Scope {
         if self.identity() == Some(&identity) {
             return;
         }
-        if let Err(identity) = self.own().identify(identity) {
-            self.join();
-            _ = self.own().identify(identity);
+        self.decide(identity, None);
+    }
+
+    /// Decides who the exchange of this request is, or amends that.
+    pub(crate) fn arrive(&mut self, identity: Identity, request: &request::Parts) {
+        if self.identity() != Some(&identity) {
+            self.decide(identity, Some(request));
+        }
+    }
+
+    fn decide(&mut self, identity: Identity, request: Option<&request::Parts>) {
+        match &self.known {
+            None => self.begin(Some(identity), request),
+            Some(known) if self.is_own => {
+                if let Err(identity) = known.shared().identify(identity) {
+                    self.join_anew(Some(identity));
+                }
+            }
+            Some(_) => self.join_anew(Some(identity)),
         }
     }
 
@@ -162,7 +186,7 @@ impl Scope {
         self.context = context;
         self.is_changed = true;
         if !is_kept {
-            self.join_anew();
+            self.join_anew(None);
         }
     }
 
@@ -174,7 +198,7 @@ impl Scope {
     /// Leaves a value as [`insert`](Self::insert) does, where whoever leaves it wants to see it again.
     pub fn share<T: Send + Sync + 'static>(&mut self, value: Arc<T>) {
         if let Err(value) = self.own().share(value) {
-            self.join();
+            self.join_anew(None);
             _ = self.own().share(value);
         }
     }
@@ -202,7 +226,16 @@ impl Scope {
 
     /// What is known of the request, as the first observer of the exchange saw it.
     pub(crate) fn head(&mut self, request: &request::Parts) -> &Head {
+        if self.known.is_none() {
+            self.begin(None, Some(request));
+        }
         self.own_or_joined().begun().head(request)
+    }
+
+    /// The same, where this very pass has read it: what stands between two layers may have changed the request since.
+    pub(crate) fn fresh_head(&self) -> Option<&Head> {
+        let shared = self.shared().filter(|shared| self.is_own && !shared.is_joined())?;
+        shared.begun().known_head()
     }
 
     /// Says under which id the exchange is reported.
@@ -244,33 +277,56 @@ impl Scope {
         self.context
     }
 
-    fn begin(context: &Context) -> Self {
-        let known = Known::begin(context);
-        let context = context.with_value(known.clone());
-        Self { context, known: Some(known), is_own: true, is_changed: true }
+    /// Begins it, which the first does who has something to leave.
+    fn begin(&mut self, identity: Option<Identity>, request: Option<&request::Parts>) {
+        if self.side.is_none() {
+            self.look_around();
+        }
+        let known = Known::begin(|mut exchange| {
+            exchange.side(self.side);
+            *exchange.surrounding = self.surrounding.take();
+            *exchange.within = Known::in_context(&self.context).cloned();
+            *exchange.identity = identity;
+            request.into_iter().for_each(|request| exchange.head(request));
+        });
+        self.go_on_as(known);
     }
 
     fn joined(context: &Context) -> Option<Self> {
         let known = Some(Known::in_context(context)?.clone());
-        Some(Self { context: context.clone(), known, is_own: false, is_changed: false })
+        Some(Self { known, ..Self::unbegun(context.clone()) })
     }
 
-    /// What is added from now on is seen further in alone.
-    fn join(&mut self) {
-        self.is_own = false;
-    }
-
-    /// Goes on as a pass of its own.
-    fn join_anew(&mut self) {
-        if let Some(known) = self.known.as_ref().map(Known::join) {
-            self.context = self.context.with_value(known.clone());
-            self.known = Some(known);
-            (self.is_own, self.is_changed) = (true, true);
+    /// Goes on as a pass of its own: what is added from now on is seen further in alone.
+    fn join_anew(&mut self, identity: Option<Identity>) {
+        if let Some(known) = self.known.as_ref().map(|known| known.join(identity)) {
+            self.go_on_as(known);
         }
     }
 
+    fn go_on_as(&mut self, known: Known) {
+        self.context = self.context.with_value(known.clone());
+        self.known = Some(known);
+        (self.is_own, self.is_changed) = (true, true);
+    }
+
     fn side(&self) -> Option<Side> {
-        self.shared()?.side()
+        self.shared().map_or(self.side, Shared::side)
+    }
+
+    fn take_side(&mut self, side: Side) {
+        if self.known.is_some() {
+            self.own().take_side(side);
+            return;
+        }
+        self.side = Some(side);
+        self.look_around();
+    }
+
+    fn look_around(&mut self) {
+        if self.surrounding.is_none() {
+            self.surrounding = surrounding(&self.context).map(Box::new);
+        }
     }
 
     fn shared(&self) -> Option<&Shared> {
@@ -284,14 +340,14 @@ impl Scope {
     /// What this pass may add to.
     fn own(&mut self) -> &Shared {
         if !self.is_own {
-            self.join_anew();
+            self.join_anew(None);
         }
         self.own_or_joined()
     }
 
     fn own_or_joined(&mut self) -> &Shared {
         if self.known.is_none() {
-            *self = Self::begin(&self.context);
+            self.begin(None, None);
         }
         self.shared().expect(BEGUN)
     }

@@ -2,13 +2,13 @@ use std::{
     any::Any,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering::Relaxed},
+        atomic::{
+            AtomicBool, AtomicU8, AtomicU16,
+            Ordering::{Relaxed, SeqCst},
+        },
     },
     time::SystemTime,
 };
-
-#[cfg(feature = "rollbar")]
-use std::sync::atomic::Ordering::SeqCst;
 
 use http::{StatusCode, request};
 use tokio::time::Instant;
@@ -26,9 +26,10 @@ pub(super) struct Shared {
     origin: Origin,
     /// A [`Side`], or 0 for none.
     side: AtomicU8,
-    identity: OnceLock<Identity>,
-    /// As few amend it.
-    amended: OnceLock<Box<Identity>>,
+    /// As it was decided when the pass began.
+    identity: Option<Identity>,
+    /// As few decide it later, and amend it.
+    amended: [OnceLock<Box<Identity>>; 2],
     values: [OnceLock<Any_>; ROOM],
 }
 
@@ -46,7 +47,10 @@ pub(super) struct Begun {
     pub(super) surrounding: Option<Box<Identity>>,
     /// Another exchange, where this one was begun inside of one.
     pub(super) within: Option<Known>,
-    head: OnceLock<Head>,
+    /// As it was when the exchange began.
+    head: Option<Head>,
+    /// As few exchanges begin without a request.
+    later: OnceLock<Box<Head>>,
     status: AtomicU16,
     has_answered_amzn: AtomicBool,
     #[cfg(feature = "rollbar")]
@@ -56,7 +60,17 @@ pub(super) struct Begun {
     report: OnceLock<OccurrenceId>,
     #[cfg(feature = "xray")]
     place: OnceLock<Place>,
+    has_made: AtomicBool,
     made: Mutex<Vec<Any_>>,
+}
+
+/// What is known of an exchange when it begins, where it is to stay.
+pub(super) struct Beginning<'a> {
+    side: &'a mut AtomicU8,
+    head: &'a mut Option<Head>,
+    pub(super) surrounding: &'a mut Option<Box<Identity>>,
+    pub(super) within: &'a mut Option<Known>,
+    pub(super) identity: &'a mut Option<Identity>,
 }
 
 /// Which side of an exchange this process is.
@@ -73,18 +87,26 @@ type Any_ = Arc<dyn Any + Send + Sync>;
 // ===== impl Shared =====
 
 impl Shared {
-    pub(super) fn begin(within: Option<Known>, surrounding: Option<Identity>) -> Self {
-        Self::of(Origin::Begun(Begun::now(within, surrounding)))
-    }
-
     /// What a pass further in adds.
-    pub(super) fn join(outer: Known) -> Self {
-        Self::of(Origin::Joined(outer))
+    pub(super) fn join(outer: Known, identity: Option<Identity>) -> Self {
+        Self { identity, ..Self::of(Origin::Joined(outer)) }
     }
 
+    #[inline]
     fn of(origin: Origin) -> Self {
         let (side, identity, amended, values) = Default::default();
         Self { origin, side, identity, amended, values }
+    }
+
+    /// What is known when it begins, to be filled in its place: it is too large to be moved there.
+    pub(super) fn beginning(&mut self) -> Option<Beginning<'_>> {
+        let Origin::Begun(begun) = &mut self.origin else { return None };
+        let Begun { surrounding, within, head, .. } = begun;
+        Some(Beginning { side: &mut self.side, identity: &mut self.identity, surrounding, within, head })
+    }
+
+    pub(super) fn is_joined(&self) -> bool {
+        self.outer().is_some()
     }
 
     fn outer(&self) -> Option<&Self> {
@@ -112,14 +134,15 @@ impl Shared {
     }
 
     pub(super) fn identity(&self) -> Option<&Identity> {
-        let own = self.amended.get().map(|amended| &**amended).or_else(|| self.identity.get());
+        let amended = || self.amended.iter().rev().find_map(|amended| amended.get());
+        let own = amended().map(|amended| &**amended).or(self.identity.as_ref());
         own.or_else(|| self.outer()?.identity())
     }
 
     /// Decides who the exchange is, or amends that; gives it back where there is no more room.
     #[expect(clippy::result_large_err, reason = "it is the argument, given back")]
     pub(super) fn identify(&self, identity: Identity) -> Result<(), Identity> {
-        self.identity.set(identity).or_else(|again| self.amended.set(again.into()).map_err(|again| *again))
+        put(&self.amended, identity.into()).map_err(|again| *again)
     }
 
     /// The latest value of this type.
@@ -134,6 +157,26 @@ impl Shared {
     }
 }
 
+impl Default for Shared {
+    /// An exchange that begins now.
+    #[inline]
+    fn default() -> Self {
+        Self::of(Origin::Begun(Begun::now()))
+    }
+}
+
+// ===== impl Beginning =====
+
+impl Beginning<'_> {
+    pub(super) fn side(&mut self, side: Option<Side>) {
+        *self.side = AtomicU8::new(side.map_or(0, |side| side as u8));
+    }
+
+    pub(super) fn head(&mut self, request: &request::Parts) {
+        self.head.insert(Head::default()).fill(request);
+    }
+}
+
 /// Puts a value into the first place that is free.
 fn put<T>(places: &[OnceLock<T>], value: T) -> Result<(), T> {
     places
@@ -145,13 +188,15 @@ fn put<T>(places: &[OnceLock<T>], value: T) -> Result<(), T> {
 // ===== impl Begun =====
 
 impl Begun {
-    fn now(within: Option<Known>, surrounding: Option<Identity>) -> Self {
+    #[inline]
+    fn now() -> Self {
         Self {
             started: SystemTime::now(),
             began: Instant::now(),
-            surrounding: surrounding.map(Box::new),
-            within,
-            head: OnceLock::new(),
+            surrounding: None,
+            within: None,
+            head: None,
+            later: OnceLock::new(),
             status: AtomicU16::new(0),
             has_answered_amzn: AtomicBool::new(false),
             #[cfg(feature = "rollbar")]
@@ -161,16 +206,17 @@ impl Begun {
             report: OnceLock::new(),
             #[cfg(feature = "xray")]
             place: OnceLock::new(),
+            has_made: AtomicBool::new(false),
             made: Mutex::default(),
         }
     }
 
     pub(super) fn head(&self, request: &request::Parts) -> &Head {
-        self.head.get_or_init(|| Head::of(request))
+        self.head.as_ref().unwrap_or_else(|| self.later.get_or_init(|| Head::of(request).into()))
     }
 
     pub(super) fn known_head(&self) -> Option<&Head> {
-        self.head.get()
+        self.head.as_ref().or_else(|| self.later.get().map(|head| &**head))
     }
 
     pub(super) fn answer(&self, status: StatusCode) {
@@ -243,11 +289,17 @@ impl Begun {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         find(&made).unwrap_or_else(|| {
             made.push(value.clone());
+            self.has_made.store(true, SeqCst);
             value
         })
     }
 
     pub(super) fn made<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        // Of most exchanges nothing is made, and many ask. In one order with what is settled: whoever makes something then
+        // sees that, or is seen here.
+        if !self.has_made.load(SeqCst) {
+            return None;
+        }
         find(&self.made.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -86,7 +86,8 @@ fn decide(options: &Options, request: &request::Parts, name: &Name, scope: &mut 
     };
     let identity = identity.sample_segment(Some(sampling.sampled));
     let decides = options.one_decision && identity.sampled().is_none();
-    scope.amend(if decides { identity.sample(Some(sampling.sampled)) } else { identity });
+    let identity = if decides { identity.sample(Some(sampling.sampled)) } else { identity };
+    scope.arrive(identity, request);
     sampling
 }
 
