@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use http::request;
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceState};
+use opentelemetry::trace::{SpanContext, TraceContextExt as _, TraceState};
 
 use super::{
     baggage,
@@ -15,10 +15,11 @@ use super::{
     recorded::Arrived,
     sampler::is_weighed,
     sdk_span::SdkSpan,
+    served::Served,
 };
 use crate::{
     exchange::Forwarded,
-    trace::{Identity, Scope},
+    trace::{Identity, Known, Scope},
 };
 
 /// A request that arrives, and is to have a span.
@@ -28,16 +29,18 @@ pub(super) struct Arrival<'a> {
     pub(super) given: Option<Arc<Given>>,
     /// Whether a router has told its route.
     pub(super) is_matched: bool,
+    /// What layers further in are told.
+    pub(super) served: Served,
 }
 
 // ===== impl Arrival =====
 
 impl Arrival<'_> {
     /// Starts the span and makes it the scope's.
-    pub(super) fn start(self, request: &request::Parts, scope: &mut Scope) -> Way {
-        let propagation = &self.options.propagation;
+    pub(super) fn start(self, request: &request::Parts, scope: &mut Scope) -> (Known, Way) {
         let is_new = scope.identity().is_none();
-        let new = is_new.then(|| propagation.identify(&request.headers, scope.surrounding()));
+        let identify = || self.options.propagation.identify(&request.headers, scope.surrounding());
+        let new = is_new.then(identify);
         let options = self.options;
         match options.spans.quick(scope.context()) {
             Some(quick) => self.quick(quick, new, request, scope),
@@ -51,48 +54,45 @@ impl Arrival<'_> {
         new: Option<Identity>,
         request: &request::Parts,
         scope: &mut Scope,
-    ) -> Way {
+    ) -> (Known, Way) {
+        let Self { options, given, is_matched, served } = self;
         let identity =
             new.as_ref().or_else(|| scope.identity()).expect("it is new, or was decided further out");
-        let Start { span, parent, weight } = quick.start(identity, scope.context());
+        let Start { span, parent_id, parent_is_remote, weight } = quick.start(identity, scope.context());
         let (other, is_sampled) = (identity.other(), span.is_sampled());
         let is_changed = identity.sampled() != Some(is_sampled) || *span.trace_state() != TraceState::NONE;
         let made = if is_changed { Some(identity.as_span(&span)) } else { None };
         if let Some(identity) = made.or(new) {
             scope.arrive(identity, request);
         }
-        let base = baggage::extract(&self.options.propagation, &request.headers, scope);
+        scope.share(served.shared());
+        let known = scope.keep();
+        let base = baggage::extract(&options.propagation, &request.headers, scope);
         if !is_sampled {
             scope.activate(base.with_remote_span_context(span.clone()));
-            return Way::Unsampled(span);
+            return (known, Way::Unsampled(span));
         }
-        let Self { options, given, is_matched } = self;
         // A backend further out may have kept the head before a router knew the route.
         scope.head(request).learn_route(request);
-        let has_parent = parent.is_valid();
-        let arrived = Arrived {
-            options: options.clone(),
-            known: scope.keep(),
-            limits: quick.limits,
-            parent_id: if has_parent { parent.span_id() } else { SpanId::INVALID },
-            parent_is_remote: has_parent && parent.is_remote(),
-            weight: weight.filter(|_| !given.as_ref().is_some_and(|given| is_weighed(&given.attributes))),
-            other,
-            is_matched,
-            forwarded: Forwarded::read(options.hops, &request.headers).map(Arc::from),
-            given,
-            span,
-        };
-        let span = ExchangeSpan::new(arrived.span.clone(), arrived.known.clone(), quick.limits);
-        scope.activate(base.with_span(span));
-        Way::Quick(Quickly::new(quick.clone(), arrived))
+        let weight = weight.filter(|_| !given.as_ref().is_some_and(|given| is_weighed(&given.attributes)));
+        let mut arrived = Arrived::new(&span);
+        (arrived.parent_id, arrived.parent_is_remote) = (parent_id, parent_is_remote);
+        (arrived.is_matched, arrived.given) = (is_matched, given);
+        arrived.forwarded = Forwarded::read(options.hops, &request.headers).map(Arc::from);
+        if weight.is_some() || other.is_some() {
+            let rest = arrived.rest();
+            (rest.weight, rest.other) = (weight, other);
+        }
+        scope.activate(base.with_span(ExchangeSpan::new(span, known.clone(), quick.limits)));
+        (known, Way::Quick(Quickly::new(quick.clone(), arrived)))
     }
 
-    fn sdk(self, new: Option<Identity>, request: &request::Parts, scope: &mut Scope) -> Way {
-        let Self { options, given, is_matched } = self;
+    fn sdk(self, new: Option<Identity>, request: &request::Parts, scope: &mut Scope) -> (Known, Way) {
+        let Self { options, given, is_matched, served } = self;
         let is_decided = new.is_none();
         new.into_iter().for_each(|new| scope.arrive(new, request));
         let identity = scope.identity().cloned().unwrap_or_else(Identity::root);
+        scope.share(served.shared());
         let base = baggage::extract(&options.propagation, &request.headers, scope);
         let forwarded = Forwarded::read(options.hops, &request.headers);
         let (given, forwarded) = (given.as_deref(), forwarded.as_deref());
@@ -100,8 +100,8 @@ impl Arrival<'_> {
         let known = scope.keep();
         let drafted = Facts::of(options, &known, given, forwarded, is_matched)
             .map(|facts| SdkSpan::start(facts, given, &identity, scope));
-        let Some((builder, span)) = drafted else { return Way::Unsampled(SpanContext::NONE) };
+        let Some((builder, span)) = drafted else { return (known, Way::Unsampled(SpanContext::NONE)) };
         options.spans.start(builder, scope, &base, &identity, is_decided);
-        Way::Sdk(Box::new(span.begun(scope.context())))
+        (known, Way::Sdk(Box::new(span.begun(scope.context()))))
     }
 }

@@ -95,11 +95,9 @@ impl ServerSpan {
         let (may_be_grpc, is_matched) = (may_be_grpc(request), options.is_matched(request));
         let routed = is_matched || given.as_ref().is_some_and(|given| given.route.is_some());
         let named = given.as_ref().is_some_and(|given| given.name.is_some());
+        let served = Served { named, routed, measured: options.instruments.is_some() };
         let route = given.as_ref().and_then(|given| given.route.clone());
-        // First, so that the exchange begins with all that is known of it.
-        let way = Arrival { options, given, is_matched }.start(request, scope);
-        scope.share(Served { named, routed, measured: options.instruments.is_some() }.shared());
-        let known = scope.keep();
+        let (known, way) = Arrival { options, given, is_matched, served }.start(request, scope);
         let call = if may_be_grpc { Call::Grpc(grpc_timeout(&request.headers)) } else { Call::Http };
         let measure = measure(options, request, scope, (routed, route));
         let (options, status, code, error) = (options.clone(), None, None, None);
@@ -130,21 +128,21 @@ impl ServerSpan {
         self.call = Call::Demoted;
         match &mut self.way {
             Way::Sdk(span) => span.demote(),
-            Way::Quick(quickly) => quickly.demote(),
+            Way::Quick(quickly) => quickly.demote(&self.known),
             Way::Unsampled(_) => {}
         }
     }
 
     /// What it turned out to be; `code` is the call's, if it came to one.
     fn kind(&self, code: Option<Code>) -> Kind {
-        let known = |code| {
+        let call = |code| {
             let method = self.known.head().map(rpc_method);
-            (code, method.and_then(|method| self.options.rpc_method(method, code)))
+            Kind::Call { code, method: method.and_then(|method| self.options.rpc_method(method, code)) }
         };
         match self.call {
             Call::Http => Kind::Http,
             Call::Demoted => Kind::Demoted,
-            Call::Grpc(_) => Kind::Call(code.map(known)),
+            Call::Grpc(_) => code.map_or(Kind::Uncoded, call),
         }
     }
 
@@ -156,10 +154,10 @@ impl ServerSpan {
         match way {
             Way::Sdk(span) => span.end(over, whose, Noted::of(&known).as_deref(), &options),
             Way::Quick(quickly) => {
-                over.log(&options, whose, quickly.context());
-                quickly.end(over, Noted::of(&known));
+                over.log(&options, whose, || quickly.context());
+                quickly.end(over, options, known);
             }
-            Way::Unsampled(span) => over.log(&options, whose, &span),
+            Way::Unsampled(span) => over.log(&options, whose, || span),
         }
     }
 
@@ -176,16 +174,16 @@ impl ServerSpan {
     }
 
     /// What options make of the response.
-    fn of_response(&self, response: &response::Parts) -> Vec<KeyValue> {
+    fn of_response(&self, response: &response::Parts) -> Option<Vec<KeyValue>> {
         let Options { response_headers, response_attributes, .. } = &*self.options;
         if response_headers.is_empty() && response_attributes.is_none() {
-            return Vec::new();
+            return None;
         }
         let mut attributes = Attributes::none();
         let prefix = if self.call.is_grpc() { "rpc.response.metadata." } else { "http.response.header." };
         attributes.headers(prefix, response_headers, &response.headers, &self.options);
         attributes.extend(self.options.response_attributes(response));
-        attributes.finish()
+        Some(attributes.finish())
     }
 }
 
@@ -195,18 +193,20 @@ impl Observation for ServerSpan {
         self.error = response.extensions.get().cloned();
         self.code = if self.call.is_grpc() { Code::read(&response.headers) } else { None };
         if let Way::Quick(quickly) = &mut self.way {
-            quickly.answered();
+            quickly.answered(&self.known);
         }
         if self.call.is_grpc() && self.code.is_none() && !is_grpc(&response.headers) {
             self.demote();
         }
         self.answer(response);
-        let attributes = self.of_response(response);
-        let is_http = !self.call.is_grpc();
-        match &mut self.way {
-            Way::Sdk(span) => span.answered(response.status, is_http, attributes, &self.options),
-            Way::Quick(quickly) => quickly.response = attributes,
-            Way::Unsampled(_) => {}
+        let (attributes, is_http) = (self.of_response(response), !self.call.is_grpc());
+        match (&mut self.way, attributes) {
+            (Way::Sdk(span), attributes) => {
+                let attributes = attributes.unwrap_or_default();
+                span.answered(response.status, is_http, attributes, &self.options);
+            }
+            (Way::Quick(quickly), Some(attributes)) => quickly.add(attributes),
+            (Way::Quick(_), None) | (Way::Unsampled(_), _) => {}
         }
     }
 
@@ -234,14 +234,14 @@ impl Observation for ServerSpan {
 
 impl Over<'_> {
     /// Tells of an exception as a log record, if that is asked for.
-    fn log(&self, options: &Options, whose: Whose, span: &SpanContext) {
+    fn log(&self, options: &Options, whose: Whose, span: impl FnOnce() -> SpanContext) {
         let Options { exceptions, scrubber, .. } = options;
         if !exceptions.are_logged() {
             return;
         }
         let outcome = self.outcome.clone().because(self.error.clone(), scrubber);
         if let Some(exception) = outcome.exception() {
-            exceptions.log(exception, whose, span, self.tally.ended());
+            exceptions.log(exception, whose, &span(), self.tally.ended());
         }
     }
 }

@@ -16,10 +16,14 @@ use crate::{
     scrub::Scrubber,
 };
 
-/// What an end means for a span: its status, its `error.type`, and the exception that caused it.
+/// What an end means for a span: its status, its `error.type`, and the exception that caused it. Most are good.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Outcome(Option<Box<Bad>>);
+
 #[derive(Clone, Debug)]
-pub(super) struct Outcome {
-    error: Option<(Cow<'static, str>, Cow<'static, str>)>,
+struct Bad {
+    kind: Cow<'static, str>,
+    description: Cow<'static, str>,
     exception: Option<Exception>,
 }
 
@@ -56,48 +60,60 @@ impl Outcome {
 
     /// Adds the error that a handler left, where it was one and nothing else says why.
     pub(super) fn because(self, error: Option<HandlerError>, scrubber: &Scrubber) -> Self {
-        let Some(error) = error.filter(|_| self.error.is_some() && self.exception.is_none()) else {
-            return self;
-        };
-        let message = secrets::message(scrubber, &messages(error.error()));
-        Self { exception: Some(Exception { kind: error.type_name(), message }), ..self }
+        match (self.0, error) {
+            (Some(bad), Some(error)) if bad.exception.is_none() => {
+                let message = secrets::message(scrubber, &messages(error.error()));
+                let exception = Some(Exception { kind: error.type_name(), message });
+                Self(Some(Box::new(Bad { exception, ..*bad })))
+            }
+            (bad, _) => Self(bad),
+        }
     }
 
     /// Writes it onto the span; an exception goes where `exceptions` says.
     pub(super) fn record(self, span: &SpanRef<'_>, at: SystemTime, exceptions: &Exceptions, of: Kind) {
-        let status = self.to_status();
-        let Self { error, exception } = self;
-        if let Some((kind, _)) = error {
-            span.set_attribute(KeyValue::new(ERROR_TYPE, kind));
-            span.set_status(status);
-        }
+        let Some(bad) = self.0 else { return };
+        let Bad { kind, description, exception } = *bad;
+        span.set_attribute(KeyValue::new(ERROR_TYPE, kind));
+        span.set_status(Status::Error { description });
         if let Some(exception) = exception {
             exceptions.tell(exception, of, span, at);
         }
     }
 
+    pub(super) fn is_good(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// The value of `error.type`, if it was an error.
     pub(super) fn error_type(&self) -> Option<Cow<'static, str>> {
-        self.error.as_ref().map(|(kind, _)| kind.clone())
+        self.0.as_ref().map(|bad| bad.kind.clone())
     }
 
     /// The status that it gives to a span.
     pub(super) fn to_status(&self) -> Status {
-        let error =
-            |(_, description): &(_, Cow<'static, str>)| Status::Error { description: description.clone() };
-        self.error.as_ref().map_or(Status::Unset, error)
+        let error = |bad: &Bad| Status::Error { description: bad.description.clone() };
+        self.0.as_deref().map_or(Status::Unset, error)
     }
 
     pub(super) fn exception(&self) -> Option<&Exception> {
-        self.exception.as_ref()
+        self.0.as_ref()?.exception.as_ref()
     }
 
-    fn good() -> Self {
-        Self { error: None, exception: None }
+    pub(super) const fn good() -> Self {
+        Self(None)
     }
 
     fn error(kind: impl Into<Cow<'static, str>>, description: impl Into<Cow<'static, str>>) -> Self {
-        Self { error: Some((kind.into(), description.into())), exception: None }
+        Self::bad(kind, description, None)
+    }
+
+    fn bad(
+        kind: impl Into<Cow<'static, str>>,
+        description: impl Into<Cow<'static, str>>,
+        exception: Option<Exception>,
+    ) -> Self {
+        Self(Some(Box::new(Bad { kind: kind.into(), description: description.into(), exception })))
     }
 
     fn status(side: Side, status: StatusCode) -> Self {
@@ -112,13 +128,13 @@ impl Outcome {
         let message = secrets::message(scrubber, &error.messages());
         let exception = Some(Exception { kind: error.type_name(), message });
         let kind = side.fault(error).map_or_else(|| error.type_name(), Fault::name);
-        Self { exception, ..Self::error(kind, secrets::message(scrubber, &error.message())) }
+        Self::bad(kind, secrets::message(scrubber, &error.message()), exception)
     }
 
     fn panicked(message: &str, scrubber: &Scrubber) -> Self {
         let message = secrets::message(scrubber, message);
         let description = format!("panicked: {message}");
-        Self { exception: Some(Exception { kind: PANIC, message }), ..Self::error(PANIC, description) }
+        Self::bad(PANIC, description, Some(Exception { kind: PANIC, message }))
     }
 
     /// On a server the client left, which is an error of the exchange; on a client it was our own wish. A status that is
@@ -126,10 +142,10 @@ impl Outcome {
     fn canceled(side: Side, status: Option<StatusCode>) -> Self {
         let judged = status.map_or_else(Self::good, |status| Self::status(side, status));
         let why = if status == Some(StatusCode::SWITCHING_PROTOCOLS) { CUT_OFF } else { LEFT };
-        match (side, judged.error) {
+        match (side, judged.0) {
             (Side::Server, None) => Self::error("canceled", why),
-            (Side::Server, Some((kind, _))) => Self::error(kind, why),
-            (Side::Client, error) => Self { error, exception: None },
+            (Side::Server, Some(bad)) => Self::error(bad.kind, why),
+            (Side::Client, judged) => Self(judged),
         }
     }
 }

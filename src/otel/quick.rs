@@ -9,7 +9,7 @@ use std::{
 
 use opentelemetry::{
     Context,
-    trace::{SpanContext, TraceContextExt as _, TraceFlags},
+    trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags},
 };
 use opentelemetry_sdk::trace::SpanLimits;
 
@@ -47,7 +47,8 @@ pub(super) struct Sink {
 pub(super) struct Start {
     pub(super) span: SpanContext,
     /// Invalid where there is none.
-    pub(super) parent: SpanContext,
+    pub(super) parent_id: SpanId,
+    pub(super) parent_is_remote: bool,
     pub(super) weight: Option<i64>,
 }
 
@@ -72,7 +73,9 @@ impl Quick {
         let Verdict { is_sampled, state, weight } = self.rule.judge(&parent, mark, trace_id);
         let flags = if is_sampled { parent.trace_flags().with_sampled(true) } else { TraceFlags::default() };
         let span = SpanContext::new(trace_id, identity.span_id().into(), flags, false, state);
-        Start { span, parent, weight }
+        let (has_parent, parent_is_remote) = (parent.is_valid(), parent.is_remote());
+        let parent_id = if has_parent { parent.span_id() } else { SpanId::INVALID };
+        Start { span, parent_id, parent_is_remote: has_parent && parent_is_remote, weight }
     }
 
     /// Leaves an exchange that is over to all lanes.
@@ -100,7 +103,9 @@ impl Sink {
         if self.roots_only && recorded.has_parent() {
             return;
         }
-        recorded.value_length = self.value_length;
+        if let Some(characters) = self.value_length {
+            recorded.arrived.rest().value_length = Some(characters);
+        }
         self.lane.push(SpanRecord::Exchange(recorded));
     }
 }

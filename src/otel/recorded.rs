@@ -7,7 +7,7 @@ use std::{
 use http::StatusCode;
 use opentelemetry::{
     KeyValue, Value,
-    trace::{Event, Link, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceState},
+    trace::{Event, Link, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState},
 };
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLimits, SpanLinks};
 
@@ -34,13 +34,42 @@ use crate::{
 };
 
 /// A server's exchange that is over, from which its span is made.
+///
+/// It is moved a few times, and many of them wait: what few have lies apart.
 #[derive(Clone, Debug)]
 pub(super) struct Recorded {
+    pub(super) options: Arc<Options>,
+    pub(super) known: Known,
     pub(super) arrived: Arrived,
     pub(super) kind: Kind,
     pub(super) stage: Stage,
     pub(super) status: Option<StatusCode>,
-    pub(super) duration: Duration,
+    nanos: u64,
+}
+
+/// What is known when the request has arrived.
+#[derive(Clone, Debug)]
+pub(super) struct Arrived {
+    /// As bytes, which leave no gaps between what lies around them.
+    trace_id: [u8; 16],
+    span_id: SpanId,
+    pub(super) parent_id: SpanId,
+    flags: TraceFlags,
+    pub(super) parent_is_remote: bool,
+    /// Whether a router has told its route.
+    pub(super) is_matched: bool,
+    pub(super) forwarded: Option<Arc<Forwarded>>,
+    pub(super) given: Option<Arc<Given>>,
+    rest: Option<Box<Rest>>,
+}
+
+/// What few exchanges have.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rest {
+    pub(super) state: TraceState,
+    /// How many spans it stands for, if that is to be told.
+    pub(super) weight: Option<i64>,
+    pub(super) other: Option<Other>,
     pub(super) outcome: Outcome,
     pub(super) error: Option<HandlerError>,
     /// Under which id its failure is reported.
@@ -53,31 +82,19 @@ pub(super) struct Recorded {
     pub(super) value_length: Option<usize>,
 }
 
-/// What is known when the request has arrived.
-#[derive(Clone, Debug)]
-pub(super) struct Arrived {
-    pub(super) options: Arc<Options>,
-    pub(super) known: Known,
-    pub(super) limits: SpanLimits,
-    pub(super) span: SpanContext,
-    pub(super) parent_id: SpanId,
-    pub(super) parent_is_remote: bool,
-    pub(super) weight: Option<i64>,
-    pub(super) other: Option<Other>,
-    /// Whether a router has told its route.
-    pub(super) is_matched: bool,
-    pub(super) forwarded: Option<Arc<Forwarded>>,
-    pub(super) given: Option<Arc<Given>>,
-}
-
 /// What it turned out to be.
 #[derive(Clone, Debug)]
 pub(super) enum Kind {
     Http,
     /// It was asked as a call of gRPC, and answered as plain HTTP.
     Demoted,
-    /// A call of gRPC, with its code if it came to one, and the name of its method if it may be believed.
-    Call(Option<(Code, Option<Arc<str>>)>),
+    /// A call of gRPC that came to no code.
+    Uncoded,
+    /// A call of gRPC, and the name of its method if that may be believed.
+    Call {
+        code: Code,
+        method: Option<Arc<str>>,
+    },
 }
 
 /// How much of it the span has, should somebody have ended that by hand.
@@ -98,53 +115,70 @@ pub(super) struct Noted {
 // ===== impl Recorded =====
 
 impl Recorded {
+    pub(super) fn new(options: Arc<Options>, known: Known, arrived: Arrived, duration: Duration) -> Self {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let (kind, stage, status) = (Kind::Http, Stage::All, None);
+        Self { options, known, arrived, kind, stage, status, nanos }
+    }
+
     pub(super) fn has_parent(&self) -> bool {
         self.arrived.parent_id != SpanId::INVALID
     }
 
     /// About how many bytes it takes in memory, what it shares with the exchange included.
     pub(super) fn size(&self) -> usize {
-        let head = self.arrived.known.head().map_or(0, Head::size);
-        let written = self.written.as_ref().map_or(0, |written| written.size());
-        let noted = self.noted.as_ref().map_or(0, |noted| noted.size());
-        size_of::<Self>() + SHARED + head + written + noted
+        let head = self.known.head().map_or(0, Head::size);
+        size_of::<Self>() + SHARED + head + self.arrived.rest.as_ref().map_or(0, |rest| rest.size())
     }
 
     /// About how many bytes it has as a span of OTLP.
     pub(super) fn encoded_size(&self) -> usize {
-        ENCODED + self.arrived.known.head().map_or(0, Head::size)
+        ENCODED + self.known.head().map_or(0, Head::size)
     }
 
     pub(super) fn started(&self) -> SystemTime {
-        self.arrived.known.started()
+        self.known.started()
     }
 
     pub(super) fn ended(&self) -> SystemTime {
-        let by_hand = self.written.as_ref().and_then(|written| written.ended);
-        by_hand.unwrap_or_else(|| self.started() + self.duration)
+        let by_hand = self.rest().written.as_ref().and_then(|written| written.ended);
+        by_hand.unwrap_or_else(|| self.exchange_ended())
+    }
+
+    pub(super) fn rest(&self) -> &Rest {
+        self.arrived.rest.as_deref().unwrap_or(&NONE)
+    }
+
+    /// What the conventions ask, if the head of the request is there, as it is for what is recorded.
+    pub(super) fn ask<T>(&self, ask: impl FnOnce(Facts<'_>) -> T) -> Option<T> {
+        let Arrived { forwarded, given, is_matched, .. } = &self.arrived;
+        Facts::of(&self.options, &self.known, given.as_deref(), forwarded.as_deref(), *is_matched).map(ask)
     }
 
     /// Whether it has nothing but what the conventions ask of every exchange: nobody has added to it, no option has, and
     /// nothing of it may have to be cut.
     pub(super) fn is_usual(&self) -> bool {
-        let Self { arrived, kind, stage, outcome, error, response, noted, written, value_length, .. } = self;
-        let Arrived { options, limits, other, given, .. } = arrived;
-        let is_bare = response.is_none() && noted.is_none() && written.is_none() && given.is_none();
-        let is_plain = other.is_none() && !options.old_http_names && !matches!(kind, Kind::Demoted);
-        let is_whole = *stage == Stage::All && value_length.is_none();
-        let has_exception = outcome.exception().is_some() || error.is_some();
-        is_bare && is_plain && is_whole && !has_exception && limits.max_attributes_per_span >= MOST
+        let Self { options, arrived, kind, stage, .. } = self;
+        let is_plain = !options.old_http_names && !matches!(kind, Kind::Demoted);
+        let has_room = self.limits().max_attributes_per_span >= MOST;
+        let is_bare = arrived.given.is_none() && arrived.rest.as_ref().is_none_or(|rest| rest.is_usual());
+        is_plain && is_bare && *stage == Stage::All && has_room
+    }
+
+    fn limits(&self) -> SpanLimits {
+        self.options.spans.limits()
     }
 
     /// The span as the SDK makes it.
     pub(super) fn span_data(&self) -> SpanData {
-        let Arrived { span, parent_id, parent_is_remote, limits, .. } = &self.arrived;
+        let Arrived { parent_id, parent_is_remote, .. } = &self.arrived;
+        let (limits, written) = (self.limits(), &self.rest().written);
         let outcome = self.told_outcome();
         let mut attributes = self.attributes(&outcome);
-        let dropped_before = self.written.as_ref().map_or(0, |written| written.dropped_attributes);
+        let dropped_before = written.as_ref().map_or(0, |written| written.dropped_attributes);
         let dropped = shorten(&mut attributes, limits.max_attributes_per_span) + dropped_before;
         let mut data = SpanData {
-            span_context: span.clone(),
+            span_context: self.arrived.span(),
             parent_span_id: *parent_id,
             parent_span_is_remote: *parent_is_remote,
             span_kind: SpanKind::Server,
@@ -158,7 +192,7 @@ impl Recorded {
             status: self.span_status(&outcome),
             instrumentation_scope: instrumentation(),
         };
-        if let Some(characters) = self.value_length {
+        if let Some(characters) = self.rest().value_length {
             cut::span(&mut data, characters);
         }
         data
@@ -166,15 +200,17 @@ impl Recorded {
 
     /// The outcome, with the error that a handler left. What that says is its own: should it panic, it says nothing.
     fn told_outcome(&self) -> Outcome {
+        let Rest { outcome, error, .. } = self.rest();
         let because = |error: &HandlerError| {
-            quietly(|| self.outcome.clone().because(Some(error.clone()), &self.arrived.options.scrubber))
+            quietly(|| outcome.clone().because(Some(error.clone()), &self.options.scrubber))
         };
-        self.error.as_ref().and_then(because).unwrap_or_else(|| self.outcome.clone())
+        error.as_ref().and_then(because).unwrap_or_else(|| outcome.clone())
     }
 
     fn attributes(&self, outcome: &Outcome) -> Vec<KeyValue> {
-        let written = self.written.as_ref().map_or(&[][..], |written| &written.attributes);
-        let early = self.written.as_ref().and_then(|written| written.early).unwrap_or(written.len());
+        let all = self.rest().written.as_ref();
+        let written = all.map_or(&[][..], |written| &written.attributes);
+        let early = all.and_then(|written| written.early).unwrap_or(written.len());
         let mut attributes = Attributes::new();
         self.of_request(&mut attributes);
         attributes.extend(written[..early].iter().cloned());
@@ -189,9 +225,9 @@ impl Recorded {
     }
 
     fn of_request(&self, attributes: &mut Attributes) {
-        let Arrived { given, other, weight, .. } = &self.arrived;
+        let (given, Rest { other, weight, .. }) = (&self.arrived.given, self.rest());
         let headers = given.as_ref().map_or(&[][..], |given| &given.headers);
-        self.arrived.ask(|facts| {
+        self.ask(|facts| {
             if facts.head.may_be_grpc() {
                 facts.grpc(attributes);
                 attributes.extend(headers.iter().cloned());
@@ -207,10 +243,10 @@ impl Recorded {
     }
 
     fn of_response(&self, attributes: &mut Attributes) {
-        let Arrived { options, given, .. } = &self.arrived;
+        let (options, given) = (&self.options, &self.arrived.given);
         if matches!(self.kind, Kind::Demoted) {
             let headers = given.as_ref().map_or(&[][..], |given| &given.http_headers);
-            self.arrived.ask(|facts| attributes.extend(besides_call(facts, headers)));
+            self.ask(|facts| attributes.extend(besides_call(facts, headers)));
         }
         if let (Kind::Http | Kind::Demoted, Some(status)) = (&self.kind, self.status) {
             let status = KeyValue::new(HTTP_STATUS, i64::from(status.as_u16()));
@@ -218,26 +254,27 @@ impl Recorded {
             attributes.extend([status]);
             attributes.extend(old);
         }
-        attributes.extend(self.response.iter().flat_map(|response| response.iter().cloned()));
+        attributes.extend(self.rest().response.iter().flat_map(|response| response.iter().cloned()));
     }
 
     fn of_end(&self, outcome: &Outcome, attributes: &mut Attributes) {
-        if let Kind::Call(Some((code, method))) = &self.kind {
+        if let Kind::Call { code, method } = &self.kind {
             self.of_call(*code, method.as_ref(), attributes);
         }
         attributes.maybe(ERROR_TYPE, outcome.error_type());
-        if let Some(noted) = &self.noted {
-            attributes.extend(noted.pairs(&self.arrived.options));
+        let Rest { noted, report, .. } = self.rest();
+        if let Some(noted) = noted {
+            attributes.extend(noted.pairs(&self.options));
         }
-        attributes.maybe(OCCURRENCE, self.report.map(|id| id.to_string()));
-        let dropped = self.noted.as_ref().map(|noted| noted.dropped).filter(|dropped| *dropped > 0);
+        attributes.maybe(OCCURRENCE, report.map(|id| id.to_string()));
+        let dropped = noted.as_ref().map(|noted| noted.dropped).filter(|dropped| *dropped > 0);
         attributes.maybe(DROPPED, dropped.map(|dropped| i64::try_from(dropped).unwrap_or(i64::MAX)));
     }
 
     fn of_call(&self, code: Code, method: Option<&Arc<str>>, attributes: &mut Attributes) {
         attributes.extend(RPC_STATUS.map(|key| KeyValue::new(key, code.name())));
         if method.is_none() {
-            self.arrived.ask(|facts| {
+            self.ask(|facts| {
                 let method = facts.options.scrubber.text(facts.rpc_method()).into_owned();
                 attributes.push(RPC_METHOD_ORIGINAL, method);
             });
@@ -247,8 +284,8 @@ impl Recorded {
 
     pub(super) fn name(&self) -> Cow<'static, str> {
         let given = self.arrived.given.as_ref().and_then(|given| given.name.clone());
-        let written = self.written.as_ref().and_then(|written| written.name.clone());
-        let is_unknown = matches!(self.kind, Kind::Call(Some((_, None)))) && self.stage == Stage::All;
+        let written = self.rest().written.as_ref().and_then(|written| written.name.clone());
+        let is_unknown = matches!(self.kind, Kind::Call { method: None, .. }) && self.stage == Stage::All;
         match (given, written) {
             (None, _) if is_unknown => Cow::Borrowed(GRPC),
             (_, Some(written)) => written,
@@ -261,17 +298,17 @@ impl Recorded {
         let is_call = match self.kind {
             Kind::Http => false,
             Kind::Demoted => self.stage == Stage::Request,
-            Kind::Call(_) => true,
+            Kind::Uncoded | Kind::Call { .. } => true,
         };
-        let name = self.arrived.ask(|facts| if is_call { facts.grpc_name() } else { facts.http_name() });
+        let name = self.ask(|facts| if is_call { facts.grpc_name() } else { facts.http_name() });
         name.unwrap_or(Cow::Borrowed("HTTP"))
     }
 
     fn events(&self, outcome: &Outcome) -> SpanEvents {
-        let Arrived { options, limits, .. } = &self.arrived;
+        let (options, limits) = (&self.options, self.limits());
         let mut events = SpanEvents::default();
         let mut dropped = 0;
-        if let Some(written) = &self.written {
+        if let Some(written) = &self.rest().written {
             events.events.clone_from(&written.events);
             dropped = written.dropped_events;
         }
@@ -286,24 +323,25 @@ impl Recorded {
     }
 
     fn exchange_ended(&self) -> SystemTime {
-        self.started() + self.duration
+        self.started() + Duration::from_nanos(self.nanos)
     }
 
     fn links(&self) -> SpanLinks {
         let mut links = SpanLinks::default();
-        links.links.extend(self.arrived.other.and_then(link));
+        let Rest { other, written, .. } = self.rest();
+        links.links.extend(other.and_then(link));
         let mut dropped = 0;
-        if let Some(written) = &self.written {
+        if let Some(written) = written {
             links.links.extend(written.links.iter().cloned());
             dropped = written.dropped_links;
         }
-        let limit = self.arrived.limits.max_links_per_span;
+        let limit = self.limits().max_links_per_span;
         links.dropped_count = count(shorten(&mut links.links, limit) + dropped);
         links
     }
 
     fn span_status(&self, outcome: &Outcome) -> Status {
-        let written = self.written.as_ref().map_or(Status::Unset, |written| written.status.clone());
+        let written = self.rest().written.as_ref().map_or(Status::Unset, |written| written.status.clone());
         let status = if self.stage == Stage::All { outcome.to_status() } else { Status::Unset };
         if status > written { status } else { written }
     }
@@ -314,22 +352,64 @@ impl Recorded {
 impl Kind {
     /// The code of a call that came to one.
     pub(super) fn code(&self) -> Option<Code> {
-        if let Self::Call(Some((code, _))) = self { Some(*code) } else { None }
+        if let Self::Call { code, .. } = self { Some(*code) } else { None }
     }
 
     /// The name of its method, or `_OTHER`.
     pub(super) fn method(&self) -> Option<Value> {
-        if let Self::Call(Some((_, method))) = self { Some(known_or_other(method.clone())) } else { None }
+        if let Self::Call { method, .. } = self { Some(known_or_other(method.clone())) } else { None }
     }
 }
 
 // ===== impl Arrived =====
 
 impl Arrived {
-    /// What the conventions ask, if the head of the request is there, as it is for what is recorded.
-    pub(super) fn ask<T>(&self, ask: impl FnOnce(Facts<'_>) -> T) -> Option<T> {
-        let Self { options, known, forwarded, given, is_matched, .. } = self;
-        Facts::of(options, known, given.as_deref(), forwarded.as_deref(), *is_matched).map(ask)
+    /// A root, of which nothing more is known.
+    pub(super) fn new(span: &SpanContext) -> Self {
+        let mut arrived = Self {
+            trace_id: span.trace_id().to_bytes(),
+            span_id: span.span_id(),
+            parent_id: SpanId::INVALID,
+            flags: span.trace_flags(),
+            parent_is_remote: false,
+            is_matched: false,
+            forwarded: None,
+            given: None,
+            rest: None,
+        };
+        if *span.trace_state() != TraceState::NONE {
+            arrived.rest().state = span.trace_state().clone();
+        }
+        arrived
+    }
+
+    /// Its own ids.
+    pub(super) fn span(&self) -> SpanContext {
+        let state = self.rest.as_ref().map(|rest| rest.state.clone()).unwrap_or_default();
+        SpanContext::new(self.trace_id(), self.span_id, self.flags, false, state)
+    }
+
+    pub(super) fn trace_id(&self) -> TraceId {
+        TraceId::from_bytes(self.trace_id)
+    }
+
+    pub(super) fn rest(&mut self) -> &mut Rest {
+        self.rest.get_or_insert_default()
+    }
+}
+
+// ===== impl Rest =====
+
+impl Rest {
+    fn is_usual(&self) -> bool {
+        let Self { other, outcome, error, response, noted, written, value_length, .. } = self;
+        let is_bare = response.is_none() && noted.is_none() && written.is_none() && other.is_none();
+        is_bare && value_length.is_none() && outcome.exception().is_none() && error.is_none()
+    }
+
+    fn size(&self) -> usize {
+        let written = self.written.as_ref().map_or(0, |written| written.size());
+        size_of::<Self>() + written + self.noted.as_ref().map_or(0, |noted| noted.size())
     }
 }
 
@@ -368,32 +448,10 @@ pub(super) fn example(status: StatusCode) -> Recorded {
     let span = SpanContext::new(ids.0, ids.1, TraceFlags::SAMPLED, false, TraceState::default());
     let options = Arc::<Options>::default();
     let end = exchange::End::Complete { trailers: None };
-    Recorded {
-        outcome: Outcome::http(Side::Server, Some(status), end, &options.scrubber),
-        arrived: Arrived {
-            options,
-            known: scope.keep(),
-            limits: SpanLimits::default(),
-            span,
-            parent_id: SpanId::INVALID,
-            parent_is_remote: false,
-            weight: None,
-            other: None,
-            is_matched: false,
-            forwarded: None,
-            given: None,
-        },
-        kind: Kind::Http,
-        stage: Stage::All,
-        status: Some(status),
-        duration: Duration::from_millis(12),
-        error: None,
-        report: None,
-        response: None,
-        noted: None,
-        written: None,
-        value_length: None,
-    }
+    let mut arrived = Arrived::new(&span);
+    arrived.rest().outcome = Outcome::http(Side::Server, Some(status), end, &options.scrubber);
+    let recorded = Recorded::new(options, scope.keep(), arrived, Duration::from_millis(12));
+    Recorded { status: Some(status), ..recorded }
 }
 
 /// Those of HTTP, with what options add, in the order in which they are told.
@@ -439,6 +497,19 @@ fn shorten<T>(list: &mut Vec<T>, most: u32) -> usize {
 fn count(dropped: usize) -> u32 {
     u32::try_from(dropped).unwrap_or(u32::MAX)
 }
+
+static NONE: Rest = Rest {
+    state: TraceState::NONE,
+    weight: None,
+    other: None,
+    outcome: Outcome::good(),
+    error: None,
+    report: None,
+    response: None,
+    noted: None,
+    written: None,
+    value_length: None,
+};
 
 /// More than the attributes that the conventions ask for.
 const MOST: u32 = 24;

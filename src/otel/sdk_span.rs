@@ -104,7 +104,7 @@ impl SdkSpan {
     /// Ends the span. The annotations come late, since the SDK keeps a limited number of attributes.
     pub(super) fn end(self, over: Over<'_>, whose: Whose, noted: Option<&Noted>, options: &Options) {
         let Over { kind, outcome, error, report, tally, .. } = over;
-        if let Kind::Call(Some((code, method))) = kind {
+        if let Kind::Call { code, method } = kind {
             self.record_call(code, method, options);
         }
         let span = self.context.span();

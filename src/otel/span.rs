@@ -8,6 +8,7 @@ use opentelemetry::{
     Context, InstrumentationScope, global,
     trace::{SpanBuilder, SpanContext, SpanKind, TraceContextExt as _, TraceFlags, Tracer, TracerProvider},
 };
+use opentelemetry_sdk::trace::SpanLimits;
 
 use super::{Ids, TracerProvider as Own, baggage, quick::Quick, sampler::Mark};
 use crate::trace::{Identity, Scope, SpanId, Tracestate};
@@ -41,6 +42,11 @@ impl Spans {
     /// What makes the span of a server in this context, if the SDK need not.
     pub(super) fn quick(&self, context: &Context) -> Option<&Arc<Quick>> {
         self.quick.as_ref().filter(|quick| quick.is_on(context))
+    }
+
+    /// What the spans of such an exchange may have.
+    pub(super) fn limits(&self) -> SpanLimits {
+        self.quick.as_ref().map(|quick| quick.limits).unwrap_or_default()
     }
 
     /// Starts the span of an exchange and makes it the scope's.

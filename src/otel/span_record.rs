@@ -4,11 +4,11 @@ use opentelemetry_sdk::trace::SpanData;
 
 use super::{recorded::Recorded, size::size};
 
-/// What waits in a lane for spans.
+/// What waits in a lane for spans. Small, since many of them wait.
 #[derive(Debug)]
 pub(super) enum SpanRecord {
     /// A span of the SDK's.
-    Data(SpanData),
+    Data(Box<SpanData>),
     /// A server's exchange, of which no span was made yet.
     Exchange(Recorded),
 }
@@ -41,7 +41,7 @@ impl SpanRecord {
 
     pub(super) fn into_data(self) -> SpanData {
         match self {
-            Self::Data(span) => span,
+            Self::Data(span) => *span,
             Self::Exchange(recorded) => recorded.span_data(),
         }
     }
@@ -60,6 +60,6 @@ impl SpanRecord {
 
 impl From<SpanData> for SpanRecord {
     fn from(span: SpanData) -> Self {
-        Self::Data(span)
+        Self::Data(Box::new(span))
     }
 }

@@ -16,7 +16,7 @@ use prost::Message as _;
 use super::{
     attributes::{ERROR_TYPE, HTTP_STATUS, OTHER, RPC_METHOD, RPC_METHOD_ORIGINAL, RPC_STATUS},
     protobuf::{Message, Pairs},
-    recorded::{Kind, OCCURRENCE, Recorded},
+    recorded::{Kind, OCCURRENCE, Recorded, Rest},
     sampler::SAMPLE_RATE,
     span::{SCHEMA, instrumentation},
     told::Told as _,
@@ -106,7 +106,7 @@ pub(super) fn scope_spans(recorded: &Recorded, to: &mut Vec<u8>) -> bool {
 /// In the order of the fields, as prost has them.
 fn span(recorded: &Recorded, to: &mut Message) {
     let arrived = &recorded.arrived;
-    let context = &arrived.span;
+    let context = arrived.span();
     to.message(1, &context.trace_id().to_bytes());
     to.message(2, &context.span_id().to_bytes());
     to.bytes(3, context.trace_state().header().as_bytes());
@@ -119,7 +119,7 @@ fn span(recorded: &Recorded, to: &mut Message) {
     to.fixed64(8, nanos(recorded.ended()));
     attributes(recorded, to.pairs(9));
     let mut status = Message::default();
-    if let Status::Error { description } = recorded.outcome.to_status() {
+    if let Status::Error { description } = recorded.rest().outcome.to_status() {
         status.bytes(2, description.as_bytes());
         status.varint(3, ERROR);
     }
@@ -129,28 +129,28 @@ fn span(recorded: &Recorded, to: &mut Message) {
 }
 
 fn attributes(recorded: &Recorded, mut to: Pairs<'_>) {
-    let Recorded { arrived, kind, status, outcome, report, .. } = recorded;
-    arrived.ask(|facts| match kind {
-        Kind::Call(_) => facts.grpc(&mut to),
+    let Recorded { kind, status, .. } = recorded;
+    let Rest { weight, outcome, report, .. } = recorded.rest();
+    recorded.ask(|facts| match kind {
+        Kind::Uncoded | Kind::Call { .. } => facts.grpc(&mut to),
         Kind::Http | Kind::Demoted => {
             facts.http(&mut to);
             facts.route(&mut to);
         }
     });
-    if let Some(weight) = arrived.weight {
-        to.number(SAMPLE_RATE, weight);
+    if let Some(weight) = weight {
+        to.number(SAMPLE_RATE, *weight);
     }
     match (kind, status) {
-        (Kind::Call(call), _) => {
-            if let Some((code, method)) = call {
-                RPC_STATUS.iter().for_each(|key| to.known(key, code.name()));
-                if method.is_none() {
-                    arrived.ask(|facts| {
-                        to.text(RPC_METHOD_ORIGINAL, &facts.options.scrubber.text(facts.rpc_method()));
-                    });
-                }
-                to.text(RPC_METHOD, method.as_deref().unwrap_or(OTHER));
+        (Kind::Uncoded, _) => {}
+        (Kind::Call { code, method }, _) => {
+            RPC_STATUS.iter().for_each(|key| to.known(key, code.name()));
+            if method.is_none() {
+                recorded.ask(|facts| {
+                    to.text(RPC_METHOD_ORIGINAL, &facts.options.scrubber.text(facts.rpc_method()));
+                });
             }
+            to.text(RPC_METHOD, method.as_deref().unwrap_or(OTHER));
         }
         (_, Some(status)) => to.number(HTTP_STATUS, status.as_u16().into()),
         (_, None) => {}
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn what_is_unusual_is_left_to_the_types() {
         let (mut recorded, mut written) = (example(StatusCode::OK), b"before".to_vec());
-        recorded.value_length = Some(9);
+        recorded.arrived.rest().value_length = Some(9);
         assert!(!scope_spans(&recorded, &mut written));
         assert_eq!(written, b"before");
     }

@@ -30,10 +30,10 @@ fn record(record: &SpanRecord) -> Price {
 
 /// The price of an exchange that went well and to which nobody has added something, of which no span is made for that.
 fn good(recorded: &Recorded) -> Option<Price> {
-    let has_failed = recorded.status.is_some_and(|status| status.as_u16() >= 500)
-        || matches!(recorded.outcome.to_status(), Status::Error { .. });
+    let has_failed =
+        recorded.status.is_some_and(|status| status.as_u16() >= 500) || !recorded.rest().outcome.is_good();
     let took = recorded.ended().duration_since(recorded.started()).unwrap_or(Duration::ZERO);
-    let price = || Price::units(1).trace(lower_half(recorded.arrived.span.trace_id())).took(took);
+    let price = || Price::units(1).trace(lower_half(recorded.arrived.trace_id())).took(took);
     (recorded.is_usual() && !has_failed).then(price)
 }
 
