@@ -7,23 +7,23 @@ use super::{
 use crate::{
     exchange::{Forwarded, Head, SharedPairs, Value},
     outbox::Price,
-    trace::{Known, Other, SpanId, TraceId},
+    trace::{Known, Other, Place, SpanId},
 };
 
 /// An exchange that is over, on its way to becoming a segment. What of that is costly is done on the outbox's thread.
+///
+/// It is moved a few times, and many of them wait: it is small.
 #[derive(Clone, Debug)]
 pub(super) struct Draft {
     pub(super) options: Arc<Options>,
     pub(super) known: Known,
-    pub(super) trace_id: TraceId,
-    pub(super) id: SpanId,
     pub(super) parent_id: Option<SpanId>,
     /// The host that was asked for, where that gives the name.
-    pub(super) name: Option<Name>,
+    pub(super) name: Option<Box<Name>>,
     pub(super) rule: Option<Arc<str>>,
     pub(super) forwarded: Option<Box<Forwarded>>,
     /// The socket's other end, where the user says it.
-    pub(super) peer: Option<IpAddr>,
+    pub(super) peer: Option<Box<IpAddr>>,
     pub(super) response: Option<Response>,
     pub(super) status: Status,
     pub(super) duration: Duration,
@@ -34,7 +34,12 @@ pub(super) struct Draft {
 
 impl Draft {
     pub(super) fn name(&self) -> &Name {
-        self.name.as_ref().unwrap_or_else(|| self.options.naming.fixed())
+        self.name.as_deref().unwrap_or_else(|| self.options.naming.fixed())
+    }
+
+    /// Its ids.
+    pub(super) fn place(&self) -> &Place {
+        self.known.place().expect("it was taken when the request arrived")
     }
 
     /// About how many bytes it takes. What its exchange shares lives as long as it does.
@@ -52,7 +57,7 @@ impl Draft {
     }
 
     pub(super) fn price(&self) -> Price {
-        document::price(self.trace_id, self.name(), self.status, None, self.duration)
+        document::price(self.place().trace_id, self.name(), self.status, None, self.duration)
     }
 
     /// Writes it as JSON of at most `most` bytes at the end of `into`, if nothing about it is unusual; else writes nothing.
@@ -68,7 +73,8 @@ impl Draft {
     /// The segment, not scrubbed.
     pub(super) fn segment(&self) -> Segment {
         let started = self.known.started();
-        let mut segment = Segment::new(self.trace_id, self.id, self.name().clone(), started);
+        let &Place { trace_id, id, .. } = self.place();
+        let mut segment = Segment::new(trace_id, id, self.name().clone(), started);
         segment.entity.status = self.status;
         segment.entity.end(self.duration);
         self.complete(&mut segment);
@@ -129,7 +135,8 @@ impl Draft {
     /// The client's address as it may be shown.
     pub(super) fn address(&self, head: &Head) -> Option<IpAddr> {
         let forwarded = self.forwarded.as_ref().and_then(|forwarded| forwarded.client);
-        let address = forwarded.or(self.peer).or_else(|| head.peer().map(|peer| peer.ip()));
+        let address =
+            forwarded.or(self.peer.as_deref().copied()).or_else(|| head.peer().map(|peer| peer.ip()));
         self.options.addresses.apply(address?)
     }
 

@@ -1,4 +1,4 @@
-use std::{borrow::Cow, net::SocketAddr, sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use http::{StatusCode, header, request, response};
 
@@ -62,7 +62,7 @@ impl Observer for XRayLayer {
         if !sampling.sampled {
             return Some(ServedSegment(Served::Unrecorded(scope.keep())));
         }
-        let recorded = Recorded::begin(options, request, scope, (name, parent_id), sampling.rule)?;
+        let recorded = Recorded::begin(options, request, scope, (name, parent_id), sampling.rule);
         Some(ServedSegment(Served::Recorded(recorded)))
     }
 }
@@ -109,29 +109,25 @@ impl Recorded {
         scope: &mut Scope,
         (name, parent_id): (Cow<'_, Name>, Option<SpanId>),
         rule: Option<Arc<str>>,
-    ) -> Option<Self> {
+    ) -> Self {
         let may_be_grpc = scope.head(request).may_be_grpc();
-        let known = scope.keep();
-        let &Place { trace_id, id, .. } = known.place()?;
         let draft = Draft {
             options: options.clone(),
-            known,
-            trace_id,
-            id,
+            known: scope.keep(),
             parent_id,
             name: match name {
-                Cow::Owned(name) => Some(name),
+                Cow::Owned(name) => Some(Box::new(name)),
                 Cow::Borrowed(_) => None,
             },
             rule,
             forwarded: Forwarded::read(options.hops, &request.headers),
-            peer: options.peer(request).as_ref().map(SocketAddr::ip),
+            peer: options.peer(request).map(|peer| Box::new(peer.ip())),
             response: None,
             status: Status::OK,
             duration: Duration::ZERO,
             annotations: SharedPairs::default(),
         };
-        Some(Self { draft, may_be_grpc, code: None, error: None })
+        Self { draft, may_be_grpc, code: None, error: None }
     }
 
     fn answered(&mut self, response: &mut response::Parts) {

@@ -27,14 +27,15 @@ pub(super) fn write(draft: &Draft, into: &mut Vec<u8>) -> Option<()> {
 }
 
 fn put_entity(draft: &Draft, into: &mut Vec<u8>) {
+    let place = draft.place();
     into.extend_from_slice(br#"{"trace_id":""#);
-    into.extend_from_slice(&draft.trace_id.amzn().digits());
+    into.extend_from_slice(&place.trace_id.amzn().digits());
     if let Some(parent_id) = draft.parent_id {
         into.extend_from_slice(br#"","parent_id":""#);
         into.extend_from_slice(&parent_id.digits());
     }
     into.extend_from_slice(br#"","id":""#);
-    into.extend_from_slice(&draft.id.digits());
+    into.extend_from_slice(&place.id.digits());
     put_string(br#"","name":"#, draft.name(), into);
     let start = Time::from(draft.known.started());
     into.extend_from_slice(br#","start_time":"#);
@@ -132,7 +133,7 @@ mod tests {
     use super::*;
     use crate::{
         exchange::{AddressPolicy, Forwarded, Hops, Peer, Value},
-        trace::{Scope, SpanId, TraceId},
+        trace::{Place, Scope, SpanId, TraceId},
         xray::{Response, SegmentLane, Status, XRayLayer, document::Parts as _, outgoing},
     };
 
@@ -225,13 +226,12 @@ mod tests {
             answered;
         let (error, throttle, fault) = *status;
         let annotation = ("cart".into(), Value::from(17));
+        scope.take_place(Place::new(TraceId::new(*trace_id)?, SpanId::new(*id)?, true));
         Some(Draft {
             options: layer.options().clone(),
             known: scope.keep(),
-            trace_id: TraceId::new(*trace_id)?,
-            id: SpanId::new(*id)?,
             parent_id: parent_id.and_then(SpanId::new),
-            name: name.clone().map(crate::xray::Name::from),
+            name: name.clone().map(|name| Box::new(crate::xray::Name::from(name))),
             rule: rule.clone().map(Arc::from),
             forwarded: Forwarded::read(layer.options().hops, &request.headers),
             peer: None,
