@@ -150,8 +150,7 @@ impl Observation for LoggedExchange {
         }
         let error = self.said(end, level).map(Box::new);
         let Self { options, known, forwarded, peer, status, .. } = self;
-        let lane = options.lane.clone();
-        lane.note(Noted {
+        options.clone().lane.note(Noted {
             duration: tally.duration,
             bytes: tally.bytes,
             level,
