@@ -11,8 +11,10 @@ use std::{
 
 use axum::{Router, routing::get};
 use belvedere::{
+    cloudwatch::{CloudWatchLayer, LogLane},
     observe::ObserveLayer,
     otel::{BaggageAttributes, Ids, OtelClientLayer, OtelLayer, Undecided},
+    outbox::Outbox,
     trace::{Propagation, Propagator, Scope, TrustIncoming},
 };
 use bytes::Bytes;
@@ -29,7 +31,7 @@ use opentelemetry::{
 };
 use opentelemetry_sdk::trace::{InMemorySpanExporter, Sampler, SdkTracerProvider, SpanData};
 use support::{
-    Script, Server, Spans,
+    Script, Server, Spans, log_sink,
     spans::{attribute, attributes},
 };
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -363,6 +365,20 @@ async fn baggage_that_is_not_trusted_or_not_read_is_on_no_span() {
         tenants.serve(layer, "tenant=acme").await;
         assert_eq!(tenants.tenants(), [None, None, None]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn baggage_that_is_added_between_two_layers_is_read_as_well() {
+    let (tenants, outbox) = (Tenants::new(), Outbox::builder().start().unwrap());
+    let handler = service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(Response::new(Script::new().last()))));
+    let inner = OtelLayer::new().tracer_provider(&tenants.provider).layer(handler);
+    let between = inner.map_request(|mut request: Request<()>| {
+        request.headers_mut().insert("baggage", HeaderValue::from_static("tenant=acme"));
+        request
+    });
+    let outer = CloudWatchLayer::on(LogLane::new(&outbox, log_sink::api("http://192.0.2.1/")));
+    outer.layer(between).oneshot(Request::get("/").body(()).unwrap()).await.unwrap();
+    assert_eq!(tenants.tenants(), [Some("acme".to_owned())]);
 }
 
 /// The headers with which a proxy that has these layers sends a request on.

@@ -46,7 +46,7 @@ impl Observer for CloudWatchLayer {
             return None;
         }
         if scope.identity().is_none() {
-            scope.arrive(options.propagation.identify(&request.headers, scope.surrounding()), request);
+            scope.arrive_by(&options.propagation, request);
         }
         scope.share(options.clone());
         let may_be_grpc = scope.head(request).may_be_grpc();

@@ -1,8 +1,8 @@
 use std::{borrow::Cow, fmt, net::SocketAddr, sync::OnceLock};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header, request};
+use http::{HeaderName, HeaderValue, Method, Version, header, request};
 
-use super::{Forwarded, Host, Route, may_be_grpc, peer};
+use super::{Fields, Forwarded, Host, Route, may_be_grpc, peer};
 
 /// What is known of a request when it arrives: one copy for all that is written of it later, on other threads.
 ///
@@ -35,15 +35,6 @@ struct Text {
     boxed: Option<Box<[u8]>>,
 }
 
-/// What is looked for among the headers, in one pass, which costs less than to look each of them up.
-#[derive(Default)]
-struct Found<'a> {
-    /// The first of each name that is kept.
-    values: [Option<&'a HeaderValue>; PARTS],
-    upgrade: bool,
-    baggage: bool,
-}
-
 /// A part of the text, in their order.
 #[derive(Clone, Copy, Debug)]
 enum Part {
@@ -62,26 +53,28 @@ enum Part {
 impl Head {
     pub(crate) fn of(request: &request::Parts) -> Self {
         let mut head = Self::default();
-        head.fill(request);
+        head.fill(request, &Fields::of(&request.headers));
         head
     }
 
     /// Makes this what is known of the request, where it is: it is too large to be moved much.
-    pub(crate) fn fill(&mut self, request: &request::Parts) {
+    pub(crate) fn fill(&mut self, request: &request::Parts, fields: &Fields<'_>) {
         let request::Parts { uri, headers, .. } = request;
-        let Found { values, upgrade, baggage } = Found::among(headers);
+        let &Fields { host, user_agent, content_type, content_length, accept, .. } = fields;
+        let values = [host, user_agent, content_type, content_length, accept];
         let is_sensitive = values.iter().flatten().any(|value| value.is_sensitive());
-        let mut parts = values.map(shown);
-        parts[Part::Path as usize] = Some(uri.path().as_bytes());
-        parts[Part::Query as usize] = uri.query().map(str::as_bytes);
-        parts[Part::Authority as usize] = uri.authority().map(|authority| authority.as_str().as_bytes());
+        let [host, user_agent, content_type, content_length, accept] = values.map(shown);
+        let (path, query) = (Some(uri.path().as_bytes()), uri.query().map(str::as_bytes));
+        let authority = uri.authority().map(|authority| authority.as_str().as_bytes());
+        // In the order of `Part`.
+        let parts = [path, query, authority, host, user_agent, content_type, content_length, accept];
         let len = parts.iter().flatten().map(|part| part.len()).sum();
         self.method = request.method.clone();
         self.version = request.version;
         self.is_https = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
         self.may_be_grpc = may_be_grpc(request);
         self.is_partial = is_sensitive || headers.len() != headers.keys_len();
-        (self.asks_for_upgrade, self.has_baggage) = (upgrade, baggage);
+        (self.asks_for_upgrade, self.has_baggage) = (fields.has_upgrade, fields.has_baggage);
         self.peer = peer(&request.extensions);
         self.text.resize(len);
         self.join(parts);
@@ -259,33 +252,6 @@ impl Text {
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&String::from_utf8_lossy(&self.bytes()[..self.len]), f)
-    }
-}
-
-// ===== impl Found =====
-
-impl<'a> Found<'a> {
-    fn among(headers: &'a HeaderMap) -> Self {
-        let mut found = Self::default();
-        for (name, value) in headers {
-            found.take(name.as_str(), value);
-        }
-        found
-    }
-
-    #[inline]
-    fn take(&mut self, name: &str, value: &'a HeaderValue) {
-        let part = match name {
-            "host" => Part::Host,
-            "user-agent" => Part::UserAgent,
-            "content-type" => Part::ContentType,
-            "content-length" => Part::ContentLength,
-            "accept" => Part::Accept,
-            "upgrade" => return self.upgrade = true,
-            "baggage" => return self.baggage = true,
-            _ => return,
-        };
-        self.values[part as usize].get_or_insert(value);
     }
 }
 

@@ -16,6 +16,7 @@ mod blame;
 #[cfg(any(feature = "otel", feature = "rollbar"))]
 mod calls;
 mod end;
+mod fields;
 #[cfg_attr(
     not(all(feature = "cloudwatch", feature = "otel", feature = "rollbar", feature = "xray")),
     allow(dead_code, reason = "each backend asks for its own part")
@@ -57,6 +58,7 @@ pub(crate) use end::messages;
 #[cfg(any(feature = "rollbar", feature = "xray"))]
 pub(crate) use end::said;
 pub use end::{End, Failure};
+pub(crate) use fields::Fields;
 pub(crate) use forwarded::Forwarded;
 pub use forwarded::Hops;
 pub use handler_error::HandlerError;

@@ -58,7 +58,9 @@ where
             Some(_) => Watch::new(observation, scope, &mut parts),
             None => Watch::none(),
         };
-        let inner = watch.run(|| self.inner.call(Request::from_parts(parts, body)));
+        // Taken where it is called: what a closure owns is moved with it.
+        let mut request = Some(Request::from_parts(parts, body));
+        let inner = watch.run(|| self.inner.call(request.take().expect("it is called once")));
         Future::new(inner, watch)
     }
 }

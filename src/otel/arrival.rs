@@ -18,7 +18,7 @@ use super::{
     served::Served,
 };
 use crate::{
-    exchange::Forwarded,
+    exchange::{Fields, Forwarded},
     trace::{Identity, Known, Scope},
 };
 
@@ -33,15 +33,20 @@ pub(super) struct Arrival<'a> {
     pub(super) served: Served,
 }
 
+/// A request, and what was found in its headers, unless a layer further out has read them.
+type Request<'a> = (&'a request::Parts, Option<&'a Fields<'a>>);
+
 // ===== impl Arrival =====
 
 impl Arrival<'_> {
     /// Starts the span and makes it the scope's.
     pub(super) fn start(self, request: &request::Parts, scope: &mut Scope) -> (Known, Way) {
-        let is_new = scope.identity().is_none();
-        let identify = || self.options.propagation.identify(&request.headers, scope.surrounding());
-        let new = is_new.then(identify);
+        let fields = scope.identity().is_none().then(|| Fields::of(&request.headers));
+        let new = fields.as_ref().map(|fields| {
+            self.options.propagation.identify_by(fields, &request.headers, scope.surrounding())
+        });
         let options = self.options;
+        let request = (request, fields.as_ref());
         match options.spans.quick(scope.context()) {
             Some(quick) => self.quick(quick, new, request, scope),
             None => self.sdk(new, request, scope),
@@ -52,7 +57,7 @@ impl Arrival<'_> {
         self,
         quick: &Arc<Quick>,
         new: Option<Identity>,
-        request: &request::Parts,
+        (request, fields): Request<'_>,
         scope: &mut Scope,
     ) -> (Known, Way) {
         let Self { options, given, is_matched, served } = self;
@@ -63,7 +68,7 @@ impl Arrival<'_> {
         let is_changed = identity.sampled() != Some(is_sampled) || *span.trace_state() != TraceState::NONE;
         let made = if is_changed { Some(identity.as_span(&span)) } else { None };
         if let Some(identity) = made.or(new) {
-            scope.arrive(identity, request);
+            scope.arrive(identity, request, fields);
         }
         scope.share(served.shared());
         let known = scope.keep();
@@ -87,10 +92,10 @@ impl Arrival<'_> {
         (known, Way::Quick(Quickly::new(quick.clone(), arrived)))
     }
 
-    fn sdk(self, new: Option<Identity>, request: &request::Parts, scope: &mut Scope) -> (Known, Way) {
+    fn sdk(self, new: Option<Identity>, (request, fields): Request<'_>, scope: &mut Scope) -> (Known, Way) {
         let Self { options, given, is_matched, served } = self;
         let is_decided = new.is_none();
-        new.into_iter().for_each(|new| scope.arrive(new, request));
+        new.into_iter().for_each(|new| scope.arrive(new, request, fields));
         let identity = scope.identity().cloned().unwrap_or_else(Identity::root);
         scope.share(served.shared());
         let base = baggage::extract(&options.propagation, &request.headers, scope);

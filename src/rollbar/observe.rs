@@ -38,7 +38,7 @@ impl Observer for RollbarLayer {
             return None;
         }
         if scope.identity().is_none() {
-            scope.arrive(options.propagation.identify(&request.headers, scope.surrounding()), request);
+            scope.arrive_by(&options.propagation, request);
         }
         let identity = scope.identity()?;
         scope.report_as(OccurrenceId::of(identity.trace_id(), identity.span_id(), 0));

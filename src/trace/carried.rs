@@ -1,55 +1,45 @@
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 
 use super::{
     Tracestate, amzn,
     w3c::{self, Traceparent},
 };
+use crate::exchange::Fields;
 
-/// The headers in which nearly all requests carry a trace: found in one pass, which costs less than to look each of them up.
-#[derive(Default)]
+/// The headers in which nearly all requests carry a trace, as they were found in one pass.
 pub(super) struct Carried<'a> {
-    traceparent: Option<&'a HeaderValue>,
-    tracestate: Option<&'a HeaderValue>,
-    amzn: Option<&'a HeaderValue>,
-    /// Whether one of them is there more than once.
-    is_repeated: bool,
+    headers: &'a HeaderMap,
+    fields: &'a Fields<'a>,
 }
 
 // ===== impl Carried =====
 
 impl<'a> Carried<'a> {
-    pub(super) fn find(headers: &'a HeaderMap) -> Self {
-        let mut found = Self::default();
-        for (name, value) in headers {
-            let place = match name.as_str() {
-                "traceparent" => &mut found.traceparent,
-                "tracestate" => &mut found.tracestate,
-                "x-amzn-trace-id" => &mut found.amzn,
-                _ => continue,
-            };
-            found.is_repeated |= place.replace(value).is_some();
-        }
-        found
+    pub(super) fn new(headers: &'a HeaderMap, fields: &'a Fields<'a>) -> Self {
+        Self { headers, fields }
     }
 
     /// What [`w3c::extract`] reads.
-    pub(super) fn w3c(&self, headers: &HeaderMap) -> Option<(Traceparent, Option<Tracestate>)> {
-        if self.is_repeated {
-            return w3c::extract(headers);
+    pub(super) fn w3c(&self) -> Option<(Traceparent, Option<Tracestate>)> {
+        if self.fields.is_trace_repeated {
+            return w3c::extract(self.headers);
         }
-        let traceparent = Traceparent::of(self.traceparent?)?;
-        Some((traceparent, self.tracestate.and_then(Tracestate::of)))
+        let traceparent = Traceparent::of(self.fields.traceparent?)?;
+        Some((traceparent, self.fields.tracestate.and_then(Tracestate::of)))
     }
 
     /// What [`amzn::Header::read`] reads.
-    pub(super) fn amzn(&self, headers: &HeaderMap) -> Option<amzn::Header> {
-        if self.is_repeated { amzn::Header::read(headers) } else { amzn::Header::of(self.amzn?) }
+    pub(super) fn amzn(&self) -> Option<amzn::Header> {
+        if self.fields.is_trace_repeated {
+            return amzn::Header::read(self.headers);
+        }
+        amzn::Header::of(self.fields.amzn_trace_id?)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderName;
+    use http::{HeaderName, HeaderValue};
     use proptest::prelude::*;
 
     use super::*;
@@ -77,9 +67,10 @@ mod tests {
         fn what_is_found_in_one_pass_is_what_is_read_by_name(lines in lines()) {
             let line = |&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value));
             let headers: HeaderMap = lines.iter().map(line).collect();
-            let carried = Carried::find(&headers);
-            prop_assert_eq!(carried.w3c(&headers), w3c::extract(&headers));
-            prop_assert_eq!(carried.amzn(&headers), amzn::Header::read(&headers));
+            let fields = Fields::of(&headers);
+            let carried = Carried::new(&headers, &fields);
+            prop_assert_eq!(carried.w3c(), w3c::extract(&headers));
+            prop_assert_eq!(carried.amzn(), amzn::Header::read(&headers));
         }
     }
 }

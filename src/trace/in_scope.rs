@@ -120,19 +120,38 @@ impl<S: Stream> Stream for Scoped<S> {
 
 /// Makes a context the current one, unless the thread is ending: what is dropped then is dropped in none.
 pub(crate) fn attach(context: Context) -> Option<ContextGuard> {
-    if is_ending() {
-        return None;
+    match LIFE.get() {
+        Life::Known => Some(context.attach()),
+        Life::Unknown => attach_first(context),
+        Life::Ending => None,
     }
+}
+
+/// The same where it is not known whether the thread ends.
+#[cold]
+fn attach_first(context: Context) -> Option<ContextGuard> {
     let guard = catch_unwind(AssertUnwindSafe(|| context.attach())).ok();
     // After the context's own: what comes last goes first.
-    _ = ENDS.try_with(|_| ());
+    if guard.is_some() && ENDS.try_with(|_| ()).is_ok() {
+        LIFE.set(Life::Known);
+    }
     guard
 }
 
 /// Whether this thread ends: its current context, if it had one, may be gone, and to ask for it may panic, which in a panic
 /// hook ends the process.
 pub(crate) fn is_ending() -> bool {
-    ENDING.get()
+    LIFE.get() == Life::Ending
+}
+
+/// How far a thread is.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Life {
+    /// Its current context may be gone.
+    Unknown,
+    /// It will say when it ends.
+    Known,
+    Ending,
 }
 
 /// Dropped when its thread ends.
@@ -140,14 +159,14 @@ struct Ends;
 
 impl Drop for Ends {
     fn drop(&mut self) {
-        ENDING.set(true);
+        LIFE.set(Life::Ending);
     }
 }
 
 thread_local! {
     static ENDS: Ends = const { Ends };
     /// It has nothing to drop, and so is there until the very end.
-    static ENDING: Cell<bool> = const { Cell::new(false) };
+    static LIFE: Cell<Life> = const { Cell::new(Life::Unknown) };
 }
 
 const DROPPED: &str = "it is dropped with its scope alone";

@@ -1,6 +1,7 @@
 use http::HeaderMap;
 
 use super::{Identity, Other, amzn, b3, carried::Carried, w3c};
+use crate::exchange::Fields;
 
 /// Which headers carry the identity, in which order, and what a caller may decide with them.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -85,7 +86,17 @@ impl Propagation {
 
     /// Who a request that arrives is: what its headers say, else a part of the exchange that it is made in, else new.
     pub fn identify(&self, headers: &HeaderMap, surrounding: Option<&Identity>) -> Identity {
-        let Named { first, second, decision, amzn } = self.read(headers);
+        self.identify_by(&Fields::of(headers), headers, surrounding)
+    }
+
+    /// The same where the headers have been looked through.
+    pub(crate) fn identify_by(
+        &self,
+        fields: &Fields<'_>,
+        headers: &HeaderMap,
+        surrounding: Option<&Identity>,
+    ) -> Identity {
+        let Named { first, second, decision, amzn } = self.read(fields, headers);
         let begin = || surrounding.map_or_else(Identity::root, Identity::child);
         // A header without ids may still say whether to record.
         let decision = decision.filter(|_| self.passes_on());
@@ -160,12 +171,12 @@ impl Propagation {
     }
 
     /// The first two traces that the headers name, and the first decision without one, in the order of the propagators.
-    fn read(&self, headers: &HeaderMap) -> Named {
-        let (mut named, carried) = (Named::default(), Carried::find(headers));
+    fn read(&self, fields: &Fields<'_>, headers: &HeaderMap) -> Named {
+        let (mut named, carried) = (Named::default(), Carried::new(headers, fields));
         for propagator in &self.propagators {
             match propagator {
-                Propagator::TraceContext => named.w3c(carried.w3c(headers)),
-                Propagator::XRay => named.amzn(carried.amzn(headers)),
+                Propagator::TraceContext => named.w3c(carried.w3c()),
+                Propagator::XRay => named.amzn(carried.amzn()),
                 Propagator::B3 | Propagator::B3Multi => named.b3(headers),
                 Propagator::Baggage => {}
             }

@@ -11,13 +11,13 @@ use super::OccurrenceId;
 #[cfg(feature = "xray")]
 use super::Place;
 use super::{
-    Identity, Known,
+    Identity, Known, Propagation,
     known::surrounding,
     shared::{Begun, Shared, Side},
 };
 #[cfg(feature = "cloudwatch")]
 use super::{SpanId, TraceId};
-use crate::exchange::{Annotations, Head};
+use crate::exchange::{Annotations, Fields, Head};
 
 /// What an exchange shares with everything that runs inside of it: its identity, its annotations, and the
 /// OpenTelemetry [`Context`] that carries them.
@@ -145,14 +145,27 @@ impl Scope {
         self.decide(identity, None);
     }
 
-    /// Decides who the exchange of this request is, or amends that.
-    pub(crate) fn arrive(&mut self, identity: Identity, request: &request::Parts) {
+    /// Decides who the exchange of this request is, by its headers.
+    pub(crate) fn arrive_by(&mut self, propagation: &Propagation, request: &request::Parts) {
+        let fields = Fields::of(&request.headers);
+        let identity = propagation.identify_by(&fields, &request.headers, self.surrounding());
+        self.arrive(identity, request, Some(&fields));
+    }
+
+    /// Decides who the exchange of this request is, or amends that: where a layer further out has read its headers, there are
+    /// no `fields`.
+    pub(crate) fn arrive(
+        &mut self,
+        identity: Identity,
+        request: &request::Parts,
+        fields: Option<&Fields<'_>>,
+    ) {
         if self.identity() != Some(&identity) {
-            self.decide(identity, Some(request));
+            self.decide(identity, fields.map(|fields| (request, fields)));
         }
     }
 
-    fn decide(&mut self, identity: Identity, request: Option<&request::Parts>) {
+    fn decide(&mut self, identity: Identity, request: Option<(&request::Parts, &Fields<'_>)>) {
         match &self.known {
             None => self.begin(Some(identity), request),
             Some(known) if self.is_own => {
@@ -227,7 +240,7 @@ impl Scope {
     /// What is known of the request, as the first observer of the exchange saw it.
     pub(crate) fn head(&mut self, request: &request::Parts) -> &Head {
         if self.known.is_none() {
-            self.begin(None, Some(request));
+            self.begin(None, Some((request, &Fields::of(&request.headers))));
         }
         self.own_or_joined().begun().head(request)
     }
@@ -278,7 +291,7 @@ impl Scope {
     }
 
     /// Begins it, which the first does who has something to leave.
-    fn begin(&mut self, identity: Option<Identity>, request: Option<&request::Parts>) {
+    fn begin(&mut self, identity: Option<Identity>, request: Option<(&request::Parts, &Fields<'_>)>) {
         if self.side.is_none() {
             self.look_around();
         }
@@ -287,7 +300,7 @@ impl Scope {
             *exchange.surrounding = self.surrounding.take();
             *exchange.within = Known::in_context(&self.context).cloned();
             *exchange.identity = identity;
-            request.into_iter().for_each(|request| exchange.head(request));
+            request.into_iter().for_each(|(request, fields)| exchange.head(request, fields));
         });
         self.go_on_as(known);
     }

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 #[cfg(feature = "xray")]
 use super::Place;
 use super::{Identity, Known, OccurrenceId};
-use crate::exchange::{Annotations, Head};
+use crate::exchange::{Annotations, Fields, Head};
 
 /// What the observers of one pass have left in the scope of an exchange.
 ///
@@ -172,8 +172,8 @@ impl Beginning<'_> {
         *self.side = AtomicU8::new(side.map_or(0, |side| side as u8));
     }
 
-    pub(super) fn head(&mut self, request: &request::Parts) {
-        self.head.insert(Head::default()).fill(request);
+    pub(super) fn head(&mut self, request: &request::Parts, fields: &Fields<'_>) {
+        self.head.insert(Head::default()).fill(request, fields);
     }
 }
 
@@ -319,6 +319,16 @@ mod tests {
     fn what_an_exchange_shares_is_no_large_allocation() {
         let counts = 2 * size_of::<usize>();
         assert!(size_of::<Shared>() + counts <= LARGEST, "{} bytes", size_of::<Shared>());
+    }
+
+    #[test]
+    fn who_decides_late_can_still_be_amended() {
+        let (shared, decided, amended) = (Shared::default(), Identity::root(), Identity::root());
+        assert!(shared.identity().is_none());
+        for identity in [decided, amended] {
+            assert!(shared.identify(identity.clone()).is_ok());
+            assert_eq!(shared.identity(), Some(&identity));
+        }
     }
 
     /// From 1,024 bytes on, its own 8 among them, glibc looks through all it has before it gives some.

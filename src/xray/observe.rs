@@ -7,7 +7,7 @@ use super::{
     sampler::Sampling, stem::Stem,
 };
 use crate::{
-    exchange::{Code, End, Forwarded, HandlerError, SharedPairs, Tally, is_grpc},
+    exchange::{Code, End, Fields, Forwarded, HandlerError, SharedPairs, Tally, is_grpc},
     observe::{Observation, Observer, quietly},
     trace::{Known, Place, Scope, SpanId},
 };
@@ -70,6 +70,7 @@ impl Observer for XRayLayer {
 /// Decides who the exchange is, and whether it is recorded: as a caller has decided it, or else as the sampler does.
 fn decide(options: &Options, request: &request::Parts, name: &Name, scope: &mut Scope) -> Sampling {
     let (propagation, headers) = (&options.propagation, &request.headers);
+    let mut fields = None;
     let identity = match scope.identity() {
         Some(known) => {
             let identity = propagation.join(known.clone(), headers);
@@ -77,7 +78,10 @@ fn decide(options: &Options, request: &request::Parts, name: &Name, scope: &mut 
             let decides_for_us = identity.is_remote() && !propagation.passes_on();
             if decides_for_us { identity.sample_segment(None) } else { identity }
         }
-        None => propagation.identify(headers, scope.surrounding()),
+        None => {
+            let fields = fields.insert(Fields::of(headers));
+            propagation.identify_by(fields, headers, scope.surrounding())
+        }
     };
     let of_spans = || identity.sampled().filter(|_| options.one_decision);
     let sampling = match identity.segment_sampled().or_else(of_spans) {
@@ -87,7 +91,7 @@ fn decide(options: &Options, request: &request::Parts, name: &Name, scope: &mut 
     let identity = identity.sample_segment(Some(sampling.sampled));
     let decides = options.one_decision && identity.sampled().is_none();
     let identity = if decides { identity.sample(Some(sampling.sampled)) } else { identity };
-    scope.arrive(identity, request);
+    scope.arrive(identity, request, fields.as_ref());
     sampling
 }
 
