@@ -31,7 +31,7 @@ use opentelemetry::{
 };
 use opentelemetry_sdk::trace::{InMemorySpanExporter, Sampler, SdkTracerProvider, SpanData};
 use support::{
-    Script, Server, Spans, log_sink,
+    Script, Server, Spans,
     spans::{attribute, attributes},
 };
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -376,7 +376,7 @@ async fn baggage_that_is_added_between_two_layers_is_read_as_well() {
         request.headers_mut().insert("baggage", HeaderValue::from_static("tenant=acme"));
         request
     });
-    let outer = CloudWatchLayer::on(LogLane::new(&outbox, log_sink::api("http://192.0.2.1/")));
+    let outer = CloudWatchLayer::on(LogLane::stdout(&outbox));
     outer.layer(between).oneshot(Request::get("/").body(()).unwrap()).await.unwrap();
     assert_eq!(tenants.tenants(), [Some("acme".to_owned())]);
 }
