@@ -370,7 +370,8 @@ async fn baggage_that_is_not_trusted_or_not_read_is_on_no_span() {
 #[tokio::test(start_paused = true)]
 async fn baggage_that_is_added_between_two_layers_is_read_as_well() {
     let (tenants, outbox) = (Tenants::new(), Outbox::builder().start().unwrap());
-    let handler = service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(Response::new(Script::new().last()))));
+    let handler =
+        service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(Response::new(Script::new().last()))));
     let inner = OtelLayer::new().tracer_provider(&tenants.provider).layer(handler);
     let between = inner.map_request(|mut request: Request<()>| {
         request.headers_mut().insert("baggage", HeaderValue::from_static("tenant=acme"));

@@ -98,6 +98,17 @@ pub struct AccessRecord<'a> {
     /// The trace, as X-Ray writes it: by it alone X-Ray's console finds lines.
     #[serde(serialize_with = "text")]
     pub xray_trace_id: Amzn,
+    #[serde(skip)]
+    pub(super) plain: PlainTexts,
+}
+
+/// Which texts of a record JSON has as they are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct PlainTexts {
+    pub(super) host: bool,
+    pub(super) path: bool,
+    pub(super) user_agent: bool,
+    pub(super) annotations: bool,
 }
 
 // ===== impl AccessRecord =====
@@ -128,7 +139,7 @@ impl AccessRecord<'_> {
     }
 
     fn write_request(&self, to: &mut Message<'_>) {
-        let Self { client, method, scheme, host, route, path, query, .. } = self;
+        let Self { client, method, scheme, host, route, path, query, plain, .. } = self;
         if let Some(client) = client {
             to.syntax(key!(",", "client"));
             to.plain_bytes(AddressText::of(*client).as_bytes());
@@ -136,17 +147,17 @@ impl AccessRecord<'_> {
         to.syntax(key!(",", "method"));
         to.string(method);
         to.syntax(key!(",", "scheme"));
-        to.string(scheme);
+        to.plain_string(scheme);
         if let Some(host) = host {
             to.syntax(key!(",", "host"));
-            to.string(host);
+            to.text(host, plain.host);
         }
         if let Some(route) = route {
             to.syntax(key!(",", "route"));
             to.string(route);
         }
         to.syntax(key!(",", "path"));
-        to.string(path);
+        to.text(path, plain.path);
         if let Some(query) = query {
             to.syntax(key!(",", "query"));
             to.string(query);
@@ -170,10 +181,10 @@ impl AccessRecord<'_> {
     }
 
     fn write_causes(&self, to: &mut Message<'_>) {
-        let Self { user_agent, error, rollbar_uuid, sample_rate, .. } = self;
+        let Self { user_agent, error, rollbar_uuid, sample_rate, plain, .. } = self;
         if let Some(user_agent) = user_agent {
             to.syntax(key!(",", "user_agent"));
-            to.string(user_agent);
+            to.text(user_agent, plain.user_agent);
         }
         if let Some(error) = error {
             to.syntax(key!(",", "error"));
@@ -193,10 +204,10 @@ impl AccessRecord<'_> {
         let mut gap = "{";
         for (key, value) in &self.annotations {
             to.push_plain(gap);
-            to.string(key);
+            to.text(key, self.plain.annotations);
             to.push_plain(":");
             match &**value {
-                Value::Text(text) => to.string(text),
+                Value::Text(text) => to.text(text, self.plain.annotations),
                 Value::Int(int) => to.integer(*int),
                 Value::Float(float) => to.float(*float),
                 Value::Bool(bool) => to.bool(*bool),
@@ -370,6 +381,7 @@ mod tests {
             trace_id,
             span_id: SpanId::new(1).unwrap(),
             xray_trace_id: trace_id.amzn(),
+            plain: PlainTexts::default(),
         }
     }
 

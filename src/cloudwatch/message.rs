@@ -160,6 +160,12 @@ impl<'a> Message<'a> {
         self.quote();
     }
 
+    /// Adds a string of JSON; in what is plain nothing is escaped.
+    #[inline]
+    pub(super) fn text(&mut self, text: &str, is_plain: bool) {
+        if is_plain { self.plain_string(text) } else { self.string(text) }
+    }
+
     /// Adds a whole number.
     pub(super) fn integer(&mut self, integer: i64) {
         self.push_plain(itoa::Buffer::new().format(integer));

@@ -9,9 +9,14 @@ use std::{
 use http::StatusCode;
 use tracing::Level;
 
-use super::{AccessRecord, Outcome, draft::Draft, message::Message, options::Options, table::Operation};
+use super::{
+    AccessRecord, Outcome, access::PlainTexts, draft::Draft, message::Message, options::Options,
+    table::Operation,
+};
 use crate::{
-    exchange::{self, Code, Forwarded, HandlerError, Head, Host, Methods, Route, SharedPairs, Value},
+    exchange::{
+        self, Code, Forwarded, HandlerError, Head, Host, Methods, Plain, PlainHost, Route, SharedPairs, Value,
+    },
     outbox::Price,
     scrub::{Scrubber, beginning},
     trace::{Known, SpanId, TraceId},
@@ -56,7 +61,7 @@ pub(super) fn operation(head: &Head, is_call: bool) -> Option<Operation<'_>> {
     Some(Operation { method, path })
 }
 
-fn path<'a>(head: &'a Head, scrubber: &Scrubber) -> Cow<'a, str> {
+fn shown_path<'a>(head: &'a Head, scrubber: &Scrubber) -> Cow<'a, str> {
     let path = head.path();
     match head.route().and_then(|route| route.redact(path, |name| scrubber.is_secret(name))) {
         Some(hidden) => Cow::Owned(scrubber.url(&hidden).into_owned()),
@@ -64,7 +69,7 @@ fn path<'a>(head: &'a Head, scrubber: &Scrubber) -> Cow<'a, str> {
     }
 }
 
-fn user_agent<'a>(head: &'a Head, scrubber: &Scrubber) -> Option<Cow<'a, str>> {
+fn shown_agent<'a>(head: &'a Head, scrubber: &Scrubber) -> Option<Cow<'a, str>> {
     Some(match head.any_user_agent()? {
         Cow::Borrowed(agent) => scrubber.text(beginning(agent, LONGEST)),
         Cow::Owned(agent) => Cow::Owned(scrubber.text(beginning(&agent, LONGEST)).into_owned()),
@@ -113,11 +118,26 @@ impl Noted {
         forwarded.or_else(peer).and_then(|client| self.options.addresses.apply(client))
     }
 
-    fn record(&self) -> AccessRecord<'_> {
+    fn record<'a>(&'a self) -> AccessRecord<'a> {
         let Self { options, annotations, .. } = self;
         let (trace_id, span_id) = self.ids();
         let (head, scrubber, forwarded) = (self.head(), &options.scrubber, self.forwarded.as_deref());
-        let query = head.query().filter(|_| options.query);
+        let query = if options.query { head.query() } else { None };
+        let Plain { path, user_agent, host } = head.plain(scrubber);
+        let path = path.filter(|path| path.len() <= LONGEST).and_then(text);
+        let agent = user_agent.filter(|agent| agent.len() <= LONGEST).and_then(text);
+        let is_told = forwarded.is_some_and(|forwarded| forwarded.host.is_some());
+        let host = host.filter(|_| !is_told).and_then(plain_host);
+        let are_plain = annotations.are_plain(scrubber);
+        let show = |key: &str, value: &'a Value| {
+            if are_plain { Cow::Borrowed(value) } else { shown(scrubber, key, value) }
+        };
+        let plain = PlainTexts {
+            host: host.is_some(),
+            path: path.is_some(),
+            user_agent: agent.is_some(),
+            annotations: are_plain,
+        };
         AccessRecord {
             timestamp: self.at(),
             level: self.level,
@@ -125,25 +145,26 @@ impl Noted {
             client: self.client(head),
             method: Cow::Borrowed(cut(head.method().as_str(), LONGEST_METHOD)),
             scheme: head.scheme(forwarded),
-            host: head.host(forwarded).map(|host| Cow::Owned(written(host))),
+            host: host.or_else(|| head.host(forwarded).map(|host| Cow::Owned(written(host)))),
             route: head.route().map(|route| Cow::Borrowed(route.pattern())),
-            path: shortened(path(head, scrubber)),
+            path: path.map_or_else(|| shortened(shown_path(head, scrubber)), Cow::Borrowed),
             query: query.map(|query| shortened(scrubber.query(query))),
             status: self.status,
             grpc_status: self.code,
             duration: self.duration,
             bytes: self.bytes,
-            user_agent: user_agent(head, scrubber),
+            user_agent: agent.map(Cow::Borrowed).or_else(|| shown_agent(head, scrubber)),
             error: self.error.as_ref().map(|error| Cow::Owned(error.show(scrubber))),
             rollbar_uuid: self.known.report().filter(|_| self.has_failed),
             sample_rate: options.share.rate().filter(|_| self.is_good()),
             annotations: annotations
                 .iter()
-                .map(|(key, value)| (Cow::Borrowed(&**key), shown(scrubber, key, value)))
+                .map(|(key, value)| (Cow::Borrowed(&**key), show(key, value)))
                 .collect(),
             trace_id,
             span_id,
             xray_trace_id: trace_id.amzn(),
+            plain,
         }
     }
 }
@@ -209,6 +230,19 @@ fn shortened(text: Cow<'_, str>) -> Cow<'_, str> {
         Cow::Borrowed(text) => Cow::Borrowed(cut(text, LONGEST)),
         Cow::Owned(text) => Cow::Owned(cut(&text, LONGEST).to_owned()),
     }
+}
+
+/// Such a host has no name that is too long, and no brackets.
+fn plain_host(PlainHost { name, port }: PlainHost<'_>) -> Option<Cow<'_, str>> {
+    let name = text(name)?;
+    Some(match port {
+        None => Cow::Borrowed(name),
+        port => Cow::Owned(written(Host { name, port })),
+    })
+}
+
+fn text(bytes: &[u8]) -> Option<&str> {
+    str::from_utf8(bytes).ok()
 }
 
 /// A host, as long as one may be.

@@ -2,7 +2,7 @@ use std::{borrow::Cow, fmt, net::SocketAddr, sync::OnceLock};
 
 use http::{HeaderName, HeaderValue, Method, Version, header, request};
 
-use super::{Fields, Forwarded, Host, Route, may_be_grpc, peer};
+use super::{Fields, Forwarded, Host, Route, may_be_grpc, peer, plain::Looked};
 
 /// What is known of a request when it arrives: one copy for all that is written of it later, on other threads.
 ///
@@ -22,6 +22,7 @@ pub(crate) struct Head {
     text: Text,
     /// Where each part ends; `None` if it is not there.
     ends: [Option<End>; PARTS],
+    pub(super) looked: Looked,
 }
 
 /// One more than the end, so that none needs no room.
@@ -37,7 +38,7 @@ struct Text {
 
 /// A part of the text, in their order.
 #[derive(Clone, Copy, Debug)]
-enum Part {
+pub(super) enum Part {
     Path,
     Query,
     Authority,
@@ -93,7 +94,7 @@ impl Head {
         }
     }
 
-    fn bytes(&self, part: Part) -> Option<&[u8]> {
+    pub(super) fn bytes(&self, part: Part) -> Option<&[u8]> {
         let at = |end: End| end.get() as usize - 1;
         let end = self.ends[part as usize].map(at)?;
         let start = self.ends[..part as usize].iter().rev().find_map(|end| end.map(at)).unwrap_or(0);
@@ -228,6 +229,7 @@ impl Default for Head {
             route: OnceLock::new(),
             text: Text { len: 0, inline: [0; INLINE], boxed: None },
             ends: [None; PARTS],
+            looked: Looked::default(),
         }
     }
 }

@@ -36,6 +36,11 @@ mod methods;
 mod names;
 mod network;
 mod pairs;
+#[cfg_attr(
+    not(all(feature = "cloudwatch", feature = "otel", feature = "xray")),
+    allow(dead_code, reason = "each backend asks for its own part")
+)]
+mod plain;
 mod query;
 mod request;
 mod resends;
@@ -73,6 +78,8 @@ pub use network::Fault;
 pub(crate) use pairs::SharedPairs;
 #[cfg(feature = "xray")]
 pub(crate) use pairs::{Pair, Pairs};
+#[cfg(any(feature = "cloudwatch", feature = "otel", feature = "xray"))]
+pub(crate) use plain::{Plain, PlainHost};
 pub use query::Query;
 #[cfg(feature = "otel")]
 pub(crate) use request::default_port;

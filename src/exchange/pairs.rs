@@ -1,12 +1,13 @@
 use std::{borrow::Cow, ops::Deref, sync::Arc};
 
-use super::{Index, Value, index::Vacancy};
+use super::{Index, Value, index::Vacancy, plain::Looked};
 
 /// Values by key, in the order in which their keys were added.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pairs {
     list: Vec<Pair>,
     index: Index,
+    pub(super) looked: Looked,
 }
 
 /// Pairs of which a clone is cheap: they are copied when they are changed, where somebody keeps them as they were.
@@ -94,9 +95,16 @@ impl SharedPairs {
         self.0.as_ref()?.get(key)
     }
 
+    /// How they lie where somebody has added some.
+    pub(super) fn added(&self) -> Option<&Pairs> {
+        self.0.as_deref()
+    }
+
     #[inline]
     pub(crate) fn to_mut(&mut self) -> &mut Pairs {
-        Arc::make_mut(self.0.get_or_insert_default())
+        let pairs = Arc::make_mut(self.0.get_or_insert_default());
+        pairs.looked = Looked::default();
+        pairs
     }
 }
 

@@ -48,6 +48,11 @@ impl Route {
         params(self.pattern(), path).into_iter().map(|(name, at)| (name, &path[at]))
     }
 
+    /// What it calls parts of a path.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        names(self.pattern())
+    }
+
     /// The path with what is called a secret replaced, if something is.
     pub(crate) fn redact(&self, path: &str, is_secret: impl Fn(&str) -> bool) -> Option<String> {
         redact(self.pattern(), path, is_secret)
@@ -56,8 +61,7 @@ impl Route {
 
 /// The path with what the pattern calls a secret replaced, if something is.
 pub(crate) fn redact(pattern: &str, path: &str, is_secret: impl Fn(&str) -> bool) -> Option<String> {
-    let mut names = pattern.split('/').filter_map(name);
-    if !names.any(|name| is_secret(name.trim_start_matches('*'))) {
+    if !names(pattern).any(&is_secret) {
         return None;
     }
     let (mut shown, mut done) = (String::new(), 0);
@@ -68,6 +72,11 @@ pub(crate) fn redact(pattern: &str, path: &str, is_secret: impl Fn(&str) -> bool
         done = at.end;
     }
     (done > 0).then(|| shown + &path[done..])
+}
+
+/// The names in a pattern.
+fn names(pattern: &str) -> impl Iterator<Item = &str> {
+    pattern.split('/').filter_map(name).map(|name| name.trim_start_matches('*'))
 }
 
 /// The names in a pattern, each with its place in the path. They are in order.

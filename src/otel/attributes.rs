@@ -97,6 +97,10 @@ impl Told for Attributes {
         self.push(key, value.to_owned());
     }
 
+    fn ascii(&mut self, key: &'static str, value: &[u8]) {
+        self.push(key, String::from_utf8_lossy(value).into_owned());
+    }
+
     fn known(&mut self, key: &'static str, value: &'static str) {
         self.push(key, value);
     }

@@ -3,7 +3,9 @@ use std::{borrow::Cow, net::SocketAddr};
 use http::Method;
 
 use super::{
-    attributes::{GRPC, HTTP_ROUTE, METHOD, RPC_SYSTEM, SCHEME, TEXT, cut},
+    attributes::{
+        GRPC, HTTP_ROUTE, METHOD, RPC_SYSTEM, SCHEME, SERVER_ADDRESS, SERVER_PORT, TEXT, USER_AGENT, cut,
+    },
     given::Given,
     options::Options,
     rooms::ROUTE,
@@ -11,7 +13,7 @@ use super::{
     told::Told,
 };
 use crate::{
-    exchange::{AddressText, Forwarded, Head},
+    exchange::{AddressText, Forwarded, Head, Plain, PlainHost},
     trace::Known,
 };
 
@@ -45,14 +47,18 @@ impl<'a> Facts<'a> {
 
     /// Those of HTTP, but for the route.
     pub(super) fn http(&self, to: &mut impl Told) {
-        let Self { options, head, forwarded, peer, .. } = *self;
+        let Self { options, head, peer, .. } = *self;
+        let plain = head.plain(&options.scrubber);
         to.method(head.method(), options);
-        self.target(to);
-        to.server(head.host(forwarded));
+        self.target(plain, to);
+        self.server(plain, to);
         self.client(to);
         to.peer(peer, options.addresses);
         to.version(head.version());
-        to.user_agent(head.user_agent(), &options.scrubber);
+        match plain.user_agent.filter(|agent| agent.len() <= USER_AGENT) {
+            Some(agent) => to.ascii("user_agent.original", agent),
+            None => to.user_agent(head.user_agent(), &options.scrubber),
+        }
     }
 
     pub(super) fn route(&self, to: &mut impl Told) {
@@ -63,9 +69,9 @@ impl<'a> Facts<'a> {
 
     /// Those of gRPC, as long as it is not known how the call ends.
     pub(super) fn grpc(&self, to: &mut impl Told) {
-        let Self { options, head, forwarded, peer, .. } = *self;
+        let Self { options, head, peer, .. } = *self;
         to.known(RPC_SYSTEM, GRPC);
-        to.server(head.host(forwarded));
+        self.server(head.plain(&options.scrubber), to);
         to.peer(peer, options.addresses);
     }
 
@@ -84,12 +90,33 @@ impl<'a> Facts<'a> {
         rpc_method(self.head)
     }
 
-    fn target(&self, to: &mut impl Told) {
+    fn target(&self, plain: Plain<'_>, to: &mut impl Told) {
         let Self { options: Options { scrubber, query, .. }, head, forwarded, route, .. } = *self;
         to.known(SCHEME, head.scheme(forwarded));
-        to.text("url.path", cut(&secrets::path(scrubber, head.path(), route), TEXT));
+        match plain.path.filter(|path| path.len() <= TEXT && self.has_own_route()) {
+            Some(path) => to.ascii(PATH, path),
+            None => to.text(PATH, cut(&secrets::path(scrubber, head.path(), route), TEXT)),
+        }
         if let Some(text) = head.query() {
             to.text("url.query", cut(&secrets::query(scrubber, query, text), TEXT));
+        }
+    }
+
+    /// Whether the route is that of the head, or there is none.
+    fn has_own_route(&self) -> bool {
+        let own = || self.head.route().map(|route| cut(route.pattern(), ROUTE));
+        self.route.is_none() || self.route == own()
+    }
+
+    /// The host that was asked for.
+    fn server(&self, plain: Plain<'_>, to: &mut impl Told) {
+        let is_told = self.forwarded.is_some_and(|forwarded| forwarded.host.is_some());
+        let Some(PlainHost { name, port }) = plain.host.filter(|_| !is_told) else {
+            return to.server(self.head.host(self.forwarded));
+        };
+        to.ascii(SERVER_ADDRESS, name);
+        if let Some(port) = port {
+            to.number(SERVER_PORT, port.into());
         }
     }
 
@@ -116,3 +143,5 @@ pub(super) fn http_name(options: &Options, method: &Method, route: Option<&str>)
         None => method,
     }
 }
+
+const PATH: &str = "url.path";

@@ -116,10 +116,39 @@ impl Message {
 // ===== impl Pairs =====
 
 impl Pairs<'_> {
+    /// A text of UTF-8.
+    pub(super) fn put_text(&mut self, key: &str, text: &[u8]) {
+        if key.len() + text.len() <= SHORT {
+            return self.short_text(key, text);
+        }
+        self.key(key, field_length(text.len()));
+        self.message.message(TEXT, text);
+    }
+
+    #[allow(clippy::cast_sign_loss, reason = "it is how a negative number is written")]
+    pub(super) fn put_number(&mut self, key: &str, value: i64) {
+        let value = value as u64;
+        if key.len() <= SHORT_KEY && value <= 0x7f {
+            return self.short_number(key, value as u8);
+        }
+        self.key(key, 1 + varint_length(value));
+        self.message.varint(NUMBER, value);
+    }
+
+    pub(super) fn put_float(&mut self, key: &str, value: f64) {
+        self.key(key, 1 + size_of::<f64>());
+        self.message.fixed64(FLOAT, value.to_bits());
+    }
+
+    pub(super) fn put_flag(&mut self, key: &str, value: bool) {
+        self.key(key, 2);
+        self.message.varint(FLAG, value.into());
+    }
+
     /// A text so short that each of the lengths is one byte, as most have.
-    fn short_text(&mut self, key: &str, text: &str) {
+    fn short_text(&mut self, key: &str, text: &[u8]) {
         let Self { message: Message(message), field } = self;
-        let (key, text) = (key.as_bytes(), text.as_bytes());
+        let key = key.as_bytes();
         let length = |field: u32, length: usize| [(field << 3 | LENGTH) as u8, length as u8];
         let ([of_pair, pair], [of_key, key_length]) =
             (length(*field, key.len() + text.len() + 6), length(KEY, key.len()));
@@ -129,6 +158,15 @@ impl Pairs<'_> {
         message.extend_from_slice(key);
         message.extend_from_slice(&[of_value, value, of_text, text_length]);
         message.extend_from_slice(text);
+    }
+
+    /// A number of one byte.
+    fn short_number(&mut self, key: &str, value: u8) {
+        let Self { message: Message(message), field } = self;
+        let (tag, length) = ((*field << 3 | LENGTH) as u8, key.len() as u8);
+        message.extend_from_slice(&[tag, length + 6, (KEY << 3 | LENGTH) as u8, length]);
+        message.extend_from_slice(key.as_bytes());
+        message.extend_from_slice(&[(VALUE << 3 | LENGTH) as u8, 2, (NUMBER << 3 | VARINT) as u8, value]);
     }
 
     /// The key, and how long what follows it is: a value in its own message.
@@ -142,22 +180,19 @@ impl Pairs<'_> {
 
 impl Told for Pairs<'_> {
     fn text(&mut self, key: &'static str, value: &str) {
-        if key.len() + value.len() <= SHORT {
-            return self.short_text(key, value);
-        }
-        self.key(key, field_length(value.len()));
-        self.message.message(TEXT, value.as_bytes());
+        self.ascii(key, value.as_bytes());
+    }
+
+    fn ascii(&mut self, key: &'static str, value: &[u8]) {
+        self.put_text(key, value);
     }
 
     fn known(&mut self, key: &'static str, value: &'static str) {
         self.text(key, value);
     }
 
-    #[allow(clippy::cast_sign_loss, reason = "it is how a negative number is written")]
     fn number(&mut self, key: &'static str, value: i64) {
-        let value = value as u64;
-        self.key(key, 1 + varint_length(value));
-        self.message.varint(NUMBER, value);
+        self.put_number(key, value);
     }
 }
 
@@ -173,6 +208,9 @@ fn varint_length(value: u64) -> usize {
 /// The most bytes of a key and a text whose pair has a length of one byte: 127, less three tags and three lengths.
 const SHORT: usize = 121;
 
+/// The same for a number of one byte.
+const SHORT_KEY: usize = SHORT;
+
 const VARINT: u32 = 0;
 const FIXED64: u32 = 1;
 const LENGTH: u32 = 2;
@@ -182,7 +220,9 @@ const FIXED32: u32 = 5;
 const KEY: u32 = 1;
 const VALUE: u32 = 2;
 const TEXT: u32 = 1;
+const FLAG: u32 = 2;
 const NUMBER: u32 = 3;
+const FLOAT: u32 = 4;
 
 #[cfg(test)]
 mod tests {
@@ -201,13 +241,23 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pairs_are_written_as_prost_writes_them(text in "([a-z]{100,140}|.{0,9}|.{120,140}|.{16000,17000})", number: i64) {
+        fn pairs_are_written_as_prost_writes_them(
+            text in "([a-z]{100,140}|.{0,9}|.{120,140}|.{16000,17000})", number: i64, float: f64, flag: bool,
+        ) {
             let mut message = Message::default();
             let mut pairs = message.pairs(1);
             pairs.text("a.text", &text);
             pairs.number("a.number", number);
-            let attributes =
-                vec![pair("a.text", Value::StringValue(text)), pair("a.number", Value::IntValue(number))];
+            pairs.number("a.number", number & 0xff);
+            pairs.put_float("a.float", float);
+            pairs.put_flag("a.flag", flag);
+            let attributes = vec![
+                pair("a.text", Value::StringValue(text)),
+                pair("a.number", Value::IntValue(number)),
+                pair("a.number", Value::IntValue(number & 0xff)),
+                pair("a.float", Value::DoubleValue(float)),
+                pair("a.flag", Value::BoolValue(flag)),
+            ];
             let resource = Resource { attributes, ..Resource::default() };
             prop_assert_eq!(message.into_bytes(), resource.encode_to_vec());
         }

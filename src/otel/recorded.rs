@@ -133,7 +133,8 @@ impl Recorded {
 
     /// About how many bytes it has as a span of OTLP.
     pub(super) fn encoded_size(&self) -> usize {
-        ENCODED + self.known.head().map_or(0, Head::size)
+        let noted = self.rest().noted.as_ref().map_or(0, |noted| noted.size());
+        ENCODED + self.known.head().map_or(0, Head::size) + noted
     }
 
     pub(super) fn started(&self) -> SystemTime {
@@ -155,14 +156,20 @@ impl Recorded {
         Facts::of(&self.options, &self.known, given.as_deref(), forwarded.as_deref(), *is_matched).map(ask)
     }
 
-    /// Whether it has nothing but what the conventions ask of every exchange: nobody has added to it, no option has, and
-    /// nothing of it may have to be cut.
+    /// Whether it has nothing but what the conventions ask of every exchange, and annotations: nobody has added something else
+    /// to it, no option has, and nothing of it may have to be left out.
     pub(super) fn is_usual(&self) -> bool {
         let Self { options, arrived, kind, stage, .. } = self;
         let is_plain = !options.old_http_names && !matches!(kind, Kind::Demoted);
-        let has_room = self.limits().max_attributes_per_span >= MOST;
+        let annotations = self.rest().noted.as_ref().map_or(0, |noted| noted.pairs.len());
+        let has_room = self.limits().max_attributes_per_span as usize >= MOST + annotations;
         let is_bare = arrived.given.is_none() && arrived.rest.as_ref().is_none_or(|rest| rest.is_usual());
         is_plain && is_bare && *stage == Stage::All && has_room
+    }
+
+    /// Whether an annotation has the name of an attribute.
+    pub(super) fn is_annotated(&self, name: &str) -> bool {
+        self.rest().noted.as_ref().is_some_and(|noted| noted.pairs.get(name).is_some())
     }
 
     fn limits(&self) -> SpanLimits {
@@ -402,8 +409,8 @@ impl Arrived {
 
 impl Rest {
     fn is_usual(&self) -> bool {
-        let Self { other, outcome, error, response, noted, written, value_length, .. } = self;
-        let is_bare = response.is_none() && noted.is_none() && written.is_none() && other.is_none();
+        let Self { other, outcome, error, response, written, value_length, .. } = self;
+        let is_bare = response.is_none() && written.is_none() && other.is_none();
         is_bare && value_length.is_none() && outcome.exception().is_none() && error.is_none()
     }
 
@@ -512,7 +519,7 @@ static NONE: Rest = Rest {
 };
 
 /// More than the attributes that the conventions ask for.
-const MOST: u32 = 24;
+const MOST: usize = 24;
 
 /// What a span of gRPC has in common with one of HTTP.
 const SHARED_NAMES: [&str; 2] = ["server.", "network.peer."];

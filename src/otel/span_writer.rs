@@ -14,12 +14,16 @@ use opentelemetry_proto::{
 use prost::Message as _;
 
 use super::{
-    attributes::{ERROR_TYPE, HTTP_STATUS, OTHER, RPC_METHOD, RPC_METHOD_ORIGINAL, RPC_STATUS},
+    attributes::{ERROR_TYPE, HTTP_STATUS, OTHER, RPC_METHOD, RPC_METHOD_ORIGINAL, RPC_STATUS, TEXT, cut},
     protobuf::{Message, Pairs},
-    recorded::{Kind, OCCURRENCE, Recorded, Rest},
+    recorded::{DROPPED, Kind, OCCURRENCE, Recorded, Rest},
     sampler::SAMPLE_RATE,
     span::{SCHEMA, instrumentation},
     told::Told as _,
+};
+use crate::{
+    exchange::{SharedPairs, Value},
+    scrub::{Scrubber, beginning},
 };
 
 /// Writes exchanges as the spans of an `ExportTraceServiceRequest` of OTLP, without the types in between. What is not usual
@@ -129,8 +133,8 @@ fn span(recorded: &Recorded, to: &mut Message) {
 }
 
 fn attributes(recorded: &Recorded, mut to: Pairs<'_>) {
-    let Recorded { kind, status, .. } = recorded;
-    let Rest { weight, outcome, report, .. } = recorded.rest();
+    let Recorded { options, kind, status, .. } = recorded;
+    let Rest { weight, outcome, report, noted, .. } = recorded.rest();
     recorded.ask(|facts| match kind {
         Kind::Uncoded | Kind::Call { .. } => facts.grpc(&mut to),
         Kind::Http | Kind::Demoted => {
@@ -158,8 +162,34 @@ fn attributes(recorded: &Recorded, mut to: Pairs<'_>) {
     if let Some(kind) = outcome.error_type() {
         to.text(ERROR_TYPE, &kind);
     }
+    if let Some(noted) = noted {
+        annotations(&noted.pairs, &options.scrubber, &mut to);
+    }
     if let Some(id) = report {
         to.text(OCCURRENCE, &id.to_string());
+    }
+    if let Some(dropped) = noted.as_ref().map(|noted| noted.dropped).filter(|dropped| *dropped > 0) {
+        to.number(DROPPED, i64::try_from(dropped).unwrap_or(i64::MAX));
+    }
+}
+
+/// What handlers have told, as [`annotation`](super::secrets::annotation) has it.
+fn annotations(pairs: &SharedPairs, scrubber: &Scrubber, to: &mut Pairs<'_>) {
+    let are_plain = pairs.are_plain(scrubber);
+    for (key, value) in pairs {
+        match value {
+            Value::Text(text) if are_plain => to.put_text(key, text.as_bytes()),
+            Value::Text(text) => {
+                let shown = scrubber.value(key, beginning(text, TEXT));
+                to.put_text(key, cut(&shown, TEXT).as_bytes());
+            }
+            Value::Bool(flag) => to.put_flag(key, *flag),
+            _ if !are_plain && scrubber.is_secret(key) => {
+                to.put_text(key, scrubber.value(key, "number").as_bytes());
+            }
+            Value::Int(number) => to.put_number(key, *number),
+            Value::Float(float) => to.put_float(key, *float),
+        }
     }
 }
 
@@ -193,11 +223,14 @@ static SCOPE_FIELD: LazyLock<Message> = LazyLock::new(|| {
 
 #[cfg(all(test, feature = "spool"))]
 mod tests {
+    use std::sync::Arc;
+
     use http::StatusCode;
     use opentelemetry_proto::tonic::trace::v1::ScopeSpans;
+    use proptest::{collection::vec, prelude::*};
 
     use super::*;
-    use crate::otel::recorded::example;
+    use crate::otel::recorded::{Noted, example};
 
     #[test]
     fn one_span_is_written_as_the_types_are() {
@@ -210,6 +243,34 @@ mod tests {
                 schema_url: SCHEMA.to_owned(),
             };
             assert_eq!(written[6..], typed.encode_to_vec());
+        }
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<bool>().prop_map(Value::from),
+            "(token=|[ -~]|é|x{4100}){0,9}".prop_map(Value::from),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn annotations_are_written_as_the_types_are(
+            pairs in vec(("([a-z.]{1,9}|pin|token|é{1,9}|http.response.status_code)", value()), 0..70), dropped in 0..3_u64,
+        ) {
+            let pairs = pairs.into_iter().map(|(key, value)| (key.into(), value)).collect();
+            let mut recorded = example(StatusCode::OK);
+            recorded.noted = Some(Arc::new(Noted { pairs, dropped }));
+            let mut written = Vec::new();
+            prop_assert!(scope_spans(&recorded, &mut written));
+            let typed = ScopeSpans {
+                scope: Some((&instrumentation(), None).into()),
+                spans: vec![recorded.span_data().into()],
+                schema_url: SCHEMA.to_owned(),
+            };
+            prop_assert_eq!(written, typed.encode_to_vec());
         }
     }
 

@@ -13,6 +13,9 @@ use crate::{
 pub(super) trait Told {
     fn text(&mut self, key: &'static str, value: &str);
 
+    /// A text of ASCII.
+    fn ascii(&mut self, key: &'static str, value: &[u8]);
+
     /// A text that the program has.
     fn known(&mut self, key: &'static str, value: &'static str);
 

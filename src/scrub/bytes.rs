@@ -1,9 +1,9 @@
 //! Bytes of a few kinds, looked for many at a time: most texts have none of them.
 
-/// Whether a text has a byte of a kind. `is` should have no branch (`|`, not `||`), so that it is asked of sixteen at once.
+/// Whether there is a byte of a kind. `is` should have no branch (`|`, not `||`), so that it is asked of sixteen at once.
 #[inline]
-pub(crate) fn any(text: &str, is: impl Fn(u8) -> bool) -> bool {
-    let bytes = text.as_bytes();
+pub(crate) fn any(bytes: impl AsRef<[u8]>, is: impl Fn(u8) -> bool) -> bool {
+    let bytes = bytes.as_ref();
     // The last block overlaps the one before it, rather than its bytes being asked one by one.
     match bytes.last_chunk::<WIDTH>() {
         Some(last) => bytes.as_chunks::<WIDTH>().0.iter().any(|block| has(block, &is)) || has(last, &is),

@@ -41,6 +41,11 @@
 mod beginning;
 pub(crate) mod bytes;
 mod card;
+#[cfg_attr(
+    not(any(feature = "cloudwatch", feature = "otel", feature = "xray")),
+    allow(dead_code, reason = "Rollbar's own are few")
+)]
+mod constant;
 mod cookies;
 mod copy;
 mod header;
@@ -58,8 +63,11 @@ mod text;
 mod token;
 mod url;
 
-pub(crate) use self::beginning::beginning;
 pub use self::scrubber::Scrubber;
+pub(crate) use self::{
+    beginning::beginning,
+    constant::{Constant, is_plain},
+};
 
 /// What stands in the place of a secret.
 pub(crate) const REDACTED: &str = "REDACTED";

@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering::Relaxed},
+};
 
 use super::{
     keys::{self, Keys},
@@ -26,6 +29,8 @@ pub struct Scrubber {
 /// What is secret.
 #[derive(Clone, Debug)]
 pub(super) struct Rules {
+    /// No other rules have the same number, but for 0, which all have for whom there was none left.
+    number: u32,
     pub(super) fields: Keys,
     pub(super) headers: Keys,
     /// Besides the fields.
@@ -96,14 +101,23 @@ impl Scrubber {
         &self.rules
     }
 
+    /// What tells its rules from all others, so that what was found by them may be kept; 0 tells nothing.
+    pub(crate) fn number(&self) -> u32 {
+        self.rules.number
+    }
+
     fn rules_mut(&mut self) -> &mut Rules {
-        Arc::make_mut(&mut self.rules)
+        let rules = Arc::make_mut(&mut self.rules);
+        let number = NUMBERS.fetch_update(Relaxed, Relaxed, |number| number.checked_add(1));
+        rules.number = number.unwrap_or(0);
+        rules
     }
 }
 
 impl Default for Scrubber {
     fn default() -> Self {
         let rules = Rules {
+            number: DEFAULT,
             fields: Keys::new(lists::FIELDS),
             headers: Keys::new(lists::HEADERS),
             queries: Keys::new(lists::QUERIES),
@@ -126,3 +140,8 @@ impl Rules {
         keys::any([&self.headers, &self.fields], name)
     }
 }
+
+/// The number of the rules that all have who change nothing.
+const DEFAULT: u32 = 1;
+
+static NUMBERS: AtomicU32 = AtomicU32::new(DEFAULT + 1);

@@ -9,6 +9,22 @@ use super::{
 // ===== impl Scrubber =====
 
 impl Scrubber {
+    /// Whether a text of ASCII is shown as it is: most have no byte that gives something away, and that is all there is to see.
+    pub(crate) fn leaves_ascii(&self, text: &[u8]) -> bool {
+        let rules = self.rules();
+        let may_be_json = matches!(text.iter().find(|byte| !byte.is_ascii_whitespace()), Some(b'{' | b'['));
+        let tells = |at| tells(rules, text, at);
+        !may_be_json && next(rules, text, 0, tells).is_none()
+            || str::from_utf8(text).is_ok_and(|text| matches!(self.text(text), Cow::Borrowed(_)))
+    }
+
+    /// The same for the path of a URL, which begins with one slash, and has neither a query nor a fragment.
+    pub(crate) fn leaves_path(&self, path: &[u8]) -> bool {
+        let rules = self.rules();
+        next(rules, path, 0, |at| tells_in_path(rules, path, at)).is_none()
+            || str::from_utf8(path).is_ok_and(|path| matches!(self.url(path), Cow::Borrowed(_)))
+    }
+
     /// A text of any kind: a message, a line of a log, JSON. See [the module](super) for what is found.
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         scrub(self.rules(), text, NESTED)
@@ -49,12 +65,16 @@ pub(super) fn scan<'a>(rules: &Rules, text: &'a str, layers: usize) -> Cow<'a, s
 
 /// The same for the path of a URL, in which a colon is nothing special unless it begins another URL.
 pub(super) fn scan_path<'a>(rules: &Rules, path: &'a str, layers: usize) -> Cow<'a, str> {
-    let is_plain = |at: usize| path.as_bytes()[at] == b':' && !path.as_bytes()[at + 1..].starts_with(b"//");
-    read(rules, path, layers, |at| !is_plain(at) && tells(rules, path.as_bytes(), at))
+    read(rules, path, layers, |at| tells_in_path(rules, path.as_bytes(), at))
+}
+
+fn tells_in_path(rules: &Rules, path: &[u8], at: usize) -> bool {
+    let is_plain = path[at] == b':' && !path[at + 1..].starts_with(b"//");
+    !is_plain && tells(rules, path, at)
 }
 
 fn read<'a>(rules: &Rules, text: &'a str, layers: usize, tells: impl Fn(usize) -> bool) -> Cow<'a, str> {
-    let next = |from| next(rules, text, from, &tells);
+    let next = |from| next(rules, text.as_bytes(), from, &tells);
     let Some(mut at) = next(0) else { return Cow::Borrowed(text) };
     let (mut copy, mut read) = (Copy::of(text), 0);
     loop {
@@ -76,14 +96,14 @@ pub(super) fn may_leak(rules: &Rules, query: &str) -> bool {
         b'%' => true,
         _ => tells(rules, query.as_bytes(), at),
     };
-    next(rules, query, 0, tells).is_some()
+    next(rules, query.as_bytes(), 0, tells).is_some()
 }
 
-fn next(rules: &Rules, text: &str, from: usize, tells: impl Fn(usize) -> bool) -> Option<usize> {
+fn next(rules: &Rules, text: &[u8], from: usize, tells: impl Fn(usize) -> bool) -> Option<usize> {
     if rules.cards {
-        return tells::next::<true>(text.as_bytes(), from, tells);
+        return tells::next::<true>(text, from, tells);
     }
-    tells::next::<false>(text.as_bytes(), from, tells)
+    tells::next::<false>(text, from, tells)
 }
 
 /// Whether a byte can give a secret away, by those around it.

@@ -36,6 +36,11 @@ pub(super) fn token(text: &str, read: usize, at: usize) -> Option<Range<usize>> 
     marked.or_else(|| if matches!(bytes[at], b'B' | b'b') { scheme(text, at) } else { None })
 }
 
+/// Whether a text ends in the beginning of a secret.
+pub(super) fn begins(text: &[u8]) -> bool {
+    begun(text).is_some()
+}
+
 /// The length of the beginning of a secret in which a text ends: of each no more than tells it from most words.
 fn begun(text: &[u8]) -> Option<usize> {
     Some(match text {

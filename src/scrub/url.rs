@@ -6,11 +6,18 @@ use super::{
     query::{LAYERS, pairs},
     scrubber::Rules,
     text::scan_path,
+    token,
 };
 
 // ===== impl Scrubber =====
 
 impl Scrubber {
+    /// Whether this is the name of a host, in small letters, that is shown as it is wherever it stands, with a port or
+    /// without: whatever follows it, no secret begins in it.
+    pub(crate) fn leaves_host(&self, name: &[u8]) -> bool {
+        !self.rules().cards && is_plain_host(name)
+    }
+
     /// A URL, whole or from its path on: without a user and a password, with its query and its fragment scrubbed.
     pub fn url<'a>(&self, url: &'a str) -> Cow<'a, str> {
         scrub(self.rules(), url, LAYERS)
@@ -68,6 +75,22 @@ fn credentials(rest: &str) -> Option<usize> {
         None => return None,
     };
     (at > 0).then_some(at)
+}
+
+fn is_plain_host(name: &[u8]) -> bool {
+    let mut before = b'.';
+    for (at, byte) in name.iter().enumerate() {
+        let is_plain = match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'.' => true,
+            b'-' => before != b'-' && !token::begins(&name[..=at]),
+            _ => false,
+        };
+        if !is_plain {
+            return false;
+        }
+        before = *byte;
+    }
+    true
 }
 
 fn ends_path(byte: u8) -> bool {

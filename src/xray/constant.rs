@@ -8,7 +8,7 @@ use crate::trace::{SpanId, TraceId};
 pub(super) struct Constant {
     /// The field `aws` up to where the name of the sampling rule may stand.
     pub(super) aws: Box<str>,
-    /// All that follows it, to the end of the document.
+    /// All that follows what a handler has said, to the end of the document.
     pub(super) rest: Box<str>,
 }
 
@@ -29,10 +29,10 @@ impl Constant {
         let origin = if segment.origin.is_some() { format!(r#","origin":{origin}"#) } else { String::new() };
         Some(Self {
             aws: aws.strip_suffix(AFTER_RULE)?.into(),
-            rest: format!(r#"{AFTER_RULE},"service":{service}{origin}}}"#).into(),
+            rest: format!(r#","service":{service}{origin}}}"#).into(),
         })
     }
 }
 
 /// The block of the crate itself is the last one of a segment's `aws`, and the rule the last of that.
-const AFTER_RULE: &str = "}}";
+pub(super) const AFTER_RULE: &str = "}}";

@@ -161,7 +161,7 @@ fn relate(segment: &mut Segment, other: Other) {
 const MARKS: usize = 11;
 
 /// The annotation that names who asks.
-const USER: &str = "user_id";
+pub(super) const USER: &str = "user_id";
 
 /// About what the part of an exchange takes that all backends share.
 const SHARED: usize = 1280;

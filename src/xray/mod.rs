@@ -56,6 +56,7 @@
 //! [`one_decision`](XRayLayer::one_decision) is set.
 
 mod address;
+mod annotated;
 mod annotations;
 mod api;
 mod aws;

@@ -2,16 +2,16 @@
 
 use http::StatusCode;
 
-use super::{Text, Time, Url, draft::Draft, http::known_method};
+use super::{Text, Time, Url, annotated, constant::AFTER_RULE, draft::Draft, http::known_method};
 use crate::{
-    exchange::{AddressText, Head},
+    exchange::{AddressText, Head, Plain, PlainHost},
     scrub::bytes,
 };
 
 /// Writes a segment at the end of `into`. Nothing, after some of it perhaps, where it is to be written as others are: with
-/// annotations and links, or cut.
+/// links, with secrets among its annotations, or cut.
 pub(super) fn write(draft: &Draft, into: &mut Vec<u8>) -> Option<()> {
-    if !draft.annotations.is_empty() || draft.other().is_some() {
+    if draft.other().is_some() {
         return None;
     }
     let (head, constant) = (draft.known.head()?, draft.options.constant()?);
@@ -21,6 +21,10 @@ pub(super) fn write(draft: &Draft, into: &mut Vec<u8>) -> Option<()> {
     into.extend_from_slice(constant.aws.as_bytes());
     if let Some(rule) = &draft.rule {
         put_string(br#","sampling_rule_name":"#, short(rule)?, into);
+    }
+    into.extend_from_slice(AFTER_RULE.as_bytes());
+    if !draft.annotations.is_empty() {
+        annotated::write(&draft.annotations, &draft.options.scrubber, into)?;
     }
     into.extend_from_slice(constant.rest.as_bytes());
     Some(())
@@ -55,11 +59,16 @@ fn put_entity(draft: &Draft, into: &mut Vec<u8>) {
 
 fn put_request(draft: &Draft, head: &Head, into: &mut Vec<u8>) -> Option<()> {
     let scrubber = &draft.options.scrubber;
+    let plain = head.plain(scrubber);
     // Other methods are what a client made up.
     put_string(br#","http":{"request":{"method":"#, known_method(head.method())?, into);
-    let url = draft.url(head);
-    put_string(br#","url":"#, short(&scrubber.url(&Url::shown(short(&url)?)))?, into);
-    if let Some(agent) = head.user_agent() {
+    if !put_plain_url(draft, head, plain, into) {
+        let url = draft.url(head);
+        put_string(br#","url":"#, short(&scrubber.url(&Url::shown(short(&url)?)))?, into);
+    }
+    if let Some(agent) = plain.user_agent.filter(|agent| agent.len() <= Text::MOST) {
+        put_plain(br#","user_agent":""#, &[agent], into);
+    } else if let Some(agent) = head.user_agent() {
         put_string(br#","user_agent":"#, short(&scrubber.text(short(agent)?))?, into);
     }
     if let Some(address) = draft.address(head) {
@@ -72,6 +81,22 @@ fn put_request(draft: &Draft, head: &Head, into: &mut Vec<u8>) -> Option<()> {
     }
     into.push(b'}');
     Some(())
+}
+
+/// Writes a URL of which nothing has to be hidden or escaped; `false`: it may not be one.
+fn put_plain_url(draft: &Draft, head: &Head, plain: Plain<'_>, into: &mut Vec<u8>) -> bool {
+    let forwarded = draft.forwarded.as_deref();
+    let is_told = forwarded.is_some_and(|forwarded| forwarded.host.is_some());
+    let Plain { path: Some(path), host: Some(PlainHost { name, port }), .. } = plain else { return false };
+    if is_told || name.len() + path.len() > Text::MOST - MARKS {
+        return false;
+    }
+    let scheme = head.scheme(forwarded).as_bytes();
+    let mut digits = itoa::Buffer::new();
+    let port = port.map(|port| digits.format(port).as_bytes());
+    let (colon, port) = port.map_or((&b""[..], &b""[..]), |port| (b":", port));
+    put_plain(br#","url":""#, &[scheme, b"://", name, colon, port, path], into);
+    true
 }
 
 fn put_response(draft: &Draft, into: &mut Vec<u8>) {
@@ -100,7 +125,7 @@ fn put_status(status: u16, into: &mut Vec<u8>) {
     }
 }
 
-fn put_string(name: &[u8], text: &str, into: &mut Vec<u8>) {
+pub(super) fn put_string(name: &[u8], text: &str, into: &mut Vec<u8>) {
     into.extend_from_slice(name);
     if bytes::any(text, |byte| (byte < b' ') | (byte == b'"') | (byte == b'\\')) {
         return serde_json::to_writer(into, text).expect("a vector takes all bytes");
@@ -110,14 +135,24 @@ fn put_string(name: &[u8], text: &str, into: &mut Vec<u8>) {
     into.push(b'"');
 }
 
-fn put_number(number: u64, into: &mut Vec<u8>) {
+/// A string of texts of which nothing is escaped, behind what stands before it, its quote included.
+fn put_plain(before: &[u8], texts: &[&[u8]], into: &mut Vec<u8>) {
+    into.extend_from_slice(before);
+    texts.iter().for_each(|text| into.extend_from_slice(text));
+    into.push(b'"');
+}
+
+pub(super) fn put_number(number: u64, into: &mut Vec<u8>) {
     into.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// A text, unless it may have to be cut.
-fn short(text: &str) -> Option<&str> {
+pub(super) fn short(text: &str) -> Option<&str> {
     (text.len() <= Text::MOST).then_some(text)
 }
+
+/// As long as a scheme, what stands between the parts of a URL, and a port.
+const MARKS: usize = 14;
 
 #[cfg(test)]
 mod tests {
@@ -155,7 +190,7 @@ mod tests {
         response: Option<(u16, u64)>,
         status: (bool, bool, bool),
         nanoseconds: u64,
-        is_annotated: bool,
+        annotations: Vec<(String, Value)>,
     }
 
     fn asked() -> impl Strategy<Value = Asked> {
@@ -193,16 +228,34 @@ mod tests {
         let rule = option::of(prop_oneof!["[ -~]{1,30}", ".{1,9}", ".{240,260}"]);
         let response = option::of((any::<u16>(), any::<u64>()));
         let nanoseconds = prop_oneof![any::<u64>(), 0..100_000_000_000_u64];
-        (ids, name, rule, response, any::<(bool, bool, bool)>(), nanoseconds, prop::bool::weighted(0.1))
-            .prop_map(|(ids, name, rule, response, status, nanoseconds, is_annotated)| Answered {
+        (ids, name, rule, response, any::<(bool, bool, bool)>(), nanoseconds, annotations()).prop_map(
+            |(ids, name, rule, response, status, nanoseconds, annotations)| Answered {
                 ids,
                 name,
                 rule,
                 response,
                 status,
                 nanoseconds,
-                is_annotated,
-            })
+                annotations,
+            },
+        )
+    }
+
+    fn annotations() -> impl Strategy<Value = Vec<(String, Value)>> {
+        let key = prop_oneof![
+            20 => "[a-z]{1,3}[._-][a-z0-9_]{1,9}",
+            20 => "[a-zA-Z0-9_]{1,9}",
+            1 => "(user_id|pin|pass/word|é|\"|[ -~]{0,9})",
+        ];
+        let value = prop_oneof![
+            20 => any::<i64>().prop_map(Value::from),
+            20 => any::<f64>().prop_filter("a number", |float| float.is_finite()).prop_map(Value::from),
+            20 => any::<bool>().prop_map(Value::from),
+            20 => "[a-z0-9 .:/-]{0,30}".prop_map(Value::from),
+            1 => "(token=x|\"|é|x{1001}|x{251}|NaN)".prop_map(Value::from),
+            1 => Just(Value::from(f64::NAN)),
+        ];
+        prop_oneof![3 => Just(Vec::new()), 2 => vec((key.clone(), value.clone()), 1..5), 1 => vec((key, value), 48..64)]
     }
 
     fn request(asked: &Asked) -> Option<http::request::Parts> {
@@ -225,7 +278,6 @@ mod tests {
         let Answered { ids: (trace_id, id, parent_id), name, rule, response, status, nanoseconds, .. } =
             answered;
         let (error, throttle, fault) = *status;
-        let annotation = ("cart".into(), Value::from(17));
         scope.take_place(Place::new(TraceId::new(*trace_id)?, SpanId::new(*id)?, true));
         Some(Draft {
             options: layer.options().clone(),
@@ -242,7 +294,11 @@ mod tests {
             }),
             status: Status { error, throttle, fault },
             duration: Duration::from_nanos(*nanoseconds),
-            annotations: answered.is_annotated.then_some(annotation).into_iter().collect(),
+            annotations: answered
+                .annotations
+                .iter()
+                .map(|(key, value)| (key.clone().into(), value.clone()))
+                .collect(),
         })
     }
 
@@ -289,7 +345,7 @@ mod tests {
             response: Some((404, 5)),
             status: (true, false, false),
             nanoseconds: 12_000_500,
-            is_annotated: false,
+            annotations: Vec::new(),
         };
         (asked, answered)
     }
@@ -316,6 +372,29 @@ mod tests {
         let layer = XRayLayer::on("shop", SegmentLane::none());
         assert!(!written(&layer).contains("1.2.3"));
         assert!(written(&layer.version("1.2.3")).contains("1.2.3"));
+    }
+
+    #[test]
+    fn annotations_are_written_by_hand_unless_one_is_hidden() {
+        let layer = XRayLayer::on("shop", SegmentLane::none());
+        let (asked, mut answered) = usual();
+        answered.annotations = vec![("cart.id".into(), 17.into()), ("user_id".into(), "worf".into())];
+        let written = |answered: &Answered| by_hand(&draft(&layer, &asked, answered).unwrap(), 64_000);
+        let shown = written(&answered).unwrap();
+        assert!(
+            shown.contains(r#","annotations":{"cart_id":17,"user_id":"worf"},"user":"worf","service""#),
+            "{shown}"
+        );
+        answered.annotations.extend((0..60).map(|fact| (format!("fact-{fact}"), fact.into())));
+        let draft = draft(&layer, &asked, &answered).unwrap();
+        let shown = by_hand(&draft, 64_000).unwrap();
+        assert!(shown.contains(r#","belvedere":{"moved":12}},"user""#), "{shown}");
+        assert_eq!(by_serde(&draft, 64_000), [shown]);
+        for key in ["cart_id", "fact_7", "pin", "a/b"] {
+            let mut answered = answered.clone();
+            answered.annotations.push((key.to_owned(), 17.into()));
+            assert_eq!(written(&answered), None, "{key}");
+        }
     }
 
     proptest! {
