@@ -262,7 +262,7 @@ mod tests {
         ) {
             let pairs = pairs.into_iter().map(|(key, value)| (key.into(), value)).collect();
             let mut recorded = example(StatusCode::OK);
-            recorded.noted = Some(Arc::new(Noted { pairs, dropped }));
+            recorded.arrived.rest().noted = Some(Arc::new(Noted { pairs, dropped }));
             let mut written = Vec::new();
             prop_assert!(scope_spans(&recorded, &mut written));
             let typed = ScopeSpans {
