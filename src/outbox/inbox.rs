@@ -1,6 +1,7 @@
 //! Where pushes leave their records.
 
 use std::{
+    cell::Cell,
     num::NonZero,
     ops::Deref,
     sync::{
@@ -93,7 +94,7 @@ impl<R> Inbox<R> {
     }
 
     fn shard(&self) -> &Mutex<Shard<R>> {
-        &self.shards[SEAT.with(|seat| seat & (self.shards.len() - 1))]
+        &self.shards[seat() & (self.shards.len() - 1)]
     }
 }
 
@@ -123,8 +124,24 @@ const SMALLEST_SHARE: usize = 8;
 static SEATS: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    /// Threads take their seats as they come, so that the first ones share none.
-    static SEAT: usize = SEATS.fetch_add(1, Ordering::Relaxed);
+    /// One more than this thread's seat; 0 as long as it has none.
+    static SEAT: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Threads take their seats as they come, so that the first ones share none.
+#[inline]
+fn seat() -> usize {
+    match SEAT.get() {
+        0 => take_seat(),
+        taken => taken - 1,
+    }
+}
+
+#[cold]
+fn take_seat() -> usize {
+    let seat = SEATS.fetch_add(1, Ordering::Relaxed);
+    SEAT.set(seat + 1);
+    seat
 }
 
 #[cfg(test)]
@@ -167,7 +184,7 @@ mod tests {
             let mut shard = shard.lock().unwrap();
             if !shard.is_open() {
                 self.queue.push(record, size, &mut pushed);
-            } else if shard.push(record, size) == Left::Last {
+            } else if shard.push((record, size)) == Left::Last {
                 self.queue.receive(&mut shard, &mut pushed);
             } else {
                 return pushed;

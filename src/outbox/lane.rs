@@ -78,7 +78,7 @@ impl<R> Lane<R> {
         let Some(mut shard) = shared.inbox.open(&shared.process) else {
             return shared.push_straight(record, size);
         };
-        let left = shard.push(record, size);
+        let left = shard.push((record, size));
         drop(shard);
         match left {
             Left::Among => {}

@@ -101,7 +101,7 @@ impl Model {
                 self.regrant(queue, pushed);
             });
         }
-        let left = shard.push(number, 1);
+        let left = shard.push((number, 1));
         drop(shard);
         match left {
             Left::Among => {}

@@ -41,15 +41,15 @@ impl<R> Shard<R> {
         self.share != Share::NONE
     }
 
-    /// It must be open.
+    /// Takes a record with its size. It must be open.
     #[inline]
-    pub(super) fn push(&mut self, record: R, size: usize) -> Left {
+    pub(super) fn push(&mut self, record: (R, usize)) -> Left {
         if self.records.capacity() == 0 {
             // All that it will need: growing would copy what is there, for one pusher or another.
             self.records.reserve_exact(self.share.records);
         }
-        self.records.push((record, size));
-        self.bytes = self.bytes.saturating_add(size);
+        self.bytes = self.bytes.saturating_add(record.1);
+        self.records.push(record);
         match self.records.len() {
             records if records >= self.share.records || self.bytes >= self.share.bytes => Left::Last,
             1 => Left::First,
