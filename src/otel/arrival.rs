@@ -42,38 +42,34 @@ impl Arrival<'_> {
     /// Starts the span and makes it the scope's.
     pub(super) fn start(self, request: &request::Parts, scope: &mut Scope) -> (Known, Way) {
         let fields = scope.identity().is_none().then(|| Fields::of(&request.headers));
-        let new = fields.as_ref().map(|fields| {
-            self.options.propagation.identify_by(fields, &request.headers, scope.surrounding())
-        });
         let options = self.options;
         let request = (request, fields.as_ref());
         match options.spans.quick(scope.context()) {
-            Some(quick) => self.quick(quick, new, request, scope),
-            None => self.sdk(new, request, scope),
+            Some(quick) => self.quick(quick, request, scope),
+            None => self.sdk(request, scope),
         }
     }
 
-    fn quick(
-        self,
-        quick: &Arc<Quick>,
-        new: Option<Identity>,
-        (request, fields): Request<'_>,
-        scope: &mut Scope,
-    ) -> (Known, Way) {
+    #[inline]
+    fn quick(self, quick: &Arc<Quick>, (request, fields): Request<'_>, scope: &mut Scope) -> (Known, Way) {
+        let new = self.identity((request, fields), scope);
         let Self { options, given, is_matched, served } = self;
         let identity =
             new.as_ref().or_else(|| scope.identity()).expect("it is new, or was decided further out");
         let Start { span, parent_id, parent_is_remote, weight } = quick.start(identity, scope.context());
         let (other, is_sampled) = (identity.other(), span.is_sampled());
         let is_changed = identity.sampled() != Some(is_sampled) || *span.trace_state() != TraceState::NONE;
-        let made = if is_changed { Some(identity.as_span(&span)) } else { None };
-        if let Some(identity) = made.or(new) {
-            scope.arrive(identity, request, fields);
+        if is_changed {
+            let made = identity.as_span(&span);
+            scope.arrive(made, request, fields);
+        } else if let Some(new) = new {
+            scope.arrive(new, request, fields);
         }
         scope.share(served.shared());
         let known = scope.keep();
-        let base = baggage::extract(&options.propagation, &request.headers, scope);
+        let with_baggage = baggage::extract(&options.propagation, &request.headers, scope);
         if !is_sampled {
+            let base = with_baggage.as_ref().unwrap_or_else(|| scope.context());
             scope.activate(base.with_remote_span_context(span.clone()));
             return (known, Way::Unsampled(span));
         }
@@ -88,17 +84,21 @@ impl Arrival<'_> {
             let rest = arrived.rest();
             (rest.weight, rest.other) = (weight, other);
         }
+        let base = with_baggage.as_ref().unwrap_or_else(|| scope.context());
         scope.activate(base.with_span(ExchangeSpan::new(span, known.clone(), quick.limits)));
         (known, Way::Quick(Quickly::new(quick.clone(), arrived)))
     }
 
-    fn sdk(self, new: Option<Identity>, (request, fields): Request<'_>, scope: &mut Scope) -> (Known, Way) {
+    #[inline(never)]
+    fn sdk(self, (request, fields): Request<'_>, scope: &mut Scope) -> (Known, Way) {
+        let new = self.identity((request, fields), scope);
         let Self { options, given, is_matched, served } = self;
         let is_decided = new.is_none();
         new.into_iter().for_each(|new| scope.arrive(new, request, fields));
         let identity = scope.identity().cloned().unwrap_or_else(Identity::root);
         scope.share(served.shared());
-        let base = baggage::extract(&options.propagation, &request.headers, scope);
+        let with_baggage = baggage::extract(&options.propagation, &request.headers, scope);
+        let base = with_baggage.unwrap_or_else(|| scope.context().clone());
         let forwarded = Forwarded::read(options.hops, &request.headers);
         let (given, forwarded) = (given.as_deref(), forwarded.as_deref());
         scope.head(request).learn_route(request);
@@ -108,5 +108,11 @@ impl Arrival<'_> {
         let Some((builder, span)) = drafted else { return (known, Way::Unsampled(SpanContext::NONE)) };
         options.spans.start(builder, scope, &base, &identity, is_decided);
         (known, Way::Sdk(Box::new(span.begun(scope.context()))))
+    }
+
+    /// Who the exchange is, unless that was decided further out.
+    fn identity(&self, (request, fields): Request<'_>, scope: &Scope) -> Option<Identity> {
+        let propagation = &self.options.propagation;
+        fields.map(|fields| propagation.identify_by(fields, &request.headers, scope.surrounding()))
     }
 }

@@ -42,17 +42,14 @@ pub struct BaggageAttributes {
     scrubber: Scrubber,
 }
 
-/// The baggage that a request brings, in the context of its scope, if it is to be read and may be passed on.
-pub(super) fn extract(propagation: &Propagation, headers: &HeaderMap, scope: &Scope) -> Context {
+/// The context of a scope with the baggage that its request brings, if that is to be read and may be passed on.
+pub(super) fn extract(propagation: &Propagation, headers: &HeaderMap, scope: &Scope) -> Option<Context> {
     let is_there = || scope.fresh_head().map_or_else(|| headers.contains_key(NAME), Head::has_baggage);
-    let context = scope.context();
     if !propagation.has(Propagator::Baggage) || !propagation.passes_on() || !is_there() {
-        return context.clone();
+        return None;
     }
-    match Joined::of(headers) {
-        Joined(none) if none.is_empty() => context.clone(),
-        joined => BaggagePropagator::new().extract_with_context(context, &joined),
-    }
+    let joined = Joined::of(headers);
+    (!joined.0.is_empty()).then(|| BaggagePropagator::new().extract_with_context(scope.context(), &joined))
 }
 
 /// Writes the baggage in `context` into a request that leaves.

@@ -14,7 +14,7 @@ use super::{
     options::Options,
     outcome::{Outcome, Side},
     quickly::Quickly,
-    recorded::{Kind, Noted},
+    recorded::Kind,
     sdk_span::SdkSpan,
     served::{Inner, Served},
 };
@@ -54,7 +54,6 @@ pub(super) struct Over<'a> {
     pub(super) status: Option<StatusCode>,
     pub(super) outcome: Outcome,
     pub(super) error: Option<HandlerError>,
-    pub(super) report: Option<OccurrenceId>,
     pub(super) tally: &'a Tally,
 }
 
@@ -146,13 +145,13 @@ impl ServerSpan {
         }
     }
 
+    #[inline(always)]
     fn over(self, kind: Kind, outcome: Outcome, tally: &Tally) {
         let Self { options, known, way, call, status, error, .. } = self;
         let whose = Whose { side: Side::Server, grpc: call.is_grpc() };
-        let report = if outcome.error_type().is_some() { known.report() } else { None };
-        let over = Over { kind, status, outcome, error, report, tally };
+        let over = Over { kind, status, outcome, error, tally };
         match way {
-            Way::Sdk(span) => span.end(over, whose, Noted::of(&known).as_deref(), &options),
+            Way::Sdk(span) => span.end(over, whose, &options, &known),
             Way::Quick(quickly) => {
                 over.log(&options, whose, || quickly.context());
                 quickly.end(over, options, known);
@@ -216,16 +215,14 @@ impl Observation for ServerSpan {
         let kind = self.kind(self.code(end, tally));
         let code = kind.code();
         let outcome = self.outcome(end, code);
-        let error = measure.as_ref().and_then(|_| outcome.error_type());
-        let status = self.status;
-        let method = measure.as_ref().and_then(|_| kind.method());
+        let Some(measure) = measure else { return self.over(kind, outcome, tally) };
+        let (call, status) = (code.zip(kind.method()), self.status);
+        let ended = Ended { end, tally, error: outcome.error_type() };
         self.over(kind, outcome, tally);
-        let ended = Ended { end, tally, error };
         // Last, so that a meter that panics costs no span.
-        match (measure, code.zip(method)) {
-            (Some(measure), Some((code, method))) => measure.grpc(method, code, ended),
-            (Some(measure), None) => measure.http(status, ended),
-            (None, _) => {}
+        match call {
+            Some((code, method)) => measure.grpc(method, code, ended),
+            None => measure.http(status, ended),
         }
     }
 }
@@ -233,6 +230,11 @@ impl Observation for ServerSpan {
 // ===== impl Over =====
 
 impl Over<'_> {
+    /// Under which id its failure is reported.
+    pub(super) fn report(&self, known: &Known) -> Option<OccurrenceId> {
+        if self.outcome.is_good() { None } else { known.report() }
+    }
+
     /// Tells of an exception as a log record, if that is asked for.
     fn log(&self, options: &Options, whose: Whose, span: impl FnOnce() -> SpanContext) {
         let Options { exceptions, scrubber, .. } = options;

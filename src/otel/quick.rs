@@ -67,6 +67,7 @@ impl Quick {
     }
 
     /// The ids of a span as the SDK gives them, and whether it is sampled.
+    #[inline]
     pub(super) fn start(&self, identity: &Identity, base: &Context) -> Start {
         let (parent, mark) = parent(identity, base);
         let trace_id = if parent.is_valid() { parent.trace_id() } else { identity.trace_id().into() };
@@ -79,7 +80,7 @@ impl Quick {
     }
 
     /// Leaves an exchange that is over to all lanes.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&self, recorded: Recorded) {
         let Some((last, others)) = self.sinks.split_last() else { return };
         others.iter().for_each(|sink| sink.push(recorded.clone()));
@@ -98,7 +99,7 @@ impl Sink {
         processor.downcast_ref::<Links>().map(Links::sink)
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&self, mut recorded: Recorded) {
         if self.roots_only && recorded.has_parent() {
             return;
@@ -117,6 +118,7 @@ impl fmt::Debug for Sink {
 }
 
 /// The parent that an identity names, as [`Spans`](super::span::Spans) has it in a context.
+#[inline]
 fn parent(identity: &Identity, base: &Context) -> (SpanContext, Option<Mark>) {
     let Some(parent_id) = identity.parent_id() else {
         return (SpanContext::NONE, identity.sampled().map(Mark::Decided));

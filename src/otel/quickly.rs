@@ -54,28 +54,28 @@ impl Quickly {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn end(self, over: Over<'_>, options: Arc<Options>, known: Known) {
         let Self { quick, mut arrived, is_short } = self;
-        let Over { kind, status, outcome, error, report, tally } = over;
         known.end();
         let written = Writing::known(&known).and_then(|writing| writing.take());
         let stage = match written.as_ref().and_then(|written| written.ended) {
             None => Stage::All,
-            Some(_) if is_short || status.is_none() => Stage::Request,
+            Some(_) if is_short || over.status.is_none() => Stage::Request,
             Some(_) => Stage::Response,
         };
         if let Some(written) = written {
             // What was told first after the response has no mark.
-            arrived.rest().written = Some(Arc::new(written.marked(status.is_some())));
+            arrived.rest().written = Some(Arc::new(written.marked(over.status.is_some())));
         }
         if let Some(noted) = Noted::of(&known) {
             arrived.rest().noted = Some(noted);
         }
-        if !outcome.is_good() || error.is_some() {
-            let rest = arrived.rest();
-            (rest.outcome, rest.error, rest.report) = (outcome, error, report);
+        if !over.outcome.is_good() || over.error.is_some() {
+            let (rest, report) = (arrived.rest(), over.report(&known));
+            (rest.outcome, rest.error, rest.report) = (over.outcome, over.error, report);
         }
+        let Over { kind, status, tally, .. } = over;
         let mut recorded = Recorded::new(options, known, arrived, tally.duration);
         (recorded.kind, recorded.stage, recorded.status) = (kind, stage, status);
         quick.push(recorded);

@@ -115,6 +115,7 @@ pub(super) struct Noted {
 // ===== impl Recorded =====
 
 impl Recorded {
+    #[inline]
     pub(super) fn new(options: Arc<Options>, known: Known, arrived: Arrived, duration: Duration) -> Self {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let (kind, stage, status) = (Kind::Http, Stage::All, None);
@@ -372,6 +373,7 @@ impl Kind {
 
 impl Arrived {
     /// A root, of which nothing more is known.
+    #[inline]
     pub(super) fn new(span: &SpanContext) -> Self {
         let mut arrived = Self {
             trace_id: span.trace_id().to_bytes(),

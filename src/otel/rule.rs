@@ -50,6 +50,7 @@ impl Rule {
     }
 
     /// What the sampler says where it is asked with this parent, which is invalid where there is none.
+    #[inline]
     pub(super) fn judge(&self, parent: &SpanContext, mark: Option<Mark>, trace_id: TraceId) -> Verdict {
         let (is_sampled, state) = match mark.filter(|_| self.is_undecided) {
             None => self.ask(parent, trace_id),
@@ -58,10 +59,13 @@ impl Rule {
                 (is_sampled, handed_on(parent.trace_state(), is_sampled, written))
             }
         };
-        let weight = self.is_weighted.then(|| weight(is_sampled, &state, trace_id)).flatten();
+        // It is the state that tells it.
+        let is_told = self.is_weighted && state != TraceState::NONE;
+        let weight = is_told.then(|| weight(is_sampled, &state, trace_id)).flatten();
         Verdict { is_sampled, state, weight }
     }
 
+    #[inline]
     fn ask(&self, parent: &SpanContext, trace_id: TraceId) -> (bool, TraceState) {
         let state = parent.trace_state().clone();
         if self.is_parent_based && parent.is_valid() {

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     exchange::Code,
-    trace::{Identity, Other, Scope},
+    trace::{Identity, Known, Other, Scope},
 };
 
 /// The span of a server's exchange where another provider makes it, of any type: it is told everything as it happens.
@@ -102,15 +102,16 @@ impl SdkSpan {
     }
 
     /// Ends the span. The annotations come late, since the SDK keeps a limited number of attributes.
-    pub(super) fn end(self, over: Over<'_>, whose: Whose, noted: Option<&Noted>, options: &Options) {
-        let Over { kind, outcome, error, report, tally, .. } = over;
+    pub(super) fn end(self, over: Over<'_>, whose: Whose, options: &Options, known: &Known) {
+        let (report, noted) = (over.report(known), Noted::of(known));
+        let Over { kind, outcome, error, tally, .. } = over;
         if let Kind::Call { code, method } = kind {
             self.record_call(code, method, options);
         }
         let span = self.context.span();
         let outcome = outcome.because(error, &options.scrubber);
         outcome.record(&span, tally.ended(), &options.exceptions, whose);
-        if let Some(noted) = noted {
+        if let Some(noted) = &noted {
             span.set_attributes(noted.pairs(options));
         }
         if let Some(id) = report {

@@ -106,6 +106,7 @@ fn parent(base: &Context, identity: &Identity) -> Context {
 }
 
 /// The parent as the SDK knows it. An open decision reads as yes, for samplers that are not wrapped in `Undecided`.
+#[inline]
 pub(super) fn remote(identity: &Identity, parent_id: SpanId) -> SpanContext {
     let flags = identity.flags().sampled(identity.sampled() != Some(false));
     let state = identity.state().and_then(Tracestate::to_otel).unwrap_or_default();
