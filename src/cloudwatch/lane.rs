@@ -94,10 +94,12 @@ impl LogLane {
         self.send(Source::Shared(draft));
     }
 
+    #[inline(always)]
     pub(super) fn note(&self, noted: Noted) {
         self.send(Source::Exchange(noted));
     }
 
+    #[inline(always)]
     fn send(&self, draft: Source) {
         let Some((last, others)) = self.lanes.split_last() else { return };
         let entry = Entry { draft, stream: self.stream.clone(), weight: 1 };

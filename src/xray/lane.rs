@@ -67,6 +67,7 @@ impl SegmentLane {
     }
 
     /// The segment of an exchange, with what was added to it by hand.
+    #[inline(always)]
     pub(super) fn push_draft(&self, added: Option<Box<Segment>>, draft: Draft) {
         match added {
             None => self.push_each(draft, Outgoing::Drafted),
@@ -74,6 +75,7 @@ impl SegmentLane {
         }
     }
 
+    #[inline(always)]
     fn push_each<T: Clone>(&self, record: T, outgoing: impl Fn(T) -> Outgoing) {
         let Some((last, others)) = self.lanes.split_last() else { return };
         others.iter().for_each(|lane| lane.push(outgoing(record.clone())));

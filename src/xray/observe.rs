@@ -107,6 +107,7 @@ fn parent_id(scope: &Scope) -> Option<SpanId> {
 // ===== impl Recorded =====
 
 impl Recorded {
+    #[inline]
     fn begin(
         options: &Arc<Options>,
         request: &request::Parts,
