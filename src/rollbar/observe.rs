@@ -102,16 +102,19 @@ impl WatchedExchange {
 
     /// The code of a call of gRPC that came to one.
     fn grpc_code(&self, status: StatusCode, end: End<'_>) -> Option<Code> {
-        let trailers = match end.of_call(self.status, self.code) {
-            End::Complete { trailers } if self.may_be_grpc => trailers,
-            _ => return None,
-        };
-        Some(Code::of(status, self.code, trailers))
+        if !self.may_be_grpc {
+            return None;
+        }
+        match end.of_call(self.status, self.code) {
+            End::Complete { trailers } => Some(Code::of(status, self.code, trailers)),
+            _ => None,
+        }
     }
 
     /// A method of gRPC that went well exists.
     fn learn_call(&self, end: End<'_>) {
-        if let (Some(head), Some(status)) = (self.known.head(), self.status)
+        if self.may_be_grpc
+            && let (Some(head), Some(status)) = (self.known.head(), self.status)
             && self.grpc_code(status, end) == Some(Code::OK)
             && is_call(head.path())
         {
