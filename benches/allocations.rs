@@ -8,7 +8,7 @@ mod support;
 use std::{collections::BTreeMap, process::ExitCode};
 
 use support::{
-    baseline::{self, ALLOCATIONS, Counts, Wish, share},
+    baseline::{self, ALLOCATIONS, Counted, Counts, Wish, share},
     case::Case,
     cases, service,
     sink::{self, Sink},
@@ -18,13 +18,16 @@ fn main() -> ExitCode {
     sink::be_one_if_asked();
     let wish = Wish::from_args();
     let sink = Sink::start();
-    let cases = wish.cases(cases::counted());
-    let totals: BTreeMap<_, _> = cases.iter().map(|case| (case.name, allocations(*case, &sink))).collect();
+    baseline::judge(wish, cases::counted(), |cases| Some(count(cases, &sink)))
+}
+
+fn count(cases: &[Case], sink: &Sink) -> Counted {
+    let totals: BTreeMap<_, _> = cases.iter().map(|case| (case.name, allocations(*case, sink))).collect();
     let over = |case: &Case| {
         let more = totals[case.name] - totals.get(case.over?)?;
         Some((*case, Counts::from([(ALLOCATIONS.to_owned(), share(more, case.each))])))
     };
-    baseline::judge(wish, &cases.iter().filter_map(over).collect::<Vec<_>>())
+    cases.iter().filter_map(over).collect()
 }
 
 /// The allocations of one exchange, once it is warm: of many the one in the middle, because a queue grows now and then.

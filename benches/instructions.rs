@@ -24,7 +24,7 @@ use gungraun::{Bench, BinaryBenchmark, BinaryBenchmarkConfig, BinaryBenchmarkGro
 use serde_json::Value;
 
 use support::{
-    baseline::{self, ALL, Counts, REQUEST, Wish, share},
+    baseline::{self, ALL, Counted, Counts, REQUEST, Wish, share},
     case::Case,
     cases, service,
     sink::{self, Sink},
@@ -103,11 +103,14 @@ fn id(case: &Case) -> String {
 }
 
 fn compare(wish: Wish) -> ExitCode {
-    let cases = wish.cases(cases::counted());
-    let Some(measured) = measure(&cases) else { return ExitCode::FAILURE };
+    baseline::judge(wish, cases::counted(), count)
+}
+
+fn count(cases: &[Case]) -> Option<Counted> {
+    let measured = measure(cases)?;
     let costs: BTreeMap<_, _> = cases.iter().map(|case| (case.name, cost(case, &measured))).collect();
     let over = |case: &Case| Some((*case, counts(case, costs[case.name], *costs.get(case.over?)?)));
-    baseline::judge(wish, &cases.iter().filter_map(over).collect::<Vec<_>>())
+    Some(cases.iter().filter_map(over).collect())
 }
 
 fn counts(case: &Case, with: Instructions, without: Instructions) -> Counts {
