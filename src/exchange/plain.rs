@@ -76,7 +76,7 @@ impl Head {
         let path = self.bytes(Part::Path).filter(|_| has_open_path);
         let path = path.is_some_and(|path| is_path(path) && scrubber.leaves_path(path));
         let user_agent = self.bytes(Part::UserAgent);
-        let user_agent = user_agent.is_some_and(|agent| is_plain(agent) && scrubber.leaves_ascii(agent));
+        let user_agent = user_agent.is_some_and(|agent| scrubber.leaves_familiar(agent));
         let host = self.host_bytes().map_or(Found::default(), |host| Found::host(host, scrubber));
         let flag = |is: bool, flag: u64| if is { flag } else { 0 };
         let own = flag(path, PATH) | flag(user_agent, USER_AGENT) | flag(self.route().is_some(), ROUTE);

@@ -48,6 +48,11 @@ mod card;
 mod constant;
 mod cookies;
 mod copy;
+#[cfg_attr(
+    not(any(feature = "cloudwatch", feature = "otel", feature = "xray")),
+    allow(dead_code, reason = "Rollbar's own are few")
+)]
+mod familiar;
 mod header;
 mod json;
 mod keys;

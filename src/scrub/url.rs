@@ -78,19 +78,11 @@ fn credentials(rest: &str) -> Option<usize> {
 }
 
 fn is_plain_host(name: &[u8]) -> bool {
-    let mut before = b'.';
-    for (at, byte) in name.iter().enumerate() {
-        let is_plain = match byte {
-            b'a'..=b'z' | b'0'..=b'9' | b'.' => true,
-            b'-' => before != b'-' && !token::begins(&name[..=at]),
-            _ => false,
-        };
-        if !is_plain {
-            return false;
-        }
-        before = *byte;
-    }
-    true
+    let is_other =
+        |byte: u8| !(byte.is_ascii_lowercase() | byte.is_ascii_digit() | (byte == b'.') | (byte == b'-'));
+    let begins = |at: usize| name[at..].starts_with(b"--") || token::begins(&name[..=at]);
+    let hyphens = || (0..name.len()).filter(|at| name[*at] == b'-');
+    !bytes::any(name, is_other) && !hyphens().any(begins)
 }
 
 fn ends_path(byte: u8) -> bool {
