@@ -11,7 +11,7 @@ use tracing::Level;
 
 use super::{
     Outcome,
-    date::Date,
+    date::{Date, three_digits},
     message::{Message, key},
 };
 use crate::{
@@ -117,7 +117,7 @@ impl AccessRecord<'_> {
     /// As `serde_json` writes it, with nothing in it that would break a line.
     pub(super) fn write(&self, to: &mut Message<'_>) {
         to.syntax(key!("{", "timestamp"));
-        to.plain_string(Date::of(self.timestamp).timestamp());
+        to.plain_bytes(Date::of(self.timestamp).as_bytes());
         to.syntax(key!(",", "level"));
         to.plain_string(self.level.as_str());
         to.syntax(key!(",", "outcome"));
@@ -175,7 +175,7 @@ impl AccessRecord<'_> {
             to.plain_string(code.name());
         }
         to.syntax(key!(",", "duration_ms"));
-        to.float(milliseconds(*duration));
+        write_milliseconds(*duration, to);
         to.syntax(key!(",", "bytes"));
         to.unsigned(*bytes);
     }
@@ -256,6 +256,19 @@ fn code<S: Serializer>(code: &Option<Code>, serializer: S) -> Result<S::Ok, S::E
 
 fn duration<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(milliseconds(*duration))
+}
+
+/// As the number that [`milliseconds`] gives, which has three decimals at most.
+fn write_milliseconds(duration: Duration, to: &mut Message<'_>) {
+    let Ok(microseconds) = u32::try_from(duration.as_micros()) else {
+        return to.float(milliseconds(duration));
+    };
+    to.unsigned((microseconds / 1_000).into());
+    let part = (microseconds % 1_000) as u16;
+    let digits = three_digits(part);
+    let zeros = usize::from(part % 10 == 0) + usize::from(part % 100 == 0);
+    to.push_plain(".");
+    to.push_bytes(&digits[..digits.len() - zeros]);
 }
 
 /// To the microsecond.

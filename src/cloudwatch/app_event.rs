@@ -7,7 +7,10 @@ use std::{
     time::SystemTime,
 };
 
-use tracing::{Level, Metadata};
+use tracing::{
+    Level, Metadata,
+    field::{self, FieldSet},
+};
 
 use super::{
     date::Date,
@@ -18,7 +21,7 @@ use super::{
 };
 use crate::{
     outbox::Price,
-    scrub::Scrubber,
+    scrub::{Constant, Scrubber, is_plain},
     trace::{SpanId, TraceId},
 };
 
@@ -63,8 +66,16 @@ enum Of {
 /// A value without its secrets.
 struct Shown<'a> {
     scrubber: &'a Scrubber,
-    name: &'a str,
+    name: &'static str,
+    constant: Constant,
     value: Value<'a>,
+}
+
+/// The names of fields by their places, which mostly are asked for in order.
+struct Names {
+    fields: &'static FieldSet,
+    rest: field::Iter,
+    next: usize,
 }
 
 // ===== impl AppEvent =====
@@ -110,9 +121,9 @@ impl AppEvent {
         }
     }
 
-    fn message(&self) -> Option<Cow<'_, str>> {
+    fn message(&self) -> Option<Shown<'_>> {
         let value = self.value(MESSAGE)?;
-        Some(Shown { scrubber: &self.style.scrubber, name: MESSAGE, value }.text())
+        Some(Shown::of(&self.style.scrubber, MESSAGE, value))
     }
 
     fn value(&self, name: &str) -> Option<Value<'_>> {
@@ -122,14 +133,14 @@ impl AppEvent {
 
     fn write_json(&self, to: &mut Message<'_>) {
         to.syntax(key!("{", "timestamp"));
-        to.plain_string(Date::of(self.at).timestamp());
+        to.plain_bytes(Date::of(self.at).as_bytes());
         to.syntax(key!(",", "level"));
         to.plain_string(self.metadata.level().as_str());
         to.syntax(key!(",", "target"));
         to.string(self.target());
         if let Some(message) = self.message() {
             to.syntax(key!(",", "message"));
-            to.string(&message);
+            message.write_text(to);
         }
         self.write_fields(to);
         self.write_spans(to);
@@ -261,7 +272,7 @@ impl fmt::Display for AppEvent {
             write!(f, " {file}:{line}:")?;
         }
         if let Some(message) = self.message() {
-            write!(f, " {message}")?;
+            write!(f, " {}", message.text())?;
         }
         let members = self.members().to_string();
         if !members.is_empty() {
@@ -282,10 +293,11 @@ impl<'a> Members<'a> {
     }
 
     fn named(&self) -> impl Iterator<Item = Shown<'_>> {
-        let shown = self.fields.iter().filter_map(|(index, value)| {
-            let name = self.metadata.fields().iter().nth(index)?.name();
-            Some(Shown { scrubber: &self.style.scrubber, name, value })
-        });
+        let mut names = Names::of(self.metadata.fields());
+        let shown = self
+            .fields
+            .iter()
+            .filter_map(move |(index, value)| Some(Shown::of(&self.style.scrubber, names.at(index)?, value)));
         shown.filter(|shown| match self.of {
             Of::Span => true,
             Of::Event => shown.name != MESSAGE,
@@ -299,7 +311,7 @@ impl<'a> Members<'a> {
             // An object has one member of a name.
             let name = if self.of == Of::Span && shown.name == NAME { OTHER_NAME } else { shown.name };
             to.push_plain(gap);
-            to.string(name);
+            to.text(name, shown.constant.is_plain);
             to.push_plain(":");
             shown.write(to);
             gap = ",";
@@ -320,12 +332,40 @@ impl fmt::Display for Members<'_> {
     }
 }
 
+// ===== impl Names =====
+
+impl Names {
+    fn of(fields: &'static FieldSet) -> Self {
+        Self { fields, rest: fields.iter(), next: 0 }
+    }
+
+    fn at(&mut self, index: usize) -> Option<&'static str> {
+        if index < self.next {
+            *self = Self::of(self.fields);
+        }
+        let field = self.rest.nth(index - self.next)?;
+        self.next = index + 1;
+        Some(field.name())
+    }
+}
+
 // ===== impl Shown =====
 
 impl<'a> Shown<'a> {
+    fn of(scrubber: &'a Scrubber, name: &'static str, value: Value<'a>) -> Self {
+        Self { scrubber, name, constant: scrubber.constant(name), value }
+    }
+
     /// Whether it is a number that is a secret, such as a PIN. That something is so or not is none.
     fn is_hidden(&self) -> bool {
-        !matches!(self.value, Value::Text { .. } | Value::Bool(_)) && self.scrubber.is_secret(self.name)
+        !matches!(self.value, Value::Text { .. } | Value::Bool(_)) && self.constant.is_secret
+    }
+
+    /// A text that is whole, and that JSON has as it is.
+    fn plain(&self) -> Option<&'a str> {
+        let Value::Text { text, is_cut: false } = self.value else { return None };
+        let is_shown = is_plain(text.as_bytes()) && self.scrubber.leaves_ascii(text.as_bytes());
+        (is_shown && (self.name == MESSAGE || !self.constant.is_secret)).then_some(text)
     }
 
     fn text(&self) -> Cow<'a, str> {
@@ -350,6 +390,14 @@ impl<'a> Shown<'a> {
         }
     }
 
+    /// As a string, whatever it is.
+    fn write_text(&self, to: &mut Message<'_>) {
+        match self.plain() {
+            Some(text) => to.plain_string(text),
+            None => to.string(&self.text()),
+        }
+    }
+
     fn write(&self, to: &mut Message<'_>) {
         match self.value {
             _ if self.is_hidden() => to.string(&self.text()),
@@ -358,7 +406,7 @@ impl<'a> Shown<'a> {
             Value::Float(float) if float.is_finite() => to.float(float),
             Value::Bool(bool) => to.bool(bool),
             // A reader of JSON would round a number of 128 bits, and knows none that is not finite.
-            _ => to.string(&self.text()),
+            _ => self.write_text(to),
         }
     }
 }

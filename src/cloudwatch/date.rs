@@ -1,4 +1,4 @@
-use std::time::SystemTime;
+use std::{cell::Cell, time::SystemTime};
 
 use super::event::milliseconds;
 
@@ -15,26 +15,28 @@ impl Date {
     /// Of a time between 1970 and 9999; of the nearest of these.
     pub(super) fn of(time: SystemTime) -> Self {
         let since = milliseconds(time).clamp(0, LAST).unsigned_abs();
-        let (days, of_day) = (since / DAY, since % DAY);
-        let (year, month, day) = civil(days);
-        let mut text = *b"0000-00-00T00:00:00.000Z";
-        digits(&mut text[..4], year);
-        digits(&mut text[5..7], month);
-        digits(&mut text[8..10], day);
-        digits(&mut text[11..13], of_day / 3_600_000);
-        digits(&mut text[14..16], of_day / 60_000 % 60);
-        digits(&mut text[17..19], of_day / 1_000 % 60);
-        digits(&mut text[20..23], of_day % 1_000);
+        let mut text = second(since / 1_000);
+        let fraction = since % 1_000;
+        text[20..23].copy_from_slice(&three_digits(fraction as u16));
         // No zeros at the end of a fraction.
-        let fraction = text[20..23].iter().rposition(|digit| *digit != b'0');
-        let length = fraction.map_or(20, |last| last + 22);
+        let length = match fraction {
+            0 => 20,
+            _ if fraction % 100 == 0 => 22,
+            _ if fraction % 10 == 0 => 23,
+            _ => LONGEST,
+        };
         text[length - 1] = b'Z';
         Self { text, length }
     }
 
     /// By [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339), to the millisecond: `2026-11-20T12:26:03.25Z`.
     pub(super) fn timestamp(&self) -> &str {
-        str::from_utf8(&self.text[..self.length]).expect("it is ASCII")
+        str::from_utf8(self.as_bytes()).expect("it is ASCII")
+    }
+
+    /// The [timestamp](Self::timestamp), which is ASCII.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.text[..self.length]
     }
 
     /// `2026-11-20`.
@@ -48,6 +50,37 @@ impl Date {
         let month = text[5..7].parse::<usize>().unwrap_or(1);
         format!("{}-{}-{} {}", &text[..4], MONTHS[month - 1], &text[8..10], &text[11..16])
     }
+}
+
+/// The timestamp of a second, with room for its fraction. Most that are asked for one after the other are of one second.
+fn second(seconds: u64) -> [u8; LONGEST] {
+    // A thread that ends has no last one any more.
+    let (known, text) = LAST_SECOND.try_with(Cell::get).unwrap_or((u64::MAX, [0; LONGEST]));
+    if known == seconds {
+        return text;
+    }
+    let text = spell(seconds);
+    _ = LAST_SECOND.try_with(|last| last.set((seconds, text)));
+    text
+}
+
+#[inline(never)]
+fn spell(seconds: u64) -> [u8; LONGEST] {
+    let (days, of_day) = (seconds / DAY, seconds % DAY);
+    let (year, month, day) = civil(days);
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    digits(&mut text[..4], year);
+    digits(&mut text[5..7], month);
+    digits(&mut text[8..10], day);
+    digits(&mut text[11..13], of_day / 3_600);
+    digits(&mut text[14..16], of_day / 60 % 60);
+    digits(&mut text[17..19], of_day % 60);
+    text
+}
+
+/// The digits of a number below 1,000.
+pub(super) fn three_digits(number: u16) -> [u8; 3] {
+    [number / 100, number / 10 % 10, number % 10].map(|digit| b'0' + digit as u8)
 }
 
 /// The year, the month and the day of the month that are so many days after 1970-01-01
@@ -74,7 +107,13 @@ fn digits(text: &mut [u8], mut number: u64) {
 
 const LONGEST: usize = 24;
 
-const DAY: u64 = 24 * 60 * 60 * 1000;
+thread_local! {
+    /// The second that was asked for last, and its timestamp.
+    static LAST_SECOND: Cell<(u64, [u8; LONGEST])> = const { Cell::new((u64::MAX, [0; LONGEST])) };
+}
+
+/// In seconds.
+const DAY: u64 = 24 * 60 * 60;
 
 /// The last moment that has four digits for its year.
 const LAST: i64 = 253_402_300_799_999;
@@ -108,8 +147,8 @@ mod tests {
     #[test]
     fn each_day_has_its_name() {
         for day in 0..200_000 {
-            let time = UNIX_EPOCH + Duration::from_millis(day * DAY);
-            assert_eq!(Date::of(time).timestamp(), library((day * DAY).cast_signed()));
+            let time = UNIX_EPOCH + Duration::from_secs(day * DAY);
+            assert_eq!(Date::of(time).timestamp(), library((day * DAY * 1_000).cast_signed()));
         }
     }
 

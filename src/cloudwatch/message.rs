@@ -237,8 +237,11 @@ impl<'a> Message<'a> {
 // ===== impl Repeats =====
 
 impl Repeats {
+    /// From the last one on that was added, which is mostly asked for.
     fn find(&self, key: Key) -> Option<Part> {
-        self.parts.iter().flatten().find_map(|(known, part)| (*known == key).then_some(*part))
+        let (later, earlier) = self.parts.split_at(self.next % KEPT);
+        let mut parts = later.iter().rev().chain(earlier.iter().rev()).map_while(Option::as_ref);
+        parts.find_map(|(known, part)| (*known == key).then_some(*part))
     }
 
     fn add(&mut self, key: Key, part: Part) {

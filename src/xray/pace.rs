@@ -31,16 +31,24 @@ impl Pace {
     }
 
     /// When a datagram of `bytes` may go, if it may not go now.
-    pub(super) fn due(&self, bytes: usize) -> Option<Instant> {
+    pub(super) fn due(&mut self, bytes: usize) -> Option<Instant> {
+        if self.sent.len() < self.burst.min(MANY) && self.taken + footprint(bytes) <= self.room {
+            return None;
+        }
+        let now = Instant::now();
+        self.forget(now);
         let due = self.due_by_count().max(self.due_by_bytes(bytes))?;
-        (due > Instant::now()).then_some(due)
+        (due > now).then_some(due)
     }
 
     /// A datagram of `bytes` has gone.
     pub(super) fn sent(&mut self, bytes: usize) {
-        let now = Instant::now();
-        self.sent.push_back((now, footprint(bytes)));
+        self.sent.push_back((Instant::now(), footprint(bytes)));
         self.taken += footprint(bytes);
+    }
+
+    /// Forgets what was sent so long ago that it counts no more.
+    fn forget(&mut self, now: Instant) {
         let kept = self.rest.max(READ_WITHIN);
         while let Some((_, footprint)) = self.sent.pop_front_if(|(at, _)| now.duration_since(*at) >= kept) {
             self.taken -= footprint;
@@ -75,6 +83,9 @@ fn footprint(bytes: usize) -> usize {
 /// Longer than a receiver that is scheduled at all takes to read what is there.
 const READ_WITHIN: Duration = Duration::from_millis(50);
 const NOTES: usize = 1024;
+
+/// From so many on that are remembered, those are forgotten that count no more.
+const MANY: usize = 1_024;
 
 /// Each is remembered, and no socket holds as many.
 const MOST_AT_ONCE: usize = 65_536;
