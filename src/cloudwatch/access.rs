@@ -266,7 +266,7 @@ fn write_milliseconds(duration: Duration, to: &mut Message<'_>) {
     to.unsigned((microseconds / 1_000).into());
     let part = (microseconds % 1_000) as u16;
     let digits = three_digits(part);
-    let zeros = usize::from(part % 10 == 0) + usize::from(part % 100 == 0);
+    let zeros = usize::from(part.is_multiple_of(10)) + usize::from(part.is_multiple_of(100));
     to.push_plain(".");
     to.push_bytes(&digits[..digits.len() - zeros]);
 }

@@ -21,8 +21,8 @@ impl Date {
         // No zeros at the end of a fraction.
         let length = match fraction {
             0 => 20,
-            _ if fraction % 100 == 0 => 22,
-            _ if fraction % 10 == 0 => 23,
+            _ if fraction.is_multiple_of(100) => 22,
+            _ if fraction.is_multiple_of(10) => 23,
             _ => LONGEST,
         };
         text[length - 1] = b'Z';

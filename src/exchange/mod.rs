@@ -75,9 +75,10 @@ pub(crate) use index::Index;
 pub use methods::Methods;
 pub use names::Names;
 pub use network::Fault;
-pub(crate) use pairs::SharedPairs;
+pub(crate) use pairs::Pair;
 #[cfg(feature = "xray")]
-pub(crate) use pairs::{Pair, Pairs};
+pub(crate) use pairs::Pairs;
+pub(crate) use pairs::SharedPairs;
 #[cfg(any(feature = "cloudwatch", feature = "otel", feature = "xray"))]
 pub(crate) use plain::{Plain, PlainHost};
 pub use query::Query;

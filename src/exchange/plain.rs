@@ -3,7 +3,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use super::{Head, SharedPairs, Value, head::Part};
+use super::{Head, Pair, SharedPairs, Value, head::Part};
 use crate::scrub::{Constant, Scrubber, bytes, is_plain};
 
 /// What of a request's head everybody who writes of it may write as it is: printable ASCII in which JSON escapes nothing, and
@@ -77,7 +77,7 @@ impl Head {
         let path = path.is_some_and(|path| is_path(path) && scrubber.leaves_path(path));
         let user_agent = self.bytes(Part::UserAgent);
         let user_agent = user_agent.is_some_and(|agent| scrubber.leaves_familiar(agent));
-        let host = self.host_bytes().map_or(Found::default(), |host| Found::host(host, scrubber));
+        let host = self.host_bytes().map_or_else(Found::default, |host| Found::host(host, scrubber));
         let flag = |is: bool, flag: u64| if is { flag } else { 0 };
         let own = flag(path, PATH) | flag(user_agent, USER_AGENT) | flag(self.route().is_some(), ROUTE);
         Found(u64::from(scrubber.number()) << 32 | host.0 | own)
@@ -95,19 +95,19 @@ impl SharedPairs {
         if number > 0 && known.number() == number {
             return known.has(PAIRS);
         }
-        let are_plain =
-            self.iter().all(|(key, value)| is_plain_key(key, scrubber) && is_plain_value(value, scrubber));
+        let are_plain = self.iter().all(|pair| is_plain_pair(pair, scrubber));
         let found = if are_plain { PAIRS } else { 0 };
         pairs.looked.0.store(u64::from(number) << 32 | found, Relaxed);
         are_plain
     }
 }
 
-fn is_plain_key(key: &Cow<'static, str>, scrubber: &Scrubber) -> bool {
-    match key {
+fn is_plain_pair((key, value): &Pair, scrubber: &Scrubber) -> bool {
+    let is_plain_key = match key {
         Cow::Borrowed(key) => scrubber.constant(key) == Constant { is_secret: false, is_plain: true },
         Cow::Owned(key) => is_plain(key.as_bytes()) && !scrubber.is_secret(key),
-    }
+    };
+    is_plain_key && is_plain_value(value, scrubber)
 }
 
 fn is_plain_value(value: &Value, scrubber: &Scrubber) -> bool {

@@ -57,7 +57,7 @@ impl Known {
 
 /// Whether it is printable ASCII in which JSON escapes nothing.
 pub(crate) fn is_plain(text: &[u8]) -> bool {
-    let is_special = |byte: u8| (byte < b' ') | (byte > b'~') | (byte == b'"') | (byte == b'\\');
+    let is_special = |byte: u8| !(b' '..=b'~').contains(&byte) | (byte == b'"') | (byte == b'\\');
     !bytes::any(text, is_special)
 }
 
@@ -102,7 +102,7 @@ mod tests {
     fn more_names_than_there_are_places_are_known_as_they_are() {
         let names: Vec<&'static str> = (0..1_000)
             .map(|name: usize| {
-                &*if name % 7 == 0 { format!("token{name}") } else { format!("cart{name}") }.leak()
+                &*if name.is_multiple_of(7) { format!("token{name}") } else { format!("cart{name}") }.leak()
             })
             .collect();
         let scrubber = Scrubber::default();
