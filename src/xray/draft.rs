@@ -136,7 +136,7 @@ impl Draft {
     pub(super) fn address(&self, head: &Head) -> Option<IpAddr> {
         let forwarded = self.forwarded.as_ref().and_then(|forwarded| forwarded.client);
         let address =
-            forwarded.or(self.peer.as_deref().copied()).or_else(|| head.peer().map(|peer| peer.ip()));
+            forwarded.or_else(|| self.peer.as_deref().copied()).or_else(|| head.peer().map(|peer| peer.ip()));
         self.options.addresses.apply(address?)
     }
 
