@@ -12,7 +12,7 @@ use super::{
 use crate::{
     exchange::{Annotations, Code, End, Forwarded, HandlerError, Tally, is_grpc},
     observe::{Observation, Observer, quietly},
-    trace::{Known, Scope},
+    trace::{Known, Mark, Scope},
 };
 
 /// An exchange on its way into the log.
@@ -41,14 +41,14 @@ impl Observer for CloudWatchLayer {
             return None;
         }
         scope.serve();
-        if scope.get::<Options>().is_some() {
+        if scope.marks().has(Mark::LOGGED) {
             scope.head(request).learn_route(request);
             return None;
         }
         if scope.identity().is_none() {
             scope.arrive_by(&options.propagation, request);
         }
-        scope.share(options.clone());
+        scope.mark(Mark::LOGGED);
         let may_be_grpc = scope.head(request).may_be_grpc();
         Some(LoggedExchange {
             options: options.clone(),

@@ -7,7 +7,7 @@ use super::{Fields, Forwarded, Host, Route, may_be_grpc, peer, plain::Looked};
 /// What is known of a request when it arrives: one copy for all that is written of it later, on other threads.
 ///
 /// It is a copy because the parts of a request that hyper gives keep its read buffer, of 8 KiB and more, for as long as one of
-/// them is kept. What fits into 272 bytes is not allocated.
+/// them is kept. What fits into 320 bytes is not allocated.
 #[derive(Debug)]
 pub(crate) struct Head {
     method: Method,
@@ -277,7 +277,7 @@ const LONGEST: usize = 8192;
 
 /// As much as leaves what an exchange shares within the largest size that allocators have at hand, 1000 bytes; and as much as
 /// browsers write.
-const INLINE: usize = 272;
+const INLINE: usize = 320;
 
 #[cfg(test)]
 mod tests {

@@ -65,7 +65,7 @@ impl Arrival<'_> {
         } else if let Some(new) = new {
             scope.arrive(new, request, fields);
         }
-        scope.share(served.shared());
+        scope.mark(served.mark());
         let known = scope.keep();
         let with_baggage = baggage::extract(&options.propagation, &request.headers, scope);
         if !is_sampled {
@@ -96,7 +96,7 @@ impl Arrival<'_> {
         let is_decided = new.is_none();
         new.into_iter().for_each(|new| scope.arrive(new, request, fields));
         let identity = scope.identity().cloned().unwrap_or_else(Identity::root);
-        scope.share(served.shared());
+        scope.mark(served.mark());
         let with_baggage = baggage::extract(&options.propagation, &request.headers, scope);
         let base = with_baggage.unwrap_or_else(|| scope.context().clone());
         let forwarded = Forwarded::read(options.hops, &request.headers);

@@ -78,7 +78,7 @@ impl Observer for OtelLayer {
             return None;
         }
         scope.serve();
-        if let Some(served) = scope.get::<Served>().copied() {
+        if let Some(served) = Served::of(scope) {
             served.contribute(options, request, scope);
             return None;
         }

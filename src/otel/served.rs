@@ -1,5 +1,5 @@
 use std::sync::{
-    Arc, LazyLock,
+    Arc,
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
@@ -13,7 +13,10 @@ use super::{
     measure::InnerRoute,
     options::Options,
 };
-use crate::{exchange::may_be_grpc, trace::Scope};
+use crate::{
+    exchange::may_be_grpc,
+    trace::{Mark, Scope},
+};
 
 /// Tells a second layer that the exchange has its span, and what that one need not add.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,16 +38,18 @@ pub(super) struct Inner {
 // ===== impl Served =====
 
 impl Served {
-    /// One for all exchanges that are alike.
-    pub(super) fn shared(self) -> Arc<Self> {
-        static ALL: LazyLock<[Arc<Served>; 8]> =
-            LazyLock::new(|| std::array::from_fn(|index| Arc::new(Served::at(index))));
-        let Self { named, routed, measured } = self;
-        ALL[usize::from(named) | usize::from(routed) << 1 | usize::from(measured) << 2].clone()
+    /// What a layer further out has said, if there is one.
+    pub(super) fn of(scope: &Scope) -> Option<Self> {
+        let marks = scope.marks();
+        let [named, routed, measured] =
+            [Mark::NAMED, Mark::ROUTED, Mark::MEASURED].map(|mark| marks.has(mark));
+        marks.has(Mark::SPAN).then_some(Self { named, routed, measured })
     }
 
-    fn at(index: usize) -> Self {
-        Self { named: index & 1 != 0, routed: index & 2 != 0, measured: index & 4 != 0 }
+    pub(super) fn mark(self) -> Mark {
+        let Self { named, routed, measured } = self;
+        let mark = Mark::SPAN.and(Mark::NAMED, named).and(Mark::ROUTED, routed);
+        mark.and(Mark::MEASURED, measured)
     }
 
     /// The outer layer may stand before the router; only here the route is known. What else this one was told to add from

@@ -6,7 +6,7 @@ use super::{Case, Report, RollbarLayer, body::KeptBody, options::Options, snapsh
 use crate::{
     exchange::{Code, End, HandlerError, Tally, is_grpc},
     observe::{Observation, Observer},
-    trace::{Known, OccurrenceId, Scope},
+    trace::{Known, Mark, OccurrenceId, Scope},
 };
 
 /// An exchange that may have to be reported.
@@ -33,7 +33,7 @@ impl Observer for RollbarLayer {
             return None;
         }
         scope.serve();
-        if scope.get::<Options>().is_some() {
+        if scope.marks().has(Mark::WATCHED) {
             learn_route(request, scope);
             return None;
         }
@@ -43,6 +43,7 @@ impl Observer for RollbarLayer {
         let identity = scope.identity()?;
         scope.report_as(OccurrenceId::of(identity.trace_id(), identity.span_id(), 0));
         scope.share(options.clone());
+        scope.mark(Mark::WATCHED);
         let head = scope.head(request);
         let (may_be_grpc, is_partial) = (head.may_be_grpc(), head.is_partial());
         if is_partial || options.notes_more() || request.extensions.get::<KeptBody>().is_some() {

@@ -50,6 +50,11 @@ mod in_scope;
     allow(dead_code, reason = "each backend asks for its own part")
 )]
 mod known;
+#[cfg_attr(
+    not(all(feature = "cloudwatch", feature = "otel", feature = "rollbar", feature = "xray")),
+    allow(dead_code, reason = "each backend asks for its own part")
+)]
+mod mark;
 mod occurrence;
 #[cfg(feature = "xray")]
 mod place;
@@ -72,6 +77,8 @@ pub(crate) use self::in_scope::attach;
 #[cfg(feature = "rollbar")]
 pub(crate) use self::in_scope::is_ending;
 pub(crate) use self::known::Known;
+#[cfg(any(feature = "cloudwatch", feature = "otel", feature = "rollbar", feature = "xray"))]
+pub(crate) use self::mark::Mark;
 #[cfg(feature = "xray")]
 pub(crate) use self::place::Place;
 pub use self::{

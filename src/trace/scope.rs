@@ -13,6 +13,7 @@ use super::Place;
 use super::{
     Identity, Known, Propagation,
     known::surrounding,
+    mark::Mark,
     shared::{Begun, Shared, Side},
 };
 #[cfg(feature = "cloudwatch")]
@@ -214,6 +215,16 @@ impl Scope {
             self.join_anew(None);
             _ = self.own().share(value);
         }
+    }
+
+    /// Notes something for layers further in.
+    pub(crate) fn mark(&mut self, mark: Mark) {
+        self.own().mark(mark);
+    }
+
+    /// All that was noted.
+    pub(crate) fn marks(&self) -> Mark {
+        self.shared().map_or(Mark::NONE, Shared::marks)
     }
 
     /// A value that an observer left.

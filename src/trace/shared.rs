@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 #[cfg(feature = "xray")]
 use super::Place;
-use super::{Identity, Known, OccurrenceId};
+use super::{Identity, Known, OccurrenceId, mark::Mark};
 use crate::exchange::{Annotations, Fields, Head};
 
 /// What the observers of one pass have left in the scope of an exchange.
@@ -26,6 +26,7 @@ pub(super) struct Shared {
     origin: Origin,
     /// A [`Side`], or 0 for none.
     side: AtomicU8,
+    marks: AtomicU8,
     /// As it was decided when the pass began.
     identity: Option<Identity>,
     /// As few decide it later, and amend it.
@@ -94,8 +95,8 @@ impl Shared {
 
     #[inline]
     fn of(origin: Origin) -> Self {
-        let (side, identity, amended, values) = Default::default();
-        Self { origin, side, identity, amended, values }
+        let (side, marks, identity, amended, values) = Default::default();
+        Self { origin, side, marks, identity, amended, values }
     }
 
     /// What is known when it begins, to be filled in its place: it is too large to be moved there.
@@ -143,6 +144,16 @@ impl Shared {
     #[expect(clippy::result_large_err, reason = "it is the argument, given back")]
     pub(super) fn identify(&self, identity: Identity) -> Result<(), Identity> {
         put(&self.amended, identity.into()).map_err(|again| *again)
+    }
+
+    pub(super) fn mark(&self, mark: Mark) {
+        self.marks.fetch_or(mark.0, Relaxed);
+    }
+
+    /// All that was noted, further out too.
+    pub(super) fn marks(&self) -> Mark {
+        let outer = self.outer().map_or(Mark::NONE, Self::marks);
+        Mark(self.marks.load(Relaxed) | outer.0)
     }
 
     /// The latest value of this type.
@@ -309,7 +320,7 @@ fn find<T: Send + Sync + 'static>(values: &[Any_]) -> Option<Arc<T>> {
 }
 
 /// How many values one pass can leave.
-const ROOM: usize = 6;
+const ROOM: usize = 4;
 
 #[cfg(test)]
 mod tests {

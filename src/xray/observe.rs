@@ -9,7 +9,7 @@ use super::{
 use crate::{
     exchange::{Code, End, Fields, Forwarded, HandlerError, SharedPairs, Tally, is_grpc},
     observe::{Observation, Observer, quietly},
-    trace::{Known, Place, Scope, SpanId},
+    trace::{Known, Mark, Place, Scope, SpanId},
 };
 
 /// An exchange on its way to becoming a segment.
@@ -33,7 +33,7 @@ struct Recorded {
 
 /// Whether a layer has seen the exchange, be it recorded or not.
 pub(super) fn is_served(scope: &Scope) -> bool {
-    scope.get::<Options>().is_some()
+    scope.marks().has(Mark::SEGMENT)
 }
 
 // ===== impl XRayLayer =====
@@ -59,6 +59,7 @@ impl Observer for XRayLayer {
         let place = Place::new(identity.trace_id(), identity.span_id(), sampling.sampled);
         scope.take_place(place);
         scope.share(options.clone());
+        scope.mark(Mark::SEGMENT);
         if !sampling.sampled {
             return Some(ServedSegment(Served::Unrecorded(scope.keep())));
         }
