@@ -10,8 +10,8 @@ const FLOORS: [(&str, &[&str]); 17] = [
     ("error", &[]),
     // Texts alone.
     ("scrub", &["error"]),
-    // One floor: facts and identity see each other.
-    ("exchange", &["error", "trace"]),
+    // One floor: facts and identity see each other. A head remembers what of it a scrubber leaves as it is, for all backends.
+    ("exchange", &["error", "scrub", "trace"]),
     ("trace", &["error", "exchange"]),
     ("observe", &["error", "exchange", "trace"]),
     // It makes a service of a client, and knows of no backend.
