@@ -50,7 +50,7 @@ async fn a_provider_of_the_users_own_keeps_its_resource_and_its_processors() {
     assert_served(&spans[0]);
     assert_eq!(attribute(&spans[0], "cloud.region").as_deref(), Some("eu-west-1"));
     assert!(sink.resource().contains(&("service.name".to_owned(), "shop".to_owned())));
-    let report = example.interrupt();
+    let report = tokio::task::spawn_blocking(|| example.interrupt()).await.unwrap();
     assert!(report.contains("1 delivered"), "{report}");
 }
 
@@ -61,7 +61,7 @@ async fn an_exporter_of_the_users_own_sends_over_grpc() {
         Example::start("exporter", &[("PORT", "0"), ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.base())]);
     ask(example.address()).await;
     // What it has left, it sends when it is told to end.
-    tokio::task::spawn_blocking(move || example.interrupt()).await.unwrap();
+    tokio::task::spawn_blocking(|| example.interrupt()).await.unwrap();
     assert_served(&collector.arrived(1).await[0]);
 }
 
@@ -83,5 +83,5 @@ async fn spans_of_tracing_are_children_of_the_requests_span() {
     assert_eq!(cart.parent_span_id, request.span_id);
     assert_eq!(items.parent_span_id, cart.span_id);
     assert_eq!(items.events[0].name, "looking into the cart");
-    example.interrupt();
+    tokio::task::spawn_blocking(|| example.interrupt()).await.unwrap();
 }

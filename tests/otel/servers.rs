@@ -167,7 +167,7 @@ async fn the_axum_example_keeps_the_conventions() {
         }
         shop.check(&format!("{method} {path}"), AXUM_COMMON, expected).await;
     }
-    assert_eq!(shop.stop(), lines(AXUM_MEASURED));
+    assert_eq!(shop.stop().await, lines(AXUM_MEASURED));
 }
 
 // ===== hyper, over HTTP/2 =====
@@ -315,7 +315,7 @@ async fn the_hyper_example_keeps_the_conventions() {
         }
         shop.check(&format!("{method} {path}"), HYPER_COMMON, expected).await;
     }
-    assert_eq!(shop.stop(), lines(HYPER_MEASURED));
+    assert_eq!(shop.stop().await, lines(HYPER_MEASURED));
 }
 
 // ===== tonic =====
@@ -482,7 +482,7 @@ async fn the_tonic_example_keeps_the_conventions() {
         assert_eq!(ask.ask(shop.address, service).await, *code, "{service}");
         shop.check(service, TONIC_COMMON, expected).await;
     }
-    assert_eq!(shop.stop(), lines(TONIC_MEASURED));
+    assert_eq!(shop.stop().await, lines(TONIC_MEASURED));
 }
 
 // ===== what no example does =====

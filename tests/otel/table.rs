@@ -47,10 +47,12 @@ impl Running {
         assert_row(&row(&spans[self.seen - 1]), &format!("{expected}\n{common}"), call);
     }
 
-    /// Asks it to end, as Ctrl-C does, and gives what was measured.
-    pub(crate) fn stop(self) -> Vec<String> {
-        self.example.interrupt();
-        let mut points: Vec<_> = self.sink.metrics().iter().flat_map(points).collect();
+    /// Asks it to end, as Ctrl-C does, and gives what was measured. Meanwhile this thread goes on, since a server waits for the
+    /// clients that it has.
+    pub(crate) async fn stop(self) -> Vec<String> {
+        let Self { example, sink, .. } = self;
+        tokio::task::spawn_blocking(|| example.interrupt()).await.unwrap();
+        let mut points: Vec<_> = sink.metrics().iter().flat_map(points).collect();
         points.sort();
         points
     }
