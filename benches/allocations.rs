@@ -5,10 +5,10 @@
 
 mod support;
 
-use std::{collections::BTreeMap, process::ExitCode};
+use std::process::ExitCode;
 
 use support::{
-    baseline::{self, ALLOCATIONS, Counted, Counts, Wish, share},
+    baseline::{self, ALLOCATIONS, Counts, Totals, Wish, share},
     case::Case,
     cases, service,
     sink::{self, Sink},
@@ -18,16 +18,17 @@ fn main() -> ExitCode {
     sink::be_one_if_asked();
     let wish = Wish::from_args();
     let sink = Sink::start();
-    baseline::judge(wish, cases::counted(), |cases| Some(count(cases, &sink)))
+    let count = |case: &Case| {
+        let counts = Counts::from([(ALLOCATIONS.to_owned(), allocations(*case, &sink))]);
+        (case.name.to_owned(), counts)
+    };
+    baseline::judge(wish, cases::counted(), |cases| Some(cases.iter().map(count).collect()), over)
 }
 
-fn count(cases: &[Case], sink: &Sink) -> Counted {
-    let totals: BTreeMap<_, _> = cases.iter().map(|case| (case.name, allocations(*case, sink))).collect();
-    let over = |case: &Case| {
-        let more = totals[case.name] - totals.get(case.over?)?;
-        Some((*case, Counts::from([(ALLOCATIONS.to_owned(), share(more, case.each))])))
-    };
-    cases.iter().filter_map(over).collect()
+/// What a case allocates more often than the one that it is compared with.
+fn over(case: &Case, totals: &Totals) -> Option<Counts> {
+    let more = totals.get(case.name)?.get(ALLOCATIONS)? - totals.get(case.over?)?.get(ALLOCATIONS)?;
+    Some(Counts::from([(ALLOCATIONS.to_owned(), share(more, case.each))]))
 }
 
 /// The allocations of one exchange, once it is warm: of many the one in the middle, because a queue grows now and then.

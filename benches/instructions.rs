@@ -15,7 +15,6 @@
 mod support;
 
 use std::{
-    collections::BTreeMap,
     env,
     process::{Command, ExitCode, Stdio},
 };
@@ -24,7 +23,7 @@ use gungraun::{Bench, BinaryBenchmark, BinaryBenchmarkConfig, BinaryBenchmarkGro
 use serde_json::Value;
 
 use support::{
-    baseline::{self, ALL, Counted, Counts, REQUEST, Wish, share},
+    baseline::{self, ALL, Counts, REQUEST, Totals, Wish, share},
     case::Case,
     cases, service,
     sink::{self, Sink},
@@ -44,13 +43,6 @@ mod gauge {
     pub(super) fn run() {
         main();
     }
-}
-
-/// The instructions of one process.
-#[derive(Clone, Copy, Default)]
-struct Instructions {
-    request: i64,
-    all: i64,
 }
 
 fn main() -> ExitCode {
@@ -80,7 +72,7 @@ fn define(group: &mut BinaryBenchmarkGroup) {
     let words = env::var(CASES).unwrap();
     let names: Vec<_> = words.lines().collect();
     for case in cases::counted().into_iter().filter(|case| names.contains(&case.name)) {
-        let mut benchmark = BinaryBenchmark::new(id(&case));
+        let mut benchmark = BinaryBenchmark::new(id(case.name));
         for exchanges in EXCHANGES {
             let exchanges = exchanges.to_string();
             let arguments = [SERVE, case.name, &exchanges];
@@ -98,38 +90,39 @@ fn config() -> BinaryBenchmarkConfig {
 }
 
 /// A name as gungraun takes it.
-fn id(case: &Case) -> String {
-    case.name.replace(|char: char| !char.is_ascii_alphanumeric(), "_")
+fn id(case: &str) -> String {
+    case.replace(|char: char| !char.is_ascii_alphanumeric(), "_")
 }
 
 fn compare(wish: Wish) -> ExitCode {
-    baseline::judge(wish, cases::counted(), count)
+    baseline::judge(wish, cases::counted(), measure, over)
 }
 
-fn count(cases: &[Case]) -> Option<Counted> {
-    let measured = measure(cases)?;
-    let costs: BTreeMap<_, _> = cases.iter().map(|case| (case.name, cost(case, &measured))).collect();
-    let over = |case: &Case| Some((*case, counts(case, costs[case.name], *costs.get(case.over?)?)));
-    Some(cases.iter().filter_map(over).collect())
-}
-
-fn counts(case: &Case, with: Instructions, without: Instructions) -> Counts {
+/// What a case costs more than the one that it is compared with.
+fn over(case: &Case, totals: &Totals) -> Option<Counts> {
     let exchanges = (EXCHANGES[1] - EXCHANGES[0]).cast_signed() * case.each;
-    let mut counts = Counts::from([(REQUEST.to_owned(), share(with.request - without.request, exchanges))]);
+    let more =
+        |what| Some(share(cost(case.name, what, totals)? - cost(case.over?, what, totals)?, exchanges));
+    let mut counts = Counts::from([(REQUEST.to_owned(), more(REQUEST)?)]);
     if case.is_delivered() {
-        counts.insert(ALL.to_owned(), share(with.all - without.all, exchanges));
+        counts.insert(ALL.to_owned(), more(ALL)?);
     }
-    counts
+    Some(counts)
 }
 
-/// What the second process did more than the first.
-fn cost(case: &Case, measured: &BTreeMap<(String, String), Instructions>) -> Instructions {
-    let [few, many] = EXCHANGES.map(|exchanges| measured[&(id(case), format!("x{exchanges}"))]);
-    Instructions { request: many.request - few.request, all: many.all - few.all }
+/// What the second process of a case did more than the first.
+fn cost(case: &str, what: &str, totals: &Totals) -> Option<i64> {
+    let [few, many] = EXCHANGES.map(|exchanges| totals.get(&total(&id(case), &format!("x{exchanges}"))));
+    Some(many?.get(what)? - few?.get(what)?)
+}
+
+/// How the counts of a process are called.
+fn total(case: &str, exchanges: &str) -> String {
+    format!("{case} {exchanges}")
 }
 
 /// Runs gungraun. None: it failed, and said why.
-fn measure(cases: &[Case]) -> Option<BTreeMap<(String, String), Instructions>> {
+fn measure(cases: &[Case]) -> Option<Totals> {
     let names: Vec<_> = cases.iter().map(|case| case.name).collect();
     let output = Command::new(env::current_exe().unwrap())
         .args([JSON, "--bench"])
@@ -142,19 +135,20 @@ fn measure(cases: &[Case]) -> Option<BTreeMap<(String, String), Instructions>> {
 }
 
 /// A line of gungraun's output.
-fn parse(line: &str) -> ((String, String), Instructions) {
+fn parse(line: &str) -> (String, Counts) {
     let summary: Value = serde_json::from_str(line).unwrap();
     let text = |key: &str| summary[key].as_str().unwrap().to_owned();
-    let mut instructions = Instructions::default();
+    let (mut request, mut all) = (0, 0);
     for part in summary["profiles"][0]["data"]["parts"].as_array().unwrap() {
         // A thread that only an earlier run had is told as well.
         let Some(count) = part["metrics"]["Ir"]["values"]["new"].as_i64() else { continue };
-        instructions.all += count;
+        all += count;
         if part["tool_run"]["new"]["thread"] == 1 {
-            instructions.request += count;
+            request += count;
         }
     }
-    ((text("function_name"), text("id")), instructions)
+    let counts = Counts::from([(REQUEST.to_owned(), request), (ALL.to_owned(), all)]);
+    (total(&text("function_name"), &text("id")), counts)
 }
 
 /// Exchanges of two runs, of which the second makes as many full batches more.

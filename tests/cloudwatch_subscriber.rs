@@ -336,18 +336,21 @@ fn an_event_takes_two_allocations_however_many_fields_and_spans_it_has() {
         let log = || tracing::info!(items = 3, user = "worf", total = 12.5, is_gift = ?Some(true), "paid {}", "all");
         // The queue is full: from then on it does not grow.
         (0..300).for_each(|_| log());
-        assert_eq!(usual(log), 2);
+        let (usual, most) = counts(log);
+        assert_eq!(usual, 2);
+        assert!(most <= 3, "{most}");
         let silent = allocation_counter::measure(|| tracing::debug!(items = 3, user = "worf", "not shipped"));
         assert_eq!(silent.count_total, 0);
     });
     drop(outbox.shutdown_blocking(Duration::ZERO));
 }
 
-/// How many allocations it takes most times: now and then what waits needs room, or what gave way is listed to be freed.
-fn usual(log: impl Fn()) -> u64 {
+/// How many allocations it takes most times, and nine times of ten: now and then what waits needs room, or what gave way is
+/// listed to be freed.
+fn counts(log: impl Fn()) -> (u64, u64) {
     let mut counts: Vec<_> = (0..99).map(|_| allocation_counter::measure(&log).count_total).collect();
     counts.sort_unstable();
-    counts[counts.len() / 2]
+    (counts[counts.len() / 2], counts[counts.len() * 9 / 10])
 }
 
 #[test]

@@ -12,13 +12,13 @@ use std::{
 use axum::{Router, routing::get};
 use belvedere::{
     cloudwatch::{CloudWatchLayer, LogLane},
-    observe::ObserveLayer,
+    observe::{ObserveLayer, Observer},
     otel::{BaggageAttributes, Ids, OtelClientLayer, OtelLayer, Undecided},
     outbox::Outbox,
     trace::{Propagation, Propagator, Scope, TrustIncoming},
 };
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version, request};
 use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
@@ -32,6 +32,7 @@ use opentelemetry::{
 use opentelemetry_sdk::trace::{InMemorySpanExporter, Sampler, SdkTracerProvider, SpanData};
 use support::{
     Script, Server, Spans,
+    observer::Bystander,
     spans::{attribute, attributes},
 };
 use tower::{Layer as _, ServiceExt as _, service_fn};
@@ -379,6 +380,31 @@ async fn baggage_that_is_added_between_two_layers_is_read_as_well() {
     });
     let outer = CloudWatchLayer::on(LogLane::stdout(&outbox));
     outer.layer(between).oneshot(Request::get("/").body(()).unwrap()).await.unwrap();
+    assert_eq!(tenants.tenants(), [Some("acme".to_owned())]);
+}
+
+/// An observer that adds a header to each request.
+#[derive(Clone)]
+struct Adds;
+
+impl Observer for Adds {
+    type Observation = Bystander;
+
+    fn observe(&self, request: &mut request::Parts, _: &mut Scope) -> Option<Bystander> {
+        request.headers.insert("baggage", HeaderValue::from_static("tenant=acme"));
+        None
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn baggage_that_another_observer_of_the_same_pass_adds_is_read_as_well() {
+    let (tenants, outbox) = (Tenants::new(), Outbox::builder().start().unwrap());
+    let lines = CloudWatchLayer::on(LogLane::stdout(&outbox));
+    let spans = OtelLayer::new().tracer_provider(&tenants.provider);
+    let handler =
+        service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(Response::new(Script::new().last()))));
+    let service = ObserveLayer::new((lines, Adds, spans)).layer(handler);
+    service.oneshot(Request::get("/").body(()).unwrap()).await.unwrap();
     assert_eq!(tenants.tenants(), [Some("acme".to_owned())]);
 }
 

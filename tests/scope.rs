@@ -3,16 +3,21 @@
 
 mod support;
 
-use std::{cell::Cell, convert::Infallible, time::Duration};
+use std::{
+    cell::Cell,
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::{Router, body::Body, routing::get};
 use belvedere::{
     exchange::{Annotations, Value},
-    observe::ObserveLayer,
+    observe::{ObserveLayer, Observer},
     trace::{InScope as _, Scope},
 };
 use futures_util::{StreamExt as _, stream};
-use http::{Request, Response};
+use http::{Request, Response, request};
 use http_body_util::BodyExt as _;
 use opentelemetry::{
     Context,
@@ -22,6 +27,7 @@ use opentelemetry_sdk::trace::SpanData;
 use support::{
     Recorder, Script, Spans,
     layers::{lasted, text},
+    observer::Bystander,
     spans::attributes,
 };
 use tokio::time::{Instant, sleep};
@@ -525,6 +531,37 @@ async fn of_two_layers_the_inner_one_leaves_a_name_that_was_given() {
     assert_eq!(send(Router::new().fallback_service(outer.layer(app)), "/carts/17").await, "a cart");
     let span = spans.only();
     assert_eq!((span.name.as_ref(), text(&span, "http.route").as_str()), ("a visit", "/carts/{id}"));
+}
+
+/// An observer that keeps what it has been given.
+#[derive(Clone, Default)]
+struct Keeper(Arc<Mutex<Option<Scope>>>);
+
+impl Observer for Keeper {
+    type Observation = Bystander;
+
+    fn observe(&self, _: &mut request::Parts, scope: &mut Scope) -> Option<Bystander> {
+        scope.serve();
+        *self.0.lock().unwrap() = Some(scope.clone());
+        None
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clone_of_a_scope_is_the_same_one_from_its_beginning() {
+    let (spans, keeper) = (Spans::new(), Keeper::default());
+    let service =
+        service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(Script::new().data("a").wait(9).last())) });
+    let layer = ObserveLayer::new((keeper.clone(), spans.layer()));
+    let response = layer.layer(service).oneshot(Request::new(())).await.unwrap();
+    let mut scope = keeper.0.lock().unwrap().take().unwrap();
+    scope.annotations().insert("late", true);
+    drop(response.into_body().collect().await);
+    let span = spans.of_kind(&SpanKind::Server);
+    let trace_id = scope.identity().unwrap().trace_id().to_string();
+    assert_eq!(trace_id, span.span_context.trace_id().to_string());
+    assert!(has(&span, "late"));
+    assert_eq!(scope.child().surrounding().unwrap().span_id(), scope.identity().unwrap().span_id());
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,8 +4,8 @@
 //! sources. A bench that counts prints its table and fails where something has grown: allocations at all, instructions by
 //! more than 3 % and 20. Where there is nothing for this compiler and target it says so, and passes.
 //!
-//! What seems to have grown is counted twice more, and the least counts: a thread that comes by at another moment, or finds
-//! memory in another order, adds to a count and never takes from it.
+//! What seems to have grown is counted twice more, with what it is compared with, and of each the least counts: a thread that
+//! comes by at another moment, or finds memory in another order, adds to it and never takes from it.
 //!
 //! After `--` it takes words, of which a case's name must contain one, to look at a few cases; and `--write "the reason"`,
 //! which puts what was counted into the file.
@@ -19,8 +19,8 @@ use super::case::Case;
 /// What was counted of an exchange, or of an event in it, by what it is.
 pub type Counts = BTreeMap<String, i64>;
 
-/// What was counted of each case.
-pub type Counted = Vec<(Case, Counts)>;
+/// All that was counted, by names that the bench gives: nothing is taken away from it yet.
+pub type Totals = BTreeMap<String, Counts>;
 
 /// What the caller of a bench wants.
 #[derive(Debug, Default)]
@@ -90,16 +90,30 @@ impl Baseline {
 }
 
 /// Has the cases counted, prints that beside the baseline, and writes the baseline if that is wished for. Fails if something
-/// grew, or where `count` could not count.
-pub fn judge(wish: Wish, all: Vec<Case>, count: impl Fn(&[Case]) -> Option<Counted>) -> ExitCode {
+/// grew, or where `count` could not count. What a case costs more than another one, `over` makes of all that was counted.
+pub fn judge(
+    wish: Wish,
+    all: Vec<Case>,
+    count: impl Fn(&[Case]) -> Option<Totals>,
+    over: impl Fn(&Case, &Totals) -> Option<Counts>,
+) -> ExitCode {
     let (mut baseline, key) = (Baseline::read(), key());
-    let known = baseline.counts.get(&key);
-    let Some(mut counted) = count(&wish.cases(all.clone())) else { return ExitCode::FAILURE };
+    let (known, cases) = (baseline.counts.get(&key), wish.cases(all));
+    let Some(mut totals) = count(&cases) else { return ExitCode::FAILURE };
+    let compare = |totals: &Totals| {
+        cases.iter().filter_map(|case| Some((*case, over(case, totals)?))).collect::<Vec<_>>()
+    };
     if let (Some(known), None) = (known, &wish.reason) {
         for _ in 0..AGAIN {
-            look_again(&mut counted, known, &all, &count);
+            let grown = grown(&compare(&totals), known);
+            if !grown.is_empty() {
+                println!("Counted once more: {}", grown.join("; "));
+                let again = count(&with_bases(cases.clone(), |case| grown.contains(&case.name)));
+                take_least(&mut totals, again.unwrap_or_default());
+            }
         }
     }
+    let counted = compare(&totals);
     print(&counted, known.unwrap_or(&BTreeMap::new()));
     if let Some(reason) = wish.reason {
         baseline.take(&key, &counted);
@@ -116,24 +130,18 @@ pub fn judge(wish: Wish, all: Vec<Case>, count: impl Fn(&[Case]) -> Option<Count
     verdict(&complaints(&counted, known))
 }
 
-/// Counts what seems to have grown once more.
-fn look_again(
-    counted: &mut Counted,
-    known: &BTreeMap<String, Counts>,
-    all: &[Case],
-    count: impl Fn(&[Case]) -> Option<Counted>,
-) {
+/// The cases that seem to have grown.
+fn grown(counted: &[(Case, Counts)], known: &BTreeMap<String, Counts>) -> Vec<&'static str> {
     let has_grown = |one: &&(Case, Counts)| !complaints(std::slice::from_ref(*one), known).is_empty();
-    let grown: Vec<_> = counted.iter().filter(has_grown).map(|(case, _)| case.name).collect();
-    if grown.is_empty() {
-        return;
-    }
-    println!("Counted once more: {}", grown.join("; "));
-    let again = count(&with_bases(all.to_vec(), |case| grown.contains(&case.name))).unwrap_or_default();
-    for (case, counts) in again {
-        let earlier = counted.iter_mut().filter(|(earlier, _)| earlier.name == case.name);
-        for (what, count) in earlier.flat_map(|(_, counts)| counts) {
-            *count = counts.get(what).map_or(*count, |now| *now.min(count));
+    counted.iter().filter(has_grown).map(|(case, _)| case.name).collect()
+}
+
+/// Of all that was counted the least, each by itself: what is compared is taken from these.
+fn take_least(totals: &mut Totals, again: Totals) {
+    for (name, counts) in again {
+        for (what, count) in counts {
+            let least = totals.entry(name.clone()).or_default().entry(what).or_insert(count);
+            *least = count.min(*least);
         }
     }
 }

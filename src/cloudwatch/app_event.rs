@@ -343,9 +343,9 @@ impl Names {
         if index < self.next {
             *self = Self::of(self.fields);
         }
-        let field = self.rest.nth(index - self.next)?;
-        self.next = index + 1;
-        Some(field.name())
+        let field = self.rest.nth(index - self.next);
+        self.next = if field.is_some() { index + 1 } else { usize::MAX };
+        field.map(|field| field.name())
     }
 }
 

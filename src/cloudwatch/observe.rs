@@ -40,7 +40,7 @@ impl Observer for CloudWatchLayer {
         if options.skips(request) {
             return None;
         }
-        scope.serve();
+        scope.await_server();
         if scope.marks().has(Mark::LOGGED) {
             scope.head(request).learn_route(request);
             return None;

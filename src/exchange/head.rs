@@ -7,7 +7,7 @@ use super::{Fields, Forwarded, Host, Route, may_be_grpc, peer, plain::Looked};
 /// What is known of a request when it arrives: one copy for all that is written of it later, on other threads.
 ///
 /// It is a copy because the parts of a request that hyper gives keep its read buffer, of 8 KiB and more, for as long as one of
-/// them is kept. What fits into 320 bytes is not allocated.
+/// them is kept. What fits into 304 bytes is not allocated.
 #[derive(Debug)]
 pub(crate) struct Head {
     method: Method,
@@ -15,6 +15,8 @@ pub(crate) struct Head {
     is_https: bool,
     may_be_grpc: bool,
     is_partial: bool,
+    /// How many header lines there were.
+    lines: u32,
     asks_for_upgrade: bool,
     has_baggage: bool,
     peer: Option<SocketAddr>,
@@ -75,6 +77,7 @@ impl Head {
         self.is_https = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
         self.may_be_grpc = may_be_grpc(request);
         self.is_partial = is_sensitive || headers.len() != headers.keys_len();
+        self.lines = u32::try_from(headers.len()).unwrap_or(u32::MAX);
         (self.asks_for_upgrade, self.has_baggage) = (fields.has_upgrade, fields.has_baggage);
         self.peer = peer(&request.extensions);
         self.text.resize(len);
@@ -196,6 +199,11 @@ impl Head {
         self.is_partial
     }
 
+    /// How many lines of headers there were.
+    pub(crate) fn lines(&self) -> usize {
+        self.lines as usize
+    }
+
     /// Whether it has a header `Upgrade`.
     pub(crate) fn asks_for_upgrade(&self) -> bool {
         self.asks_for_upgrade
@@ -223,6 +231,7 @@ impl Default for Head {
             is_https: false,
             may_be_grpc: false,
             is_partial: false,
+            lines: 0,
             asks_for_upgrade: false,
             has_baggage: false,
             peer: None,
@@ -277,7 +286,7 @@ const LONGEST: usize = 8192;
 
 /// As much as leaves what an exchange shares within the largest size that allocators have at hand, 1000 bytes; and as much as
 /// browsers write.
-const INLINE: usize = 320;
+const INLINE: usize = 304;
 
 #[cfg(test)]
 mod tests {

@@ -71,15 +71,15 @@ impl Head {
 
     #[inline(never)]
     fn look(&self, scrubber: &Scrubber) -> Found {
-        let is_shown = |name: &str| !scrubber.is_secret(name);
-        let has_open_path = self.route().is_none_or(|route| route.names().all(is_shown));
+        let (route, is_shown) = (self.route(), |name: &str| !scrubber.is_secret(name));
+        let has_open_path = route.is_none_or(|route| route.names().all(is_shown));
         let path = self.bytes(Part::Path).filter(|_| has_open_path);
         let path = path.is_some_and(|path| is_path(path) && scrubber.leaves_path(path));
         let user_agent = self.bytes(Part::UserAgent);
         let user_agent = user_agent.is_some_and(|agent| scrubber.leaves_familiar(agent));
         let host = self.host_bytes().map_or_else(Found::default, |host| Found::host(host, scrubber));
         let flag = |is: bool, flag: u64| if is { flag } else { 0 };
-        let own = flag(path, PATH) | flag(user_agent, USER_AGENT) | flag(self.route().is_some(), ROUTE);
+        let own = flag(path, PATH) | flag(user_agent, USER_AGENT) | flag(route.is_some(), ROUTE);
         Found(u64::from(scrubber.number()) << 32 | host.0 | own)
     }
 }

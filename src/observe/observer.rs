@@ -171,3 +171,87 @@ impl<O: Observation> Each<O> {
         O::end_at(&mut self.0, end, tally);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use http::{Extensions, Request, Response};
+
+    use super::*;
+
+    /// When an observer is asked.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    enum Phase {
+        Request,
+        Response,
+        End,
+    }
+
+    /// Panics in one phase, and notes each time that it is asked.
+    #[derive(Clone, Debug)]
+    struct Clumsy {
+        name: usize,
+        panics: Option<Phase>,
+        asked: Arc<Mutex<Vec<(Phase, usize)>>>,
+    }
+
+    impl Clumsy {
+        fn ask(&self, phase: Phase) {
+            self.asked.lock().unwrap().push((phase, self.name));
+            assert_ne!(self.panics, Some(phase), "an observer's own");
+        }
+    }
+
+    impl Observer for Clumsy {
+        type Observation = Self;
+
+        fn observe(&self, _: &mut request::Parts, _: &mut Scope) -> Option<Self> {
+            self.ask(Phase::Request);
+            Some(self.clone())
+        }
+    }
+
+    impl Observation for Clumsy {
+        fn on_response(&mut self, _: &mut response::Parts) {
+            self.ask(Phase::Response);
+        }
+
+        fn on_end(self, _: End<'_>, _: &Tally) {
+            self.ask(Phase::End);
+        }
+    }
+
+    /// Who is asked when, in an exchange of four observers of which these panic then: the middle two are a pass of their own.
+    fn asked(clumsy: u8, then: Phase) -> Vec<(Phase, usize)> {
+        let asked = Arc::default();
+        let [first, second, third, last] = std::array::from_fn(|name| {
+            let panics = (clumsy >> name & 1 == 1).then_some(then);
+            Clumsy { name, panics, asked: Arc::clone(&asked) }
+        });
+        let (mut request, ()) = Request::new(()).into_parts();
+        let (mut response, ()) = Response::new(()).into_parts();
+        let (mut scope, mut place) = (Scope::enter(&Extensions::new()), None);
+        let tally = Tally::new(scope.started());
+        (first, (second, third), last).observe_into(&mut request, &mut scope, &mut place);
+        if let Some(each) = &mut place {
+            each.on_response(&mut response);
+        }
+        Observation::end_at(&mut place, End::Canceled, &tally);
+        drop(place);
+        Arc::into_inner(asked).unwrap().into_inner().unwrap()
+    }
+
+    #[test]
+    fn whoever_panics_when_each_is_asked_once_and_in_its_turn() {
+        for then in [Phase::Request, Phase::Response, Phase::End] {
+            for clumsy in 0..1 << 4 {
+                let is_left = |name: &usize| then != Phase::Request || clumsy >> name & 1 == 0;
+                let inward = (0..4).map(|name| (Phase::Request, name));
+                let outward = |phase| (0..4).rev().filter(is_left).map(move |name| (phase, name));
+                let all = inward.chain(outward(Phase::Response)).chain(outward(Phase::End));
+                assert_eq!(asked(clumsy, then), all.collect::<Vec<_>>(), "{clumsy:04b} in {then:?}");
+            }
+        }
+    }
+}

@@ -78,7 +78,10 @@ impl Upgrade {
 /// HTTP/2 has no `Upgrade`: its extended `CONNECT` takes its place, <https://www.rfc-editor.org/rfc/rfc8441>.
 fn asked(request: &request::Parts, scope: &Scope) -> bool {
     let headers = &request.headers;
-    let has_header =
-        || scope.fresh_head().map_or_else(|| headers.contains_key(header::UPGRADE), Head::asks_for_upgrade);
+    let has_header = || {
+        scope
+            .fresh_head(headers)
+            .map_or_else(|| headers.contains_key(header::UPGRADE), Head::asks_for_upgrade)
+    };
     request.method == Method::CONNECT || request.version < Version::HTTP_2 && has_header()
 }

@@ -44,7 +44,7 @@ pub struct BaggageAttributes {
 
 /// The context of a scope with the baggage that its request brings, if that is to be read and may be passed on.
 pub(super) fn extract(propagation: &Propagation, headers: &HeaderMap, scope: &Scope) -> Option<Context> {
-    let is_there = || scope.fresh_head().map_or_else(|| headers.contains_key(NAME), Head::has_baggage);
+    let is_there = || scope.fresh_head(headers).map_or_else(|| headers.contains_key(NAME), Head::has_baggage);
     if !propagation.has(Propagator::Baggage) || !propagation.passes_on() || !is_there() {
         return None;
     }

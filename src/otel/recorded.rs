@@ -162,15 +162,13 @@ impl Recorded {
     pub(super) fn is_usual(&self) -> bool {
         let Self { options, arrived, kind, stage, .. } = self;
         let is_plain = !options.old_http_names && !matches!(kind, Kind::Demoted);
-        let annotations = self.rest().noted.as_ref().map_or(0, |noted| noted.pairs.len());
+        let noted = self.rest().noted.as_ref();
+        let annotations = noted.map_or(0, |noted| noted.pairs.len());
         let has_room = self.limits().max_attributes_per_span as usize >= MOST + annotations;
+        // Of two with one name only the last is sent.
+        let are_others = noted.is_none_or(|noted| !noted.pairs.iter().any(|(key, _)| is_of_ours(key)));
         let is_bare = arrived.given.is_none() && arrived.rest.as_ref().is_none_or(|rest| rest.is_usual());
-        is_plain && is_bare && *stage == Stage::All && has_room
-    }
-
-    /// Whether an annotation has the name of an attribute.
-    pub(super) fn is_annotated(&self, name: &str) -> bool {
-        self.rest().noted.as_ref().is_some_and(|noted| noted.pairs.get(name).is_some())
+        is_plain && is_bare && *stage == Stage::All && has_room && are_others
     }
 
     fn limits(&self) -> SpanLimits {
@@ -519,6 +517,25 @@ static NONE: Rest = Rest {
     written: None,
     value_length: None,
 };
+
+/// Whether a span may have an attribute of this name without a handler's doing.
+fn is_of_ours(name: &str) -> bool {
+    OURS.iter().any(|ours| name.starts_with(ours))
+}
+
+const OURS: [&str; 11] = [
+    "SampleRate",
+    "belvedere.",
+    "client.",
+    "error.",
+    "http.",
+    "network.",
+    "rollbar.",
+    "rpc.",
+    "server.",
+    "url.",
+    "user_agent.",
+];
 
 /// More than the attributes that the conventions ask for.
 const MOST: usize = 24;

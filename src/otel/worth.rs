@@ -34,8 +34,7 @@ fn good(recorded: &Recorded) -> Option<Price> {
         recorded.status.is_some_and(|status| status.as_u16() >= 500) || !recorded.rest().outcome.is_good();
     let took = recorded.ended().duration_since(recorded.started()).unwrap_or(Duration::ZERO);
     let price = || Price::units(1).trace(lower_half(recorded.arrived.trace_id())).took(took);
-    // What a handler calls so counts instead.
-    (recorded.is_usual() && !has_failed && !recorded.is_annotated(HTTP_STATUS)).then(price)
+    (recorded.is_usual() && !has_failed).then(price)
 }
 
 fn span(span: &SpanData) -> Price {

@@ -1,4 +1,4 @@
-use std::cell::Cell;
+use std::cell::RefCell;
 
 use super::{Scrubber, bytes};
 
@@ -11,7 +11,7 @@ pub(crate) struct Constant {
     pub(crate) is_plain: bool,
 }
 
-/// A constant that was looked at: it stays what it is where it is.
+/// A constant that was looked at: it stays what it is where it is, for as long as no library that is unloaded had it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
     address: usize,
@@ -22,8 +22,8 @@ struct Known {
 }
 
 thread_local! {
-    /// By where they are. One that falls on the place of another one takes it.
-    static KNOWN: [Cell<Known>; PLACES] = const { [const { Cell::new(Known::NONE) }; PLACES] };
+    /// By where they are; none before the first. One that falls on the place of another one takes it.
+    static KNOWN: RefCell<Vec<Known>> = const { RefCell::new(Vec::new()) };
 }
 
 // ===== impl Scrubber =====
@@ -35,24 +35,21 @@ impl Scrubber {
         let place = (address ^ length << 3).wrapping_mul(MIX) >> (usize::BITS - PLACES.ilog2());
         // A thread that ends has no places any more.
         let look = || Constant { is_secret: self.is_secret(name), is_plain: is_plain(name.as_bytes()) };
-        let find = |places: &[Cell<Known>; PLACES]| {
-            let known = places[place].get();
-            if number > 0 && (known.address, known.length, known.number) == (address, length, number) {
+        let is_it = |known: &&Known| {
+            number > 0 && (known.address, known.length, known.number) == (address, length, number)
+        };
+        let find = |places: &RefCell<Vec<Known>>| {
+            if let Some(known) = places.borrow().get(place).filter(is_it) {
                 return known.constant;
             }
             let constant = look();
-            places[place].set(Known { address, length, number, constant });
+            let mut places = places.borrow_mut();
+            places.resize(PLACES, Known::default());
+            places[place] = Known { address, length, number, constant };
             constant
         };
         KNOWN.try_with(find).unwrap_or_else(|_| look())
     }
-}
-
-// ===== impl Known =====
-
-impl Known {
-    const NONE: Self =
-        Self { address: 0, length: 0, number: 0, constant: Constant { is_secret: false, is_plain: false } };
 }
 
 /// Whether it is printable ASCII in which JSON escapes nothing.
@@ -61,7 +58,7 @@ pub(crate) fn is_plain(text: &[u8]) -> bool {
     !bytes::any(text, is_special)
 }
 
-/// In 8 KiB of each thread that writes records.
+/// In 6 KiB of each thread that writes records.
 const PLACES: usize = 256;
 
 /// 2 to the power of a word's bits by the golden ratio: in the high bits of what it is multiplied with, all bits have their

@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
-use http::{Extensions, request};
+use http::{Extensions, HeaderMap, request};
 use opentelemetry::Context;
 #[cfg(feature = "cloudwatch")]
 use opentelemetry::trace::TraceContextExt as _;
@@ -62,9 +62,15 @@ impl Scope {
     /// A service that is called in its caller's own process gets the caller's scope with the request; it goes on in a
     /// [child](Self::child) of that.
     pub fn serve(&mut self) {
+        self.await_server();
+        self.own_or_joined();
+    }
+
+    /// The same, where the exchange begins with what comes next: who it is.
+    pub(crate) fn await_server(&mut self) {
         match self.side() {
             Some(Side::Server) => return,
-            Some(Side::Client | Side::Proxy) => *self = self.child(),
+            Some(Side::Client | Side::Proxy) => *self = self.inside(),
             None => {}
         }
         self.take_side(Side::Server);
@@ -75,11 +81,18 @@ impl Scope {
     /// A proxy passes requests on with all that is in their extensions, the scope of the exchange that it serves among it:
     /// the call goes on in a [child](Self::child) of that. `true` says so; headers of a trace are then the caller's own.
     pub fn call(&mut self) -> bool {
+        let is_proxy = self.await_client();
+        self.own_or_joined();
+        is_proxy
+    }
+
+    /// The same, where the exchange begins with what comes next: who it is.
+    pub(crate) fn await_client(&mut self) -> bool {
         let side = match self.side() {
             Some(Side::Client) => return false,
             Some(Side::Proxy) => return true,
             Some(Side::Server) => {
-                *self = self.child();
+                *self = self.inside();
                 Side::Proxy
             }
             None => Side::Client,
@@ -91,6 +104,13 @@ impl Scope {
     /// The scope of another exchange, begun inside of this one, such as each attempt of a retry.
     #[must_use]
     pub fn child(&self) -> Self {
+        let mut child = self.inside();
+        child.own_or_joined();
+        child
+    }
+
+    /// The same before it begins.
+    fn inside(&self) -> Self {
         let current = Context::current();
         // Also where the request is all that has come along, as in a task of its own.
         let inside = Known::in_context(&current).is_some();
@@ -256,10 +276,11 @@ impl Scope {
         self.own_or_joined().begun().head(request)
     }
 
-    /// The same, where this very pass has read it: what stands between two layers may have changed the request since.
-    pub(crate) fn fresh_head(&self) -> Option<&Head> {
+    /// The same, where this very pass has read it, and of headers that are as many: what stands between two layers may have
+    /// changed the request since, and so may another observer.
+    pub(crate) fn fresh_head(&self, headers: &HeaderMap) -> Option<&Head> {
         let shared = self.shared().filter(|shared| self.is_own && !shared.is_joined())?;
-        shared.begun().known_head()
+        shared.begun().known_head().filter(|head| head.lines() == headers.len())
     }
 
     /// Says under which id the exchange is reported.

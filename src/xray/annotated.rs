@@ -23,6 +23,9 @@ pub(super) fn write(pairs: &SharedPairs, scrubber: &Scrubber, into: &mut Vec<u8>
     into.extend_from_slice(br#","annotations":"#);
     spelling.put(indexed.iter(), into);
     if !moved.is_empty() {
+        if scrubber.is_secret(Annotations::NAMESPACE) {
+            return None;
+        }
         spelling.put_moved(moved, into);
     }
     if let Some((_, user)) = pairs.iter().find(|(key, _)| key == USER) {
