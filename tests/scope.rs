@@ -550,8 +550,9 @@ impl Observer for Keeper {
 #[tokio::test(start_paused = true)]
 async fn a_clone_of_a_scope_is_the_same_one_from_its_beginning() {
     let (spans, keeper) = (Spans::new(), Keeper::default());
-    let service =
-        service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(Script::new().data("a").wait(9).last())) });
+    let service = service_fn(|_: Request<()>| async {
+        Ok::<_, Infallible>(Response::new(Script::new().data("a").wait(9).last()))
+    });
     let layer = ObserveLayer::new((keeper.clone(), spans.layer()));
     let response = layer.layer(service).oneshot(Request::new(())).await.unwrap();
     let mut scope = keeper.0.lock().unwrap().take().unwrap();
