@@ -2,7 +2,7 @@ use std::{borrow::Cow, fmt, net::SocketAddr, sync::OnceLock};
 
 use http::{HeaderName, HeaderValue, Method, Version, header, request};
 
-use super::{Fields, Forwarded, Host, Route, may_be_grpc, peer, plain::Looked};
+use super::{Fields, Forwarded, Host, Route, looked::Looked, may_be_grpc, peer};
 
 /// What is known of a request when it arrives: one copy for all that is written of it later, on other threads.
 ///

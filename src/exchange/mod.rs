@@ -32,10 +32,16 @@ mod headers;
 #[cfg(any(feature = "otel", feature = "xray"))]
 mod hosts;
 mod index;
+#[cfg_attr(
+    not(any(feature = "cloudwatch", feature = "otel", feature = "xray")),
+    allow(dead_code, reason = "a backend looks")
+)]
+mod looked;
 mod methods;
 mod names;
 mod network;
 mod pairs;
+#[cfg(any(feature = "cloudwatch", feature = "otel", feature = "xray"))]
 #[cfg_attr(
     not(all(feature = "cloudwatch", feature = "otel", feature = "xray")),
     allow(dead_code, reason = "each backend asks for its own part")
@@ -75,10 +81,9 @@ pub(crate) use index::Index;
 pub use methods::Methods;
 pub use names::Names;
 pub use network::Fault;
-pub(crate) use pairs::Pair;
-#[cfg(feature = "xray")]
-pub(crate) use pairs::Pairs;
 pub(crate) use pairs::SharedPairs;
+#[cfg(feature = "xray")]
+pub(crate) use pairs::{Pair, Pairs};
 #[cfg(any(feature = "cloudwatch", feature = "otel", feature = "xray"))]
 pub(crate) use plain::{Plain, PlainHost};
 pub use query::Query;

@@ -1,6 +1,6 @@
 use std::{borrow::Cow, ops::Deref, sync::Arc};
 
-use super::{Index, Value, index::Vacancy, plain::Looked};
+use super::{Index, Value, index::Vacancy, looked::Looked};
 
 /// Values by key, in the order in which their keys were added.
 #[derive(Clone, Debug, Default)]
@@ -96,6 +96,7 @@ impl SharedPairs {
     }
 
     /// How they lie where somebody has added some.
+    #[cfg(any(feature = "cloudwatch", feature = "otel", feature = "xray"))]
     pub(super) fn added(&self) -> Option<&Pairs> {
         self.0.as_deref()
     }

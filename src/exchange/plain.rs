@@ -1,9 +1,6 @@
-use std::{
-    borrow::Cow,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
-};
+use std::borrow::Cow;
 
-use super::{Head, Pair, SharedPairs, Value, head::Part};
+use super::{Head, SharedPairs, Value, head::Part, pairs::Pair};
 use crate::scrub::{Constant, Scrubber, bytes, is_plain};
 
 /// What of a request's head everybody who writes of it may write as it is: printable ASCII in which JSON escapes nothing, and
@@ -24,15 +21,12 @@ pub(crate) struct PlainHost<'a> {
     pub(crate) port: Option<u16>,
 }
 
-/// What was found when a head was last looked at: most are looked at by each backend, for the same scrubber.
+/// What was found.
 ///
 /// ```text
 ///  bits 63..32              31..16   15..8                   4..0
 ///       scrubber's number   port     length of host's name   what is plain
 /// ```
-#[derive(Debug, Default)]
-pub(super) struct Looked(AtomicU64);
-
 #[derive(Clone, Copy, Debug, Default)]
 struct Found(u64);
 
@@ -59,13 +53,13 @@ impl Head {
     }
 
     fn found(&self, scrubber: &Scrubber) -> Found {
-        let (known, number) = (Found(self.looked.0.load(Relaxed)), scrubber.number());
+        let (known, number) = (Found(self.looked.get()), scrubber.number());
         // A route that is learned later may have secrets.
         if number > 0 && known.number() == number && known.has(ROUTE) == self.route().is_some() {
             return known;
         }
         let found = self.look(scrubber);
-        self.looked.0.store(found.0, Relaxed);
+        self.looked.set(found.0);
         found
     }
 
@@ -91,13 +85,13 @@ impl SharedPairs {
     /// JSON escapes nothing, none of them is long or secret, and all numbers are finite.
     pub(crate) fn are_plain(&self, scrubber: &Scrubber) -> bool {
         let Some(pairs) = self.added() else { return true };
-        let (known, number) = (Found(pairs.looked.0.load(Relaxed)), scrubber.number());
+        let (known, number) = (Found(pairs.looked.get()), scrubber.number());
         if number > 0 && known.number() == number {
             return known.has(PAIRS);
         }
         let are_plain = self.iter().all(|pair| is_plain_pair(pair, scrubber));
         let found = if are_plain { PAIRS } else { 0 };
-        pairs.looked.0.store(u64::from(number) << 32 | found, Relaxed);
+        pairs.looked.set(u64::from(number) << 32 | found);
         are_plain
     }
 }
@@ -118,15 +112,6 @@ fn is_plain_value(value: &Value, scrubber: &Scrubber) -> bool {
         }
         Value::Float(float) => float.is_finite(),
         Value::Int(_) | Value::Bool(_) => true,
-    }
-}
-
-// ===== impl Looked =====
-
-/// Nothing is known of what may be changed.
-impl Clone for Looked {
-    fn clone(&self) -> Self {
-        Self::default()
     }
 }
 

@@ -49,6 +49,7 @@ impl Route {
     }
 
     /// What it calls parts of a path.
+    #[cfg(any(feature = "cloudwatch", feature = "otel", feature = "xray"))]
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         names(self.pattern())
     }

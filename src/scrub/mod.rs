@@ -68,11 +68,10 @@ mod text;
 mod token;
 mod url;
 
+#[cfg(any(feature = "cloudwatch", feature = "otel", feature = "xray"))]
+pub(crate) use self::constant::Constant;
 pub use self::scrubber::Scrubber;
-pub(crate) use self::{
-    beginning::beginning,
-    constant::{Constant, is_plain},
-};
+pub(crate) use self::{beginning::beginning, constant::is_plain};
 
 /// What stands in the place of a secret.
 pub(crate) const REDACTED: &str = "REDACTED";

@@ -19,6 +19,7 @@ impl Scrubber {
     }
 
     /// The same for the path of a URL, which begins with one slash, and has neither a query nor a fragment.
+    #[cfg(any(feature = "cloudwatch", feature = "otel", feature = "xray"))]
     pub(crate) fn leaves_path(&self, path: &[u8]) -> bool {
         let rules = self.rules();
         next(rules, path, 0, |at| tells_in_path(rules, path, at)).is_none()

@@ -37,6 +37,7 @@ pub(super) fn token(text: &str, read: usize, at: usize) -> Option<Range<usize>> 
 }
 
 /// Whether a text ends in the beginning of a secret.
+#[cfg(any(feature = "cloudwatch", feature = "otel", feature = "xray"))]
 pub(super) fn begins(text: &[u8]) -> bool {
     begun(text).is_some()
 }

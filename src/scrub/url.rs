@@ -6,7 +6,6 @@ use super::{
     query::{LAYERS, pairs},
     scrubber::Rules,
     text::scan_path,
-    token,
 };
 
 // ===== impl Scrubber =====
@@ -14,6 +13,7 @@ use super::{
 impl Scrubber {
     /// Whether this is the name of a host, in small letters, that is shown as it is wherever it stands, with a port or
     /// without: whatever follows it, no secret begins in it.
+    #[cfg(any(feature = "cloudwatch", feature = "otel", feature = "xray"))]
     pub(crate) fn leaves_host(&self, name: &[u8]) -> bool {
         !self.rules().cards && is_plain_host(name)
     }
@@ -77,10 +77,11 @@ fn credentials(rest: &str) -> Option<usize> {
     (at > 0).then_some(at)
 }
 
+#[cfg(any(feature = "cloudwatch", feature = "otel", feature = "xray"))]
 fn is_plain_host(name: &[u8]) -> bool {
     let is_other =
         |byte: u8| !(byte.is_ascii_lowercase() | byte.is_ascii_digit() | (byte == b'.') | (byte == b'-'));
-    let begins = |at: usize| name[at..].starts_with(b"--") || token::begins(&name[..=at]);
+    let begins = |at: usize| name[at..].starts_with(b"--") || super::token::begins(&name[..=at]);
     let hyphens = || (0..name.len()).filter(|at| name[*at] == b'-');
     !bytes::any(name, is_other) && !hyphens().any(begins)
 }

@@ -140,6 +140,7 @@ fn attach_first(context: Context) -> Option<ContextGuard> {
 
 /// Whether this thread ends: its current context, if it had one, may be gone, and to ask for it may panic, which in a panic
 /// hook ends the process.
+#[cfg(feature = "rollbar")]
 pub(crate) fn is_ending() -> bool {
     LIFE.get() == Life::Ending
 }
