@@ -40,7 +40,7 @@ impl Observer for CloudWatchLayer {
         if options.skips(request) {
             return None;
         }
-        scope.await_server();
+        scope.take_server_side();
         if scope.marks().has(Mark::LOGGED) {
             scope.head(request).learn_route(request);
             return None;

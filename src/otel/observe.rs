@@ -77,7 +77,7 @@ impl Observer for OtelLayer {
         if options.skips(request) {
             return None;
         }
-        scope.await_server();
+        scope.take_server_side();
         if let Some(served) = Served::of(scope) {
             served.contribute(options, request, scope);
             return None;

@@ -32,7 +32,7 @@ impl Observer for RollbarLayer {
         if options.skips(request) {
             return None;
         }
-        scope.await_server();
+        scope.take_server_side();
         if scope.marks().has(Mark::WATCHED) {
             learn_route(request, scope);
             return None;

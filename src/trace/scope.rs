@@ -62,12 +62,12 @@ impl Scope {
     /// A service that is called in its caller's own process gets the caller's scope with the request; it goes on in a
     /// [child](Self::child) of that.
     pub fn serve(&mut self) {
-        self.await_server();
+        self.take_server_side();
         self.own_or_joined();
     }
 
     /// The same, where the exchange begins with what comes next: who it is.
-    pub(crate) fn await_server(&mut self) {
+    pub(crate) fn take_server_side(&mut self) {
         match self.side() {
             Some(Side::Server) => return,
             Some(Side::Client | Side::Proxy) => *self = self.inside(),
@@ -81,13 +81,6 @@ impl Scope {
     /// A proxy passes requests on with all that is in their extensions, the scope of the exchange that it serves among it:
     /// the call goes on in a [child](Self::child) of that. `true` says so; headers of a trace are then the caller's own.
     pub fn call(&mut self) -> bool {
-        let is_proxy = self.await_client();
-        self.own_or_joined();
-        is_proxy
-    }
-
-    /// The same, where the exchange begins with what comes next: who it is.
-    pub(crate) fn await_client(&mut self) -> bool {
         let side = match self.side() {
             Some(Side::Client) => return false,
             Some(Side::Proxy) => return true,
@@ -98,6 +91,7 @@ impl Scope {
             None => Side::Client,
         };
         self.take_side(side);
+        self.own_or_joined();
         side == Side::Proxy
     }
 

@@ -46,7 +46,7 @@ impl Observer for XRayLayer {
         if options.skips(request) {
             return None;
         }
-        scope.await_server();
+        scope.take_server_side();
         if is_served(scope) {
             // The outer layer may stand before the router; only here it is known what the route calls a secret.
             scope.known().and_then(Known::head).into_iter().for_each(|head| head.learn_route(request));
